@@ -1,0 +1,66 @@
+"""What the driver asks of an executor."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from orchestrator.run import Attempt, AttemptOutcome, Failure
+from scene.reservation import Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker needs to know, once, before its first run.
+
+    Parameters
+    ----------
+    output
+        URI or absolute path of the data set.
+    plugins
+        Folders that ``$plugins`` names resolve in.
+    reservation
+        Share of the machine that belongs to the worker; None lets the executor choose.
+    recycle_after_runs, recycle_above_mb
+        A worker is replaced between two runs after so many runs, or when its resident memory in
+        MiB has grown above the limit.
+    """
+
+    output: str
+    plugins: tuple[str, ...] = ()
+    reservation: Reservation | None = None
+    recycle_after_runs: int = 200
+    recycle_above_mb: int = 4096
+
+
+class Executor(ABC):
+    """Runs attempts on workers, one in flight per worker.
+
+    An executor reports every submitted attempt exactly once, whatever becomes of its worker, and
+    never retries: what to try again is the scheduler's decision.
+    """
+
+    @abstractmethod
+    def start(self) -> None:
+        """Bring up what workers need. Returns before they are warm."""
+
+    @property
+    @abstractmethod
+    def free(self) -> int:
+        """How many more attempts it takes now."""
+
+    @abstractmethod
+    def submit(self, attempt: Attempt) -> None:
+        """Hand an attempt to a free worker."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:
+        """Return the outcomes that have arrived, waiting up to `timeout_s` for the first."""
+
+    @abstractmethod
+    def kill(self, attempt: Attempt, failure: Failure) -> None:
+        """End the attempt's worker now; its outcome, with `failure`, comes from the next `wait`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all workers."""

@@ -1,0 +1,134 @@
+"""Every error that a recipe's execution raises on purpose.
+
+::
+
+    BlendsweepError
+    ├── ConfigurationError      bad input; carries every problem found, not just the first
+    ├── MissingLibraryError     a system library that bpy needs is not installed
+    ├── DeviceError             a reserved GPU that Cycles can't use
+    ├── StepError               a step of the synth chain failed
+    └── RenderError             Blender finished without the image it was asked for
+
+All of them cross process borders: each keeps its constructor's arguments in ``args`` and so
+pickles whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one place of the input.
+
+    Parameters
+    ----------
+    source
+        The file, or ``command line``.
+    path
+        Dotted path of the key inside the source, empty for the source as a whole.
+    message
+        What is wrong and what would be right, without a full stop.
+    """
+
+    source: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.source}: {self.path}" if self.path else self.source
+        return f"{where}: {self.message}"
+
+
+class BlendsweepError(Exception):
+    """Base of all errors that are told to a person as a sentence."""
+
+
+class ConfigurationError(BlendsweepError):
+    """The input is wrong; nothing was started.
+
+    Parameters
+    ----------
+    problems
+        All problems found, at least one.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class MissingLibraryError(BlendsweepError):
+    """System libraries that bpy needs can't be loaded.
+
+    Parameters
+    ----------
+    packages
+        Library name, for instance ``libX11.so.6``, to the Debian package that holds it.
+    """
+
+    def __init__(self, packages: dict[str, str]) -> None:
+        self.packages = packages
+        super().__init__(packages)
+
+    def __str__(self) -> str:
+        names = ", ".join(self.packages)
+        install = " ".join(dict.fromkeys(self.packages.values()))
+        return (
+            f"Blender needs system libraries that are not installed: {names}; "
+            f"on Debian or Ubuntu: apt-get install {install}"
+        )
+
+
+class DeviceError(BlendsweepError):
+    """A GPU is reserved for this worker, but Cycles can't use it."""
+
+
+class RenderError(BlendsweepError):
+    """Blender returned from a render without the image it was asked for."""
+
+
+class StepError(BlendsweepError):
+    """A step of the synth chain raised.
+
+    Parameters
+    ----------
+    step
+        Path and name of the step, for instance
+        ``synth_chain.rendering_steps.1 (RenderParticlesTogether.real)``.
+    error_type
+        Type name of the original error.
+    message
+        Text of the original error.
+    """
+
+    def __init__(self, step: str, error_type: str, message: str) -> None:
+        self.step = step
+        self.error_type = error_type
+        self.message = message
+        super().__init__(step, error_type, message)
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.error_type}: {self.message}"
+
+
+def unknown(what: str, name: object, valid: Iterable[str]) -> str:
+    """Return the sentence for a name that does not exist, with the nearest that does.
+
+    >>> unknown("set", "AllParticels", ["AllParticles", "Empty"])
+    "unknown set 'AllParticels'; did you mean 'AllParticles'?"
+    """
+    valid = sorted(valid)
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.6)
+    if close:
+        return f"unknown {what} {str(name)!r}; did you mean {close[0]!r}?"
+    if not valid:
+        return f"unknown {what} {str(name)!r}; there is none to choose from"
+    shown = ", ".join(valid[:12]) + (", ..." if len(valid) > 12 else "")
+    return f"unknown {what} {str(name)!r}; valid are: {shown}"

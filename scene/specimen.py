@@ -1,0 +1,76 @@
+"""The specimen: particles and the measurement technique with their features. No Blender here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scene.features import FeatureValue
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementVolume:
+    """Axis-aligned box in which particles are placed.
+
+    Parameters
+    ----------
+    lower, upper
+        Opposite corners (x, y, z) in scene units.
+    """
+
+    lower: tuple[float, float, float]
+    upper: tuple[float, float, float]
+
+
+@dataclass(slots=True)
+class Particle:
+    """One particle.
+
+    Parameters
+    ----------
+    id
+        1..N over all blueprints; the value in ``instances.png``.
+    blueprint
+        Name of the blueprint it was made from.
+    index
+        0.. within its blueprint; with the blueprint's name it keys the particle's random draws.
+    geometry, material
+        Names of the prototypes.
+    features
+        Feature name to value. After `RelaxCollisions`, ``location`` and ``rotation`` are
+        those that the physics left.
+    """
+
+    id: int
+    blueprint: str
+    index: int
+    geometry: str
+    material: str
+    features: dict[str, FeatureValue] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class MeasurementTechnique:
+    """The measurement technique.
+
+    Parameters
+    ----------
+    blueprint
+        Name of the blueprint it was made from.
+    prototype, background_material
+        Names of the prototypes; `background_material` may be None for no substrate.
+    features
+        Feature name to value, those of the background material included.
+    """
+
+    blueprint: str
+    prototype: str
+    background_material: str | None
+    features: dict[str, FeatureValue] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Specimen:
+    """All objects of one run, in the order in which they were made."""
+
+    particles: list[Particle] = field(default_factory=list)
+    techniques: list[MeasurementTechnique] = field(default_factory=list)
