@@ -118,17 +118,20 @@ class StepError(BlendsweepError):
         return f"{self.step}: {self.error_type}: {self.message}"
 
 
-def unknown(what: str, name: object, valid: Iterable[str]) -> str:
+def unknown(what: str, name: object, valid: Iterable[str], where: str = "") -> str:
     """Return the sentence for a name that does not exist, with the nearest that does.
 
     >>> unknown("set", "AllParticels", ["AllParticles", "Empty"])
     "unknown set 'AllParticels'; did you mean 'AllParticles'?"
+    >>> unknown("key", "nmae", ["name"], where="in blueprints")
+    "unknown key 'nmae' in blueprints; did you mean 'name'?"
     """
     valid = sorted(valid)
+    start = f"unknown {what} {str(name)!r}" + (f" {where}" if where else "")
     close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.6)
     if close:
-        return f"unknown {what} {str(name)!r}; did you mean {close[0]!r}?"
+        return f"{start}; did you mean {close[0]!r}?"
     if not valid:
-        return f"unknown {what} {str(name)!r}; there is none to choose from"
+        return f"{start}; there is none to choose from"
     shown = ", ".join(valid[:12]) + (", ..." if len(valid) > 12 else "")
-    return f"unknown {what} {str(name)!r}; valid are: {shown}"
+    return f"{start}; valid are: {shown}"

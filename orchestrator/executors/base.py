@@ -6,7 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from orchestrator.run import Attempt, AttemptOutcome, Failure
-from scene.reservation import Reservation
+from scene.errors import BlendsweepError
+
+
+class WorkerStartError(BlendsweepError):
+    """No worker can be brought up, so that no run can be executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +23,10 @@ class WorkerSettings:
         URI or absolute path of the data set.
     plugins
         Folders that ``$plugins`` names resolve in.
-    reservation
-        Share of the machine that belongs to the worker; None lets the executor choose.
+    cpus_per_worker
+        CPU cores that belong to each worker.
+    gpus_per_worker
+        GPUs that belong to each worker, fractions allowed; None lets the executor choose.
     recycle_after_runs, recycle_above_mb
         A worker is replaced between two runs after so many runs, or when its resident memory in
         MiB has grown above the limit.
@@ -28,7 +34,8 @@ class WorkerSettings:
 
     output: str
     plugins: tuple[str, ...] = ()
-    reservation: Reservation | None = None
+    cpus_per_worker: float = 1.0
+    gpus_per_worker: float | None = None
     recycle_after_runs: int = 200
     recycle_above_mb: int = 4096
 
@@ -44,6 +51,15 @@ class Executor(ABC):
     def start(self) -> None:
         """Bring up what workers need. Returns before they are warm."""
 
+    @abstractmethod
+    def scale(self, useful: int) -> None:
+        """Say how many workers can be kept busy; idle ones beyond that may be let go."""
+
+    @property
+    @abstractmethod
+    def workers(self) -> int:
+        """How many workers are warm."""
+
     @property
     @abstractmethod
     def free(self) -> int:
@@ -55,7 +71,15 @@ class Executor(ABC):
 
     @abstractmethod
     def wait(self, timeout_s: float) -> list[AttemptOutcome]:
-        """Return the outcomes that have arrived, waiting up to `timeout_s` for the first."""
+        """Return the outcomes that have arrived, waiting up to `timeout_s` for the first.
+
+        Returns early, perhaps with nothing, when a worker has become free.
+
+        Raises
+        ------
+        WorkerStartError
+            If no worker can be brought up.
+        """
 
     @abstractmethod
     def kill(self, attempt: Attempt, failure: Failure) -> None:
@@ -63,4 +87,4 @@ class Executor(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End all workers."""
+        """End all workers and whatever was brought up for them; calling it again is harmless."""

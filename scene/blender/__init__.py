@@ -1,0 +1,1 @@
+"""Everything that talks to Blender, beside the prototypes."""

@@ -1,0 +1,1 @@
+"""Prototypes: what particles and microscopes are made of."""

@@ -16,6 +16,47 @@ from scene.specimen import MeasurementVolume
 if TYPE_CHECKING:
     import bpy
 
+PARTICLE_FEATURES: tuple[FeatureSpec, ...] = (
+    FeatureSpec(
+        name="dimensions",
+        default=(5.0, 5.0, 5.0),
+        description="edges of the bounding box along the particle's own axes, in scene units",
+        components=3,
+        minimum=1e-6,
+        maximum=1e6,
+    ),
+    FeatureSpec(
+        name="location",
+        default=(0.0, 0.0, 0.0),
+        description="centre in scene units",
+        components=3,
+        minimum=-1e9,
+        maximum=1e9,
+    ),
+    FeatureSpec(
+        name="rotation",
+        default=(0.0, 0.0, 0.0),
+        description="Euler angles, order XYZ, in radians",
+        components=3,
+    ),
+)
+"""The features of every particle, whatever its geometry and material."""
+
+SUBSTRATE = "Substrate"
+"""Name of the technique's object that carries the background material; it may be absent."""
+
+MEASUREMENT_VOLUME = "MeasurementVolume"
+"""Name of the technique's object that bounds particles in simulations; it may be absent."""
+
+PARTICLE_FEATURES = (
+    FeatureSpec(
+        "dimensions", (1.0, 1.0, 1.0), "size of the bounding box in scene units", 3, minimum=1e-3
+    ),
+    FeatureSpec("location", (0.0, 0.0, 0.0), "centre in scene units", 3),
+    FeatureSpec("rotation", (0.0, 0.0, 0.0), "XYZ Euler angles in radians", 3),
+)
+"""Features of every particle, whatever its geometry and material."""
+
 
 class Prototype(ABC):
     """Common to all prototypes; one prototype a file, named like the prototype."""
@@ -53,7 +94,12 @@ class MeasurementTechniquePrototype(Prototype):
 
     @abstractmethod
     def build(self, scene: bpy.types.Scene, resolution: tuple[int, int]) -> None:
-        """Put camera, illumination, substrate and render settings into an empty scene."""
+        """Put camera, illumination, substrate and render settings into an empty scene.
+
+        The objects that others have to find are named `SUBSTRATE` and `MEASUREMENT_VOLUME`; the
+        camera becomes the scene's. Every object made here but the camera is absent from the
+        geometry buffers.
+        """
 
     @abstractmethod
     def apply(self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue]) -> None:

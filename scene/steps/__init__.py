@@ -1,0 +1,1 @@
+"""Feature generation steps of the synth chain."""

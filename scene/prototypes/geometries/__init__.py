@@ -1,0 +1,1 @@
+"""Geometry prototypes, one a file."""

@@ -1,0 +1,1 @@
+"""Material prototypes, one a file."""

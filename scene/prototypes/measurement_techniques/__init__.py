@@ -1,0 +1,1 @@
+"""Measurement technique prototypes, one a file."""

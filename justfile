@@ -1,0 +1,32 @@
+# Every check of the project. `just` alone lists them; `uv run just` works without an installed just.
+
+default:
+    @just --list --unsorted
+
+# The tests that CI runs.
+test *ARGS:
+    uv run pytest {{ARGS}}
+
+# Formatting, lint rules, types and import contracts.
+lint:
+    uv run ruff format --check .
+    uv run ruff check .
+    uv run mypy
+    uv run lint-imports
+
+# Rewrite what the formatter and the safe fixes can.
+format:
+    uv run ruff format .
+    uv run ruff check --fix .
+
+# The marked longer rounds.
+test-slow *ARGS:
+    uv run pytest -m slow --timeout 3600 {{ARGS}}
+
+# Four small runs from recipe to manifest.
+quickstart:
+    uv run python -m orchestrator sweeps/quickstart.yaml
+
+# Pin the resolution for machines that are set up without uv.
+requirements:
+    uv export --quiet --no-dev --no-emit-project --format requirements-txt --output-file deploy/requirements.txt

@@ -1,0 +1,156 @@
+"""The loop of a sweep: executor events to the scheduler, its results to sinks and progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import final
+
+from orchestrator.executors.base import Executor
+from orchestrator.interruption import Interruption
+from orchestrator.progress import Progress
+from orchestrator.run import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
+from orchestrator.scheduler import Scheduler
+from orchestrator.sinks.base import Sink
+from orchestrator.storage import Storage
+
+POLL_SECONDS = 0.5
+"""Longest time without a look at deadlines and signals."""
+
+
+@final
+class Driver:
+    """Runs a sweep to its end. Sinks are open already, and stay so.
+
+    Parameters
+    ----------
+    scheduler
+        Decides what to start and what to try again.
+    executor
+        Runs attempts; started only if there is something to run, closed in any case.
+    sinks
+        Receive each run's final result once.
+    storage
+        Where logs of failures go.
+    progress
+        Is told what happens.
+    timeout_s
+        Seconds after which an attempt is ended.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        executor: Executor,
+        sinks: Sequence[Sink],
+        storage: Storage,
+        progress: Progress,
+        timeout_s: float,
+    ) -> None:
+        self._scheduler = scheduler
+        self._executor = executor
+        self._sinks = sinks
+        self._storage = storage
+        self._progress = progress
+        self._timeout_s = timeout_s
+        self._deadlines: dict[str, tuple[Attempt, float]] = {}
+
+    def run(self) -> bool:
+        """Execute all runs that are not recorded yet.
+
+        Returns
+        -------
+        bool
+            False if it was interrupted before all runs were settled.
+
+        Raises
+        ------
+        WorkerStartError
+            If no worker can be brought up.
+        """
+        with ExitStack() as stack:
+            interruption = stack.enter_context(Interruption(self._scheduler.drain))
+            if not self._scheduler.finished:
+                stack.callback(self._executor.close)
+                self._executor.start()
+            announced = False
+            while not self._scheduler.finished and not interruption.drop:
+                if interruption.requested and not announced:
+                    self._progress.note(
+                        f"Stopping: {len(self._deadlines)} runs in flight may finish; "
+                        "Ctrl-C again drops them"
+                    )
+                    announced = True
+                self._turn()
+            self._progress.update(self._scheduler.counts, self._executor.workers)
+        return not interruption.requested or self._scheduler.counts.left == 0
+
+    def _turn(self) -> None:
+        """Go once round the loop."""
+        counts = self._scheduler.counts
+        self._executor.scale(counts.in_flight if self._scheduler.draining else counts.left)
+        while self._executor.free and (attempt := self._scheduler.start()) is not None:
+            self._executor.submit(attempt)
+            deadline = time.monotonic() + self._timeout_s
+            self._deadlines[attempt.run.run_id] = (attempt, deadline)
+        self._progress.update(self._scheduler.counts, self._executor.workers)
+        outcomes = self._executor.wait(POLL_SECONDS)
+        for outcome in outcomes:
+            self._take(outcome)
+        if not outcomes:
+            for sink in self._sinks:
+                sink.flush()
+        self._end_overdue()
+
+    def _take(self, outcome: AttemptOutcome) -> None:
+        self._deadlines.pop(outcome.attempt.run.run_id, None)
+        result = self._scheduler.finish(outcome)
+        if outcome.failure is not None:
+            self._report_failure(outcome, outcome.failure, final=result is not None)
+        if result is None:
+            return
+        if result.status is RunStatus.FAILED:
+            text = failure_log(result).encode("utf-8", errors="replace")
+            self._storage.write_file(failure_log_path(result.run.run_id), text)
+        for sink in self._sinks:
+            sink.record(result)
+
+    def _report_failure(self, outcome: AttemptOutcome, failure: Failure, *, final: bool) -> None:
+        run = outcome.attempt.run
+        if final:
+            self._progress.failed(outcome, failure_log_path(run.run_id))
+        elif not self._scheduler.draining:
+            self._progress.note(
+                f"run {run.run_id}, attempt {outcome.attempt.number}: "
+                f"{failure.error_type}: {failure.message}; trying again"
+            )
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        for attempt in [attempt for attempt, at in self._deadlines.values() if now > at]:
+            message = f"no result within {self._timeout_s:g} s; its worker was ended"
+            del self._deadlines[attempt.run.run_id]  # the outcome comes with the next wait
+            self._executor.kill(attempt, Failure("AttemptTimeout", message))
+
+
+def failure_log_path(run_id: str) -> str:
+    """Return where the log of a failed run lies, relative to the output."""
+    return f"failures/{run_id}.log"
+
+
+def failure_log(result: RunResult) -> str:
+    """Return the log of a failed run as people read it."""
+    outcome = result.outcome
+    failure = outcome.failure
+    if failure is None:
+        raise ValueError(f"run {result.run.run_id} did not fail")
+    swept = " ".join(f"{key}={value}" for key, value in result.run.overrides)
+    return (
+        f"run {result.run.run_id} (index {result.run.index}) failed after "
+        f"{result.attempts} attempts\n"
+        f"overrides: {swept or 'none'}\n"
+        f"worker: {outcome.worker} on {outcome.node}, {outcome.device}\n"
+        f"{failure.error_type}: {failure.message}\n\n"
+        f"{failure.log}\n"
+    )

@@ -1,0 +1,388 @@
+"""Execution on Ray: actors that each keep one warm Blender.
+
+Ray is asked for processes and nothing more. Retries, deadlines and the record of what was done
+are the driver's, for Ray's own retries run a task at least once, not once.
+
+A worker's life::
+
+    starting ──warm──> idle <──submit/outcome──> busy
+        │               │                          │
+        └──fails────────┴──recycled, let go────────┴──dies, killed──> replaced while runs are left
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import psutil
+
+from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
+from orchestrator.run import Attempt, AttemptOutcome, Failure
+from orchestrator.worker import Worker, WorkerInfo, thread_environment
+from scene.reservation import Reservation
+
+if TYPE_CHECKING:
+    import ray
+
+GPU_SHARE = 0.5
+"""Share of a GPU that a worker reserves unless told otherwise: two workers on one GPU let one
+relax its beads on the CPU while the other renders."""
+
+START_FAILURES = 3
+"""So many workers in a row that fail to start end the sweep."""
+
+OBJECT_STORE_BYTES = 80 * 2**20
+"""Near the least that Ray accepts; only small plain data travels here."""
+
+SHUTDOWN_SECONDS = 30.0
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Under `uv run`, workers would otherwise each set up an environment of their own.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    # Ray prints the deaths of workers to stdout; the driver reports them itself.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+
+
+@dataclass(slots=True)
+class _Actor:
+    """A worker as the driver sees it; busy while it has an attempt, idle while it has no call."""
+
+    name: str
+    handle: Any
+    call: ray.ObjectRef[Any] | None
+    info: WorkerInfo | None = None
+    attempt: Attempt | None = None
+    submitted_at: datetime | None = None
+    runs: int = 0
+
+    @property
+    def idle(self) -> bool:
+        return self.call is None
+
+
+@final
+class RayExecutor(Executor):
+    """Runs attempts on Ray actors.
+
+    Parameters
+    ----------
+    settings
+        What workers need to know. Without ``gpus_per_worker``, they share the GPUs where the
+        cluster has any and render on CPUs elsewhere.
+    address
+        A cluster to join; None for an embedded Ray that ends with this executor.
+    limit
+        Most workers at once; None for as many as the cluster's resources hold.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, address: str | None = None, limit: int | None = None
+    ) -> None:
+        self._settings = settings
+        self._address = address
+        self._limit = limit
+        self._useful = 0
+        self._reservation = Reservation()
+        self._actors: list[_Actor] = []
+        self._killed: deque[AttemptOutcome] = deque()
+        self._processes: list[psutil.Process] = []
+        self._named = 0
+        self._start_failures = 0
+        self._connected = threading.Event()
+        self._closing = threading.Event()
+        self._connect_error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to start, or to join, Ray, and return at once."""
+        os.environ.update(ENVIRONMENT)
+        self._thread = threading.Thread(target=self._hold_ray, name="ray", daemon=True)
+        self._thread.start()
+
+    def scale(self, useful: int) -> None:
+        """Create workers up to what is useful, allowed and possible; let idle ones beyond go."""
+        self._useful = useful
+        if self._connected.is_set() and self._connect_error is None:
+            self._adjust()
+
+    @property
+    def workers(self) -> int:
+        """How many workers are warm."""
+        return sum(actor.info is not None for actor in self._actors)
+
+    @property
+    def free(self) -> int:
+        """How many workers are idle."""
+        return sum(actor.idle for actor in self._actors)
+
+    def submit(self, attempt: Attempt) -> None:
+        """Hand an attempt to an idle worker."""
+        actor = next((actor for actor in self._actors if actor.idle), None)
+        if actor is None:
+            raise RuntimeError("no worker is free")
+        actor.attempt = attempt
+        actor.submitted_at = datetime.now(UTC)
+        actor.call = actor.handle.execute.remote(attempt)
+
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:
+        """Return the outcomes that have arrived; see `Executor.wait`."""
+        outcomes = list(self._killed)
+        self._killed.clear()
+        if not self._await_ray(0.0 if outcomes else timeout_s):
+            return outcomes
+        import ray
+
+        self._adjust()
+        calls = {actor.call: actor for actor in self._actors if actor.call is not None}
+        if not calls:
+            # Possible only while a joined cluster has no room for any worker.
+            time.sleep(0.0 if outcomes or self.free else timeout_s)
+            return outcomes
+        ready, pending = ray.wait(
+            list(calls), num_returns=1, timeout=0.0 if outcomes else timeout_s
+        )
+        if ready and pending:
+            more, _ = ray.wait(pending, num_returns=len(pending), timeout=0.0)
+            ready += more
+        for call in ready:
+            outcome = self._collect(calls[call])
+            if outcome is not None:
+                outcomes.append(outcome)
+        self._adjust()
+        return outcomes
+
+    def kill(self, attempt: Attempt, failure: Failure) -> None:
+        """End the worker that has the attempt; a new one takes its place."""
+        for actor in self._actors:
+            if actor.attempt == attempt:
+                self._killed.append(_failed(actor, failure))
+                self._remove(actor)
+                return
+        raise ValueError(f"run {attempt.run.run_id} is not in flight")
+
+    def close(self) -> None:
+        """End all workers, and Ray itself where it is embedded."""
+        if self._thread is None:
+            return
+        self._connected.wait(SHUTDOWN_SECONDS)
+        for actor in list(self._actors):
+            self._remove(actor)
+        self._closing.set()
+        self._thread.join(SHUTDOWN_SECONDS)
+        self._thread = None
+        _, alive = psutil.wait_procs(self._processes, timeout=3.0)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    # -- Ray itself ------------------------------------------------------------------------------
+
+    def _hold_ray(self) -> None:
+        # Ray's processes ask the kernel to end them with the thread that started them, so this
+        # one lives as long as they are needed.
+        import ray
+
+        try:
+            self._connect()
+        except BaseException as error:  # noqa: BLE001 - told to the caller by `_await_ray`
+            self._connect_error = error
+        self._connected.set()
+        self._closing.wait()
+        ray.shutdown()
+
+    def _connect(self) -> None:
+        import ray
+
+        if self._address is not None:
+            ray.init(self._address, log_to_driver=False, logging_level="ERROR")
+        else:
+            # Children inherit the environment, which spares Ray a set-up for each worker.
+            os.environ.update(self._thread_environment())
+            ray.init(
+                "local",
+                num_cpus=local_cpus(),
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+        gpus = self._settings.gpus_per_worker
+        if gpus is None:
+            gpus = GPU_SHARE if ray.cluster_resources().get("GPU", 0) > 0 else 0.0
+        # Actors that reserve no CPU do not make a cluster grow.
+        self._reservation = Reservation(max(1.0, self._settings.cpus_per_worker), gpus)
+
+    def _thread_environment(self) -> dict[str, str]:
+        return thread_environment(Reservation(self._settings.cpus_per_worker))
+
+    def _await_ray(self, timeout_s: float) -> bool:
+        if not self._connected.wait(timeout_s):
+            return False
+        if self._connect_error is not None:
+            where = f"Ray at {self._address}" if self._address else "a local Ray"
+            raise WorkerStartError(
+                f"{where} can't be used: {self._connect_error}"
+            ) from self._connect_error
+        return True
+
+    # -- Workers ---------------------------------------------------------------------------------
+
+    def _adjust(self) -> None:
+        """Bring the number of workers towards what is useful."""
+        surplus = len(self._actors) - self._useful
+        for actor in [actor for actor in self._actors if actor.attempt is None][: max(0, surplus)]:
+            self._remove(actor)
+        while len(self._actors) < self._target():
+            self._create()
+
+    def _target(self) -> int:
+        most = min(self._useful, self._limit if self._limit is not None else self._capacity())
+        # A cluster that has no machines yet grows when a worker waits for one.
+        return max(most, min(1, self._useful))
+
+    def _capacity(self) -> int:
+        import ray
+
+        resources = ray.cluster_resources()
+        capacity = resources.get("CPU", 0) / self._reservation.cpus
+        if self._reservation.gpus > 0:
+            capacity = min(capacity, resources.get("GPU", 0) / self._reservation.gpus)
+        return int(capacity + 1e-6)
+
+    def _create(self) -> None:
+        import ray
+
+        name = f"worker-{self._named}"
+        self._named += 1
+        options: dict[str, Any] = {
+            "num_cpus": self._reservation.cpus,
+            "num_gpus": self._reservation.gpus,
+            "max_restarts": 0,
+            "max_task_retries": 0,
+        }
+        if self._address is not None:
+            options["runtime_env"] = {"env_vars": self._thread_environment()}
+        handle = ray.remote(_RayWorker).options(**options).remote(
+            self._settings, self._reservation, name
+        )
+        self._actors.append(_Actor(name, handle, handle.warm.remote()))
+
+    def _remove(self, actor: _Actor) -> None:
+        import ray
+
+        self._actors.remove(actor)
+        ray.kill(actor.handle)
+
+    def _collect(self, actor: _Actor) -> AttemptOutcome | None:
+        """Take the result of the actor's call, which is ready."""
+        import ray
+        from ray.exceptions import RayError
+
+        try:
+            result = ray.get(actor.call)
+        except RayError as error:
+            self._remove(actor)
+            if actor.info is None:
+                self._count_start_failure(error)
+                return None
+            return _failed(actor, Failure("WorkerDied", _cause(error), _crash_report(actor, error)))
+        actor.call = None
+        if actor.info is None:
+            self._take_in(actor, result)
+            return None
+        outcome, resident_mb = result
+        actor.attempt = None
+        actor.runs += 1
+        if (
+            actor.runs >= self._settings.recycle_after_runs
+            or resident_mb > self._settings.recycle_above_mb
+        ):
+            self._remove(actor)
+        return outcome
+
+    def _take_in(self, actor: _Actor, info: WorkerInfo) -> None:
+        actor.info = info
+        self._start_failures = 0
+        if self._address is None:
+            with suppress(psutil.NoSuchProcess):
+                self._processes.append(psutil.Process(info.pid))
+        self._processes = [process for process in self._processes if process.is_running()]
+
+    def _count_start_failure(self, error: Exception) -> None:
+        self._start_failures += 1
+        if self._start_failures >= START_FAILURES:
+            raise WorkerStartError(f"no worker can start: {_cause(error)}") from error
+
+
+@final
+class _RayWorker:
+    """A `Worker` that is built by its first call, so that errors come back as they are."""
+
+    def __init__(self, settings: WorkerSettings, reservation: Reservation, name: str) -> None:
+        self._arguments = (settings, reservation, name)
+
+    def warm(self) -> WorkerInfo:
+        self._worker = Worker(*self._arguments)
+        return self._worker.warm()
+
+    def execute(self, attempt: Attempt) -> tuple[AttemptOutcome, float]:
+        return self._worker.execute(attempt), self._worker.resident_mb()
+
+
+def _failed(actor: _Actor, failure: Failure) -> AttemptOutcome:
+    if actor.attempt is None or actor.info is None or actor.submitted_at is None:
+        raise RuntimeError(f"{actor.name} has no attempt")
+    return AttemptOutcome(
+        attempt=actor.attempt,
+        worker=actor.name,
+        node=actor.info.node,
+        device=actor.info.device,
+        started_at=actor.submitted_at,
+        finished_at=datetime.now(UTC),
+        failure=failure,
+    )
+
+
+def _cause(error: Exception) -> str:
+    """Return one sentence on what ended a worker."""
+    from ray import exceptions
+
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return "out of memory: Ray ended the worker because its machine had too little left"
+    if isinstance(error, exceptions.NodeDiedError):
+        return "its machine left the cluster"
+    if isinstance(error, exceptions.RayTaskError):
+        return f"{type(error.cause).__name__}: {error.cause}"
+    # Ray's texts are paragraphs; the exit detail is their last word on what happened.
+    detail = str(error).rpartition("Worker exit detail:")[2].strip()
+    if "connection error code 2" in detail:
+        return "its process ended without a word: a crash in native code, or killed from outside"
+    return f"its process ended: {detail.splitlines()[0] if detail else type(error).__name__}"
+
+
+def _crash_report(actor: _Actor, error: Exception) -> str:
+    report = str(error)
+    if actor.info is not None:
+        with suppress(OSError):
+            report += "\n" + Path(actor.info.crash_log).read_text(encoding="utf-8", errors="replace")
+    return report
+
+
+def local_cpus() -> int:
+    """Return the CPU cores that this process may use, control group limits included."""
+    cores = os.process_cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores

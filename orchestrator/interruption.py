@@ -1,0 +1,64 @@
+"""Ctrl-C and SIGTERM as requests that the driver's loop looks at, never as exceptions."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self, final
+
+TERMINATION_GRACE_S = 20.0
+"""Seconds that runs in flight may take to finish after a SIGTERM: shorter than the 30 s after
+which stopped containers are usually killed."""
+
+
+@final
+class Interruption:
+    """Takes the signals of this process while its block runs; main thread only.
+
+    The first Ctrl-C asks to drain: let runs in flight finish and start no more. The second asks
+    to drop them. A third ends the process at once. SIGTERM drains, and drops after
+    `TERMINATION_GRACE_S`.
+
+    Parameters
+    ----------
+    on_drain
+        Called once, from a signal handler, when a drain is asked for.
+    """
+
+    def __init__(self, on_drain: Callable[[], None]) -> None:
+        self._on_drain = on_drain
+        self._previous: dict[signal.Signals, Any] = {}
+        self._drop_at: float | None = None
+        self.requested = False
+
+    @property
+    def drop(self) -> bool:
+        """Whether runs in flight are to be dropped now."""
+        return self._drop_at is not None and time.monotonic() >= self._drop_at
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        again = self.requested
+        self.requested = True
+        if number == signal.SIGTERM:
+            self._drop_at = self._drop_at or time.monotonic() + TERMINATION_GRACE_S
+        elif again:
+            self._drop_at = time.monotonic()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if not again:
+            self._on_drain()

@@ -1,0 +1,124 @@
+"""What is said at a sweep's end, to people and to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+from orchestrator.progress import duration
+from orchestrator.scheduler import Counts
+
+SHOWN_FAILURES = 10
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A run that failed, and the path of its log relative to the output."""
+
+    run_id: str
+    error_type: str
+    error_message: str
+    log: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A sweep's end.
+
+    Parameters
+    ----------
+    sweep
+        Its name.
+    output
+        URI or folder of the data set.
+    counts
+        The last counts.
+    failures
+        The first runs that failed in this start.
+    complete
+        False if it was interrupted before all runs were settled.
+    seconds
+        How long this start took.
+    tracking_uri
+        Where MLflow records; None if it does not.
+    command
+        The command that resumes it.
+    """
+
+    sweep: str
+    output: str
+    counts: Counts
+    failures: tuple[FailedRun, ...]
+    complete: bool
+    seconds: float
+    tracking_uri: str | None
+    command: str
+
+    @property
+    def succeeded(self) -> int:
+        """Runs of the sweep that the data set holds as succeeded."""
+        return self.counts.done + self.counts.skipped
+
+    @property
+    def failed(self) -> int:
+        """Runs of the sweep that the data set holds as failed."""
+        return self.counts.failed + self.counts.failed_before
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every run succeeded, 1 if some failed, 130 if interrupted."""
+        if not self.complete:
+            return 130
+        return 1 if self.failed else 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield the summary as people read it."""
+        counts = self.counts
+        parts = [f"{counts.done} runs done in {duration(self.seconds)}"]
+        if counts.skipped:
+            parts.append(f"{counts.skipped} were done before")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if counts.left:
+            parts.append(f"{counts.left} left")
+        yield f"{self.sweep}: {', '.join(parts)}"
+        yield f"results: {self.output}"
+        if self.tracking_uri is not None:
+            yield f"MLflow:  uv run mlflow ui --backend-store-uri {self.tracking_uri}"
+        for failure in self.failures:
+            first_line = failure.error_message.partition("\n")[0]
+            yield f"failed:  {failure.run_id}: {failure.error_type}: {first_line}"
+            yield f"         log: {self.output}/{failure.log}"
+        if counts.failed > len(self.failures):
+            yield f"         and {counts.failed - len(self.failures)} more: {self.output}/failures"
+        if counts.failed_before:
+            yield f"{counts.failed_before} failed before; --retry-failed takes them again"
+        if not self.complete:
+            yield f"interrupted; this resumes where it stopped: {self.command}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary for programs."""
+        return {
+            "sweep": self.sweep,
+            "output": self.output,
+            "runs": self.counts.total,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "left": self.counts.left,
+            "executed": self.counts.done + self.counts.failed,
+            "interrupted": not self.complete,
+            "seconds": round(self.seconds, 3),
+            "tracking_uri": self.tracking_uri,
+            "failures": [
+                {
+                    "run_id": failure.run_id,
+                    "error_type": failure.error_type,
+                    "error_message": failure.error_message,
+                    "log": failure.log,
+                }
+                for failure in self.failures
+            ],
+        }

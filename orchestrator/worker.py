@@ -1,0 +1,190 @@
+"""One run inside a worker process: a private folder, one warm Blender, one move into the output."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import shutil
+import socket
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final
+
+from orchestrator.executors.base import WorkerSettings
+from orchestrator.run import Attempt, AttemptOutcome, Failure
+from orchestrator.storage import Storage
+from scene.blender.session import Session
+from scene.chain import execute
+from scene.parsing import parse
+from scene.record import RECORD_FILE, RunRecord
+from scene.registry import Registry
+from scene.rendering.images import preview
+from scene.reservation import Reservation
+
+ATTEMPTS_FOLDER = ".attempts"
+"""Holds the private folders of attempts, next to ``runs/`` so that publishing is one rename."""
+
+PREVIEW_FILE = "preview.jpg"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """What a warm worker says about itself.
+
+    Parameters
+    ----------
+    pid
+        Its process.
+    node
+        Name of its machine.
+    device
+        The Cycles device.
+    crash_log
+        Where Python's fault handler writes should the process crash.
+    """
+
+    pid: int
+    node: str
+    device: str
+    crash_log: str
+
+
+@final
+class Worker:
+    """Executes attempts, one at a time, in this process.
+
+    Parameters
+    ----------
+    settings
+        What all workers of the sweep share.
+    reservation
+        This worker's share of its machine.
+    name
+        Its name, unique within the sweep.
+
+    Raises
+    ------
+    DeviceError
+        If a GPU is reserved that Cycles can't use.
+    """
+
+    def __init__(self, settings: WorkerSettings, reservation: Reservation, name: str) -> None:
+        self._name = name
+        self._storage = Storage(settings.output)
+        self._registry = Registry(settings.plugins)
+        self._scratch = _scratch_folder(self._storage.folder)
+        self._session = Session(reservation)
+
+    def warm(self) -> WorkerInfo:
+        """Report on this worker and let the process leave word if it crashes."""
+        crash_log = self._scratch / f"{self._name}-{os.getpid()}.crash"
+        # The fault handler keeps the descriptor, so the file object must outlive this call.
+        self._crash_stream = crash_log.open("w")
+        faulthandler.enable(self._crash_stream)
+        return WorkerInfo(os.getpid(), socket.gethostname(), self._session.device, str(crash_log))
+
+    @property
+    def device(self) -> str:
+        """The Cycles device."""
+        return self._session.device
+
+    def resident_mb(self) -> float:
+        """Return the resident memory of this process in MiB."""
+        return self._session.resident_mb()
+
+    def execute(self, attempt: Attempt) -> AttemptOutcome:
+        """Execute one attempt; whatever goes wrong is in the outcome.
+
+        A run that an earlier attempt published, but nobody recorded, is taken as it is.
+        """
+        started_at = datetime.now(UTC)
+        record, failure, publish_seconds = self._attempt(attempt)
+        return AttemptOutcome(
+            attempt=attempt,
+            worker=self._name,
+            node=socket.gethostname(),
+            device=record.device if record is not None else self._session.device,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            record=record,
+            failure=failure,
+            publish_seconds=publish_seconds,
+        )
+
+    def _attempt(self, attempt: Attempt) -> tuple[RunRecord | None, Failure | None, float]:
+        run_id = attempt.run.run_id
+        folder = self._scratch / f"{run_id}-{attempt.number}-{self._name}"
+        captured = ""
+        try:
+            record = self._published(run_id)
+            if record is not None:
+                return record, None, 0.0
+            with self._session.captured() as log:
+                try:
+                    record = self._render(attempt, folder)
+                finally:
+                    captured = log.text
+            start = time.perf_counter()
+            if not self._storage.publish(folder, f"runs/{run_id}"):
+                # Another attempt, thought dead, got there first; both hold the same bytes.
+                record = self._published(run_id) or record
+            return record, None, time.perf_counter() - start
+        # A plugin may call sys.exit, which must not take the worker with it.
+        except (Exception, SystemExit) as error:
+            report = "".join(traceback.format_exception(error))
+            log_text = f"{report}\n--- Blender's output ---\n{captured}" if captured else report
+            return None, Failure(type(error).__name__, str(error), log_text), 0.0
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _render(self, attempt: Attempt, folder: Path) -> RunRecord:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        recipe = parse(attempt.run.recipe, f"run {attempt.run.run_id}", self._registry)
+        record = execute(recipe, self._session, folder, self._registry)
+        # One image of each kind tells the run; single-particle renders may count hundreds.
+        firsts = {file.mode: folder / file.path for file in reversed(record.files) if file.width}
+        if firsts:
+            images = [firsts[mode] for mode in sorted(firsts) if firsts[mode].suffix == ".png"]
+            (folder / PREVIEW_FILE).write_bytes(preview(images))
+        return record
+
+    def _published(self, run_id: str) -> RunRecord | None:
+        target = f"runs/{run_id}"
+        if not self._storage.exists(target):
+            return None
+        try:
+            record = RunRecord.from_json(
+                self._storage.read(f"{target}/{RECORD_FILE}").decode("utf-8")
+            )
+            if all(self._storage.exists(f"{target}/{file.path}") for file in record.files):
+                return record
+        except (FileNotFoundError, ValueError):
+            pass
+        self._set_aside(run_id)
+        return None
+
+    def _set_aside(self, run_id: str) -> None:
+        taken = set(self._storage.list("damaged"))
+        names = (f"{run_id}-{number}" for number in range(1, len(taken) + 2))
+        free = next(name for name in names if name not in taken)
+        self._storage.move(f"runs/{run_id}", f"damaged/{free}")
+
+
+def thread_environment(reservation: Reservation) -> dict[str, str]:
+    """Return the environment that holds numerical libraries to a reservation's threads."""
+    libraries = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+    return {f"{library}_NUM_THREADS": str(reservation.threads) for library in libraries}
+
+
+def _scratch_folder(output: Path | None) -> Path:
+    if output is None:
+        return Path(tempfile.mkdtemp(prefix="blendsweep-"))
+    scratch = output / ATTEMPTS_FOLDER
+    scratch.mkdir(parents=True, exist_ok=True)
+    return scratch

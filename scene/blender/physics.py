@@ -1,0 +1,106 @@
+"""Relaxation of particles by Bullet, through Blender's rigid body world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import bpy  # noqa: TID253
+
+from scene.blender.render import temporarily
+from scene.relaxation import RelaxationSettings
+
+_VOLUME_FRICTION = 0.5
+_VOLUME_RESTITUTION = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestingPose:
+    """Where the simulation left one body: centre in scene units, Euler XYZ in radians."""
+
+    location: tuple[float, float, float]
+    rotation: tuple[float, float, float]
+
+
+def relaxed(
+    scene: bpy.types.Scene,
+    bodies: Sequence[bpy.types.Object],
+    container: bpy.types.Object | None,
+    settings: RelaxationSettings,
+) -> list[RestingPose]:
+    """Simulate `bodies` inside `container` and return their final poses.
+
+    The scene is left as it was: no rigid body, no cache, the same frame. The result depends on
+    the bodies' order, shapes and poses and on the settings, on nothing else.
+    """
+    last = settings.num_frames + 1
+    changes = (
+        (scene, "frame_current", 1),
+        (scene, "use_gravity", settings.use_gravity),
+        (scene, "gravity", settings.gravity),
+    )
+    with temporarily(changes), _rigid_body_world(scene, bodies, container, settings) as world:
+        world.point_cache.frame_start = 1
+        world.point_cache.frame_end = last
+        # Bullet advances by one frame at a time, and only in order.
+        for frame in range(1, last + 1):
+            scene.frame_set(frame)
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        return [_pose(body.evaluated_get(depsgraph)) for body in bodies]
+
+
+@contextmanager
+def _rigid_body_world(
+    scene: bpy.types.Scene,
+    bodies: Sequence[bpy.types.Object],
+    container: bpy.types.Object | None,
+    settings: RelaxationSettings,
+) -> Iterator[bpy.types.RigidBodyWorld]:
+    # Only an operator makes a world; it is called once, not for each object.
+    bpy.ops.rigidbody.world_add()
+    world = scene.rigidbody_world
+    members = bpy.data.collections.new("RigidBodies")
+    try:
+        world.collection = members
+        world.substeps_per_frame = settings.substeps_per_frame
+        world.solver_iterations = settings.solver_iterations
+        world.time_scale = settings.time_scale
+        for body in bodies:
+            members.objects.link(body)  # makes it a rigid body, too
+            _set_up_particle(body.rigid_body, settings)
+        if container is not None:
+            members.objects.link(container)
+            _set_up_container(container.rigid_body)
+        yield world
+    finally:
+        for member in list(members.objects):
+            members.objects.unlink(member)
+        bpy.ops.rigidbody.world_remove()
+        bpy.data.collections.remove(members)
+
+
+def _set_up_particle(body: bpy.types.RigidBodyObject, settings: RelaxationSettings) -> None:
+    body.type = "ACTIVE"
+    body.collision_shape = settings.collision_shape
+    body.mass = settings.mass
+    body.linear_damping = settings.linear_damping
+    body.angular_damping = settings.angular_damping
+    body.friction = settings.friction
+    body.restitution = settings.restitution
+    body.use_margin = True
+    body.collision_margin = settings.collision_margin
+
+
+def _set_up_container(body: bpy.types.RigidBodyObject) -> None:
+    body.type = "PASSIVE"
+    body.collision_shape = "MESH"
+    body.friction = _VOLUME_FRICTION
+    body.restitution = _VOLUME_RESTITUTION
+
+
+def _pose(body: bpy.types.Object) -> RestingPose:
+    location, rotation, _ = body.matrix_world.decompose()
+    x, y, z = location
+    turn = rotation.to_euler("XYZ")
+    return RestingPose(location=(x, y, z), rotation=(turn.x, turn.y, turn.z))

@@ -1,0 +1,111 @@
+"""One Cycles render, returned as arrays; and settings that last for one render."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy  # noqa: TID253
+import numpy as np
+from numpy.typing import NDArray
+
+from scene.errors import RenderError
+
+type Passes = dict[str, NDArray[np.float32]]
+type Change = tuple[Any, str, Any]
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+
+
+def render_passes(scene: bpy.types.Scene) -> Passes:
+    """Render the scene as it stands.
+
+    Returns
+    -------
+    dict
+        Pass name (``Combined``, ``Depth``, ``Normal``, ...) to a (height, width, channels)
+        float32 array of scene-linear values.
+
+    Raises
+    ------
+    RenderError
+        If Blender wrote no image.
+    """
+    with scratch_folder() as folder:
+        file = folder / "passes.exr"
+        settings = scene.render.image_settings
+        changes = (
+            (scene.render, "filepath", str(file)),
+            (scene.render, "use_file_extension", False),
+            # The kind of media decides which formats exist, so it has to come first.
+            (settings, "media_type", "MULTI_LAYER_IMAGE"),
+            (settings, "file_format", "OPEN_EXR_MULTILAYER"),
+            (settings, "color_depth", "32"),
+            (settings, "exr_codec", "NONE"),
+        )
+        with temporarily(changes):
+            bpy.ops.render.render(write_still=True, scene=scene.name)
+        return _read_passes(file)
+
+
+@contextmanager
+def temporarily(changes: Iterable[Change]) -> Iterator[None]:
+    """Set attributes, given as (object, name, value), and set them back at the end.
+
+    They are set back in the order in which they were set: where one decides which values another
+    may take, it comes first both times.
+    """
+    before: list[Change] = []
+    try:
+        for owner, name, value in changes:
+            before.append((owner, name, getattr(owner, name)))
+            setattr(owner, name, value)
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a private temporary folder, in memory where the machine has such a place."""
+    parent = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="blendsweep-", dir=parent) as folder:
+        yield Path(folder)
+
+
+def _read_passes(file: Path) -> Passes:
+    oiio = _openimageio()
+    image = oiio.ImageInput.open(str(file)) if file.is_file() else None
+    if image is None:
+        raise RenderError("Blender rendered no image; its log says why")
+    passes: Passes = {}
+    try:
+        while image.seek_subimage(len(passes), 0):
+            spec = image.spec()
+            # Channels are named layer.pass.channel.
+            name = spec.channelnames[0].split(".")[-2]
+            passes[name] = image.read_image(len(passes), 0, 0, spec.nchannels, oiio.FLOAT)
+    finally:
+        image.close()
+    return passes
+
+
+@cache
+def _openimageio() -> ModuleType:
+    """Import the OpenImageIO that ships inside the bpy wheel, off the module search path."""
+    scripts = Path(bpy.utils.resource_path("LOCAL"))
+    packages = sorted(scripts.glob("python/lib/python3*/site-packages"))
+    path = list(sys.path)
+    sys.path.extend(str(folder) for folder in packages)
+    try:
+        return importlib.import_module("OpenImageIO")
+    finally:
+        sys.path[:] = path

@@ -1,0 +1,95 @@
+"""One warm Blender inside a worker process."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from typing import final
+
+import psutil
+
+from scene.blender.capture import CapturedLog, captured_output
+from scene.blender.devices import select_device
+from scene.blender.libraries import check_libraries
+from scene.reservation import Reservation
+
+
+@final
+class Session:
+    """Blender, started once and emptied before every run.
+
+    Parameters
+    ----------
+    reservation
+        What of the machine Blender may use.
+
+    Attributes
+    ----------
+    device
+        ``CPU`` or the GPUs' names.
+    bpy_version
+        Version of Blender, for instance ``5.2.3 LTS``.
+
+    Raises
+    ------
+    MissingLibraryError
+        If a system library that bpy needs is not installed.
+    DeviceError
+        If a GPU is reserved that Cycles can't use.
+    """
+
+    def __init__(self, reservation: Reservation) -> None:
+        check_libraries()
+        _import_bpy()
+        import bpy
+
+        self._reservation = reservation
+        self.bpy_version: str = bpy.app.version_string
+        self._load_empty_scene()
+        cycles = bpy.context.preferences.addons["cycles"].preferences
+        self.device = select_device(cycles, reservation.gpus)
+        self._apply_settings()
+
+    def reset(self) -> None:
+        """Go back to an empty scene with this session's device and threads."""
+        self._load_empty_scene()
+        self._apply_settings()
+
+    def captured(self) -> AbstractContextManager[CapturedLog]:
+        """Return a context in which everything Blender prints goes into a log."""
+        return captured_output()
+
+    def resident_mb(self) -> float:
+        """Return the process's resident memory in MiB."""
+        return float(psutil.Process().memory_info().rss) / 2**20
+
+    def _load_empty_scene(self) -> None:
+        import bpy
+
+        # Unlike read_factory_settings this keeps the preferences, and with them the device list,
+        # whose refresh may take seconds on a machine with GPUs.
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+    def _apply_settings(self) -> None:
+        import bpy
+
+        edit = bpy.context.preferences.edit
+        edit.use_global_undo = False
+        edit.undo_steps = 0
+        scene = bpy.context.scene
+        scene.render.engine = "CYCLES"
+        scene.render.threads_mode = "FIXED"
+        scene.render.threads = self._reservation.threads
+        scene.cycles.device = "CPU" if self.device == "CPU" else "GPU"
+
+
+def _import_bpy() -> None:
+    """Import bpy and take its folders off the module search path again.
+
+    Among them is a pure-Python ``bpy`` that would shadow the real one in child processes.
+    """
+    path = list(sys.path)
+    try:
+        import bpy  # noqa: F401
+    finally:
+        sys.path[:] = path

@@ -1,0 +1,161 @@
+"""Execute one recipe: walk its steps and put on record what they did."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scene.errors import StepError
+from scene.features import FeatureValue
+from scene.record import RECORD_FILE, FileRecord, RunRecord
+from scene.rendering.modes import category_color
+from scene.runtime import RuntimeState, Stopwatch, WrittenFile
+from scene.specimen import Particle
+from scene.statistics import visibility
+from scene.streams import Streams
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+    from scene.recipe import Recipe
+    from scene.registry import Registry
+    from scene.steps.base import Step
+
+RECIPE_FILE = "recipe.yaml"
+
+logger = logging.getLogger(__name__)
+
+
+def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) -> RunRecord:
+    """Execute a recipe and write all its files.
+
+    Parameters
+    ----------
+    recipe
+        What to make.
+    session
+        A warm Blender; it is reset first.
+    output
+        The run's folder, which exists and is empty.
+    registry
+        Where names in the recipe are found.
+
+    Returns
+    -------
+    RunRecord
+        The same as in the file ``record.json``.
+
+    Raises
+    ------
+    StepError
+        If a step raises; it names the step.
+    """
+    stopwatch = Stopwatch()
+    with stopwatch.measure("reset"):
+        session.reset()
+        state = _initial_state(recipe, session, output, registry, stopwatch)
+    chain = recipe.synth_chain
+    for place, steps in (
+        ("feature_generation_steps", chain.feature_generation_steps),
+        ("rendering_steps", chain.rendering_steps),
+    ):
+        for index, step in enumerate(steps):
+            _execute_step(step, f"synth_chain.{place}.{index} ({step.label})", state)
+    with stopwatch.measure("record"):
+        recipe.write(output / RECIPE_FILE)
+        state.files.append(WrittenFile("recipe", Path(RECIPE_FILE)))
+        record = _record(state, session)
+        record.write(output / RECORD_FILE)
+    return record
+
+
+def _initial_state(
+    recipe: Recipe, session: Session, output: Path, registry: Registry, stopwatch: Stopwatch
+) -> RuntimeState:
+    from scene.blender.stage import Stage  # the driver imports this module without Blender
+
+    streams = Streams(recipe.initial_runtime_state.seed)
+    return RuntimeState(
+        recipe=recipe,
+        registry=registry,
+        output=output,
+        streams=streams,
+        blender_stage=Stage(session, registry, recipe.render, streams.integer("cycles")),
+        stopwatch=stopwatch,
+    )
+
+
+def _execute_step(step: Step, name: str, state: RuntimeState) -> None:
+    logger.info("%s", step.label)
+    try:
+        with state.stopwatch.measure(step.label):
+            step.execute(state)
+    except Exception as error:
+        raise StepError(name, type(error).__name__, str(error)) from error
+
+
+def _record(state: RuntimeState, session: Session) -> RunRecord:
+    particles = _particle_table(state)
+    visible = coverage = None
+    if state.recipe.synth_chain.rendering_steps and state.specimen.techniques:
+        everything = frozenset(particle.id for particle in state.specimen.particles)
+        instance = state.frame(everything).buffers.instance
+        particles |= visibility(instance, len(everything))
+        visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
+        coverage = float((instance > 0).mean())
+    return RunRecord(
+        seed=state.recipe.initial_runtime_state.seed,
+        features={k: v for t in state.specimen.techniques for k, v in t.features.items()},
+        particle_features=state.recipe.sampled_particle_features(),
+        particles=particles,
+        visible_particles=visible,
+        coverage=coverage,
+        files=tuple(_file_record(state.output, file) for file in _by_path(state.files)),
+        timings=dict(state.stopwatch.seconds),
+        device=session.device,
+        versions={
+            "blendsweep": importlib.metadata.version("blendsweep"),
+            "bpy": session.bpy_version,
+            "python": platform.python_version(),
+        },
+    )
+
+
+def _particle_table(state: RuntimeState) -> dict[str, list[Any]]:
+    particles = state.specimen.particles
+    table: dict[str, list[Any]] = {
+        "particle_id": [particle.id for particle in particles],
+        "blueprint": [particle.blueprint for particle in particles],
+        "category_color": ["#{:02x}{:02x}{:02x}".format(*category_color(p.id)) for p in particles],
+    }
+    for spec in state.recipe.all_particle_features():
+        for component, column in enumerate(spec.columns):
+            table[column] = [_component(p, spec.name, component) for p in particles]
+    return table
+
+
+def _component(particle: Particle, name: str, component: int) -> FeatureValue | None:
+    value = particle.features.get(name)
+    return value[component] if isinstance(value, tuple) else value
+
+
+def _by_path(files: list[WrittenFile]) -> list[WrittenFile]:
+    return sorted(files, key=lambda file: file.path.as_posix())
+
+
+def _file_record(output: Path, file: WrittenFile) -> FileRecord:
+    path = output / file.path
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    width, height = file.size or (None, None)
+    return FileRecord(
+        mode=file.mode,
+        path=file.path.as_posix(),
+        sha256=digest,
+        bytes=path.stat().st_size,
+        width=width,
+        height=height,
+    )

@@ -1,0 +1,212 @@
+"""From a resolved recipe, plain data, to a :class:`~scene.recipe.Recipe`, or all that is wrong.
+
+Three passes, each over what the one before left whole: elements with a ``_target_`` are made, then
+the schema is checked, then what only the recipe as a whole can tell. Problems of all three are
+reported together.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from scene.errors import ConfigurationError, Problem
+from scene.features import FeatureSpec
+from scene.fields import Configurable
+from scene.messages import FAULTY, Faulty, schema_problems
+from scene.names import RecipeNames
+from scene.recipe import Recipe, particle_features, technique_features
+from scene.registry import Registry
+from scene.sets import BUILTIN_SETS, ObjectSet
+from scene.steps.base import FeatureGenerationStep, RenderingStep, duplicate_files
+from scene.variabilities import FeatureVariability, Variability
+
+type Path = tuple[str | int, ...]
+type Found = list[tuple[Path, str]]
+
+_VARIABILITIES: Path = ("process_conditions", "feature_variabilities")
+_STEPS: dict[Path, tuple[type[Configurable], str]] = {
+    ("synth_chain", "feature_generation_steps"): (FeatureGenerationStep, "feature generation step"),
+    ("synth_chain", "rendering_steps"): (RenderingStep, "rendering step"),
+}
+
+
+def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recipe:
+    """Check a resolved recipe and return it.
+
+    Parameters
+    ----------
+    resolved
+        Plain mappings, lists and scalars, without interpolations.
+    source
+        The file's name, for error messages.
+    registry
+        Where ``_target_``, prototype and mode names are found.
+
+    Raises
+    ------
+    ConfigurationError
+        With every problem of the recipe; each names its path in the YAML.
+    """
+    found: Found = []
+    tree = copy.deepcopy(dict(resolved))
+    names = _make_elements(tree, registry, found)
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(tree).bound(resolved, registry)
+    except ValidationError as error:
+        found += schema_problems(Recipe, error)
+    found += _check_whole(tree, names)
+    if recipe is None or found:
+        ordered = sorted(dict.fromkeys(found), key=lambda item: [str(part) for part in item[0]])
+        raise ConfigurationError(
+            Problem(source, ".".join(map(str, path)), message) for path, message in ordered
+        )
+    return recipe
+
+
+def _make_elements(tree: dict[str, Any], registry: Registry, found: Found) -> RecipeNames:
+    """Replace every mapping with a ``_target_`` by what it describes, or by FAULTY."""
+    variabilities: dict[str, FeatureVariability | None] = {}
+    for name, entry in _mapping_at(tree, _VARIABILITIES).items():
+        path = (*_VARIABILITIES, name)
+        if isinstance(entry, dict) and "variability" in entry:
+            place = (*path, "variability")
+            entry["variability"] = _make(
+                entry["variability"], Variability, "variability", place, registry, found
+            )
+        variabilities[name] = _validated(FeatureVariability, entry)
+    sets: dict[str, ObjectSet | None] = dict(BUILTIN_SETS)
+    own_sets = _mapping_at(tree, ("sets",))
+    for name, entry in own_sets.items():
+        path = ("sets", name)
+        if name in BUILTIN_SETS:
+            found.append((path, "is the name of a built-in set; choose another"))
+        own_sets[name] = made = _make(entry, ObjectSet, "set", path, registry, found)
+        sets[name] = None if isinstance(made, Faulty) else made
+    for path, (base, what) in _STEPS.items():
+        steps = _at(tree, path)
+        if isinstance(steps, list):
+            for index, entry in enumerate(steps):
+                steps[index] = _make(entry, base, what, (*path, index), registry, found)
+    return RecipeNames(
+        registry=registry,
+        variabilities=variabilities,
+        sets=sets,
+        particle_blueprints=_blueprint_features(
+            tree,
+            "particles",
+            ("geometry_prototype_name", "material_prototype_name"),
+            registry,
+            found,
+        ),
+        technique_blueprints=_blueprint_features(
+            tree,
+            "measurement_techniques",
+            ("measurement_technique_prototype_name", "background_material_prototype_name"),
+            registry,
+            found,
+        ),
+    )
+
+
+def _make[T: Configurable](
+    entry: Any, base: type[T], what: str, path: Path, registry: Registry, found: Found
+) -> T | Faulty:
+    if not isinstance(entry, dict):
+        found.append((path, f"expected a mapping with a _target_, got {entry!r}"))
+        return FAULTY
+    if "_target_" not in entry:
+        found.append((path, f"has no _target_, which names the {what}, such as '$builtins.X'"))
+        return FAULTY
+    try:
+        cls = registry.find(base, entry["_target_"], what)
+    except ValueError as error:
+        found.append(((*path, "_target_"), str(error)))
+        return FAULTY
+    parameters = {key: value for key, value in entry.items() if key != "_target_"}
+    try:
+        return cls.model_validate(parameters)
+    except ValidationError as error:
+        found += [((*path, *inner), message) for inner, message in schema_problems(cls, error)]
+        return FAULTY
+
+
+def _blueprint_features(
+    tree: dict[str, Any], kind: str, keys: tuple[str, str], registry: Registry, found: Found
+) -> dict[str, Mapping[str, FeatureSpec] | None]:
+    """Return the features of every blueprint; tell of prototypes that do not exist."""
+    features_of: Any = {
+        "particles": particle_features,
+        "measurement_techniques": technique_features,
+    }
+    blueprints: dict[str, Mapping[str, FeatureSpec] | None] = {}
+    for name, entry in _mapping_at(tree, ("blueprints", kind)).items():
+        blueprints[name] = None
+        if not isinstance(entry, dict):
+            continue
+        values = [entry.get(key) for key in keys]
+        optional = keys[1].startswith("background")
+        if not isinstance(values[0], str) or not isinstance(values[1], str | None):
+            continue
+        if values[1] is None and not optional:
+            continue
+        try:
+            specs = features_of[kind](registry, *values)
+        except ValueError as error:
+            found.append(_faulty_prototype(("blueprints", kind, name), keys, values, str(error)))
+            continue
+        blueprints[name] = {spec.name: spec for spec in specs}
+    return blueprints
+
+
+def _faulty_prototype(
+    path: Path, keys: tuple[str, str], values: list[Any], message: str
+) -> tuple[Path, str]:
+    key = keys[0] if repr(values[0]) in message.split(";")[0] else keys[1]
+    return (*path, key), message
+
+
+def _check_whole(tree: dict[str, Any], names: RecipeNames) -> Iterator[tuple[Path, str]]:
+    """Yield what only the recipe as a whole can tell."""
+    elements: list[tuple[Path, Any]] = [
+        ((*_VARIABILITIES, name), entry) for name, entry in names.variabilities.items()
+    ]
+    elements += [(("sets", name), entry) for name, entry in _mapping_at(tree, ("sets",)).items()]
+    for path in _STEPS:
+        steps = _at(tree, path)
+        if isinstance(steps, list):
+            elements += [((*path, index), step) for index, step in enumerate(steps)]
+    for path, element in elements:
+        if isinstance(element, Configurable):
+            for key, message in element.check(names):
+                yield (*path, *key.split(".")), message
+    rendering = ("synth_chain", "rendering_steps")
+    steps = _at(tree, rendering)
+    if isinstance(steps, list):
+        for index, message in duplicate_files(steps, names):
+            yield (*rendering, index), message
+
+
+def _validated[T: BaseModel](cls: type[T], entry: Any) -> T | None:
+    # Its problems are found again, with their paths, when the whole recipe is validated.
+    try:
+        return cls.model_validate(entry)
+    except ValidationError:
+        return None
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for key in path:
+        if not isinstance(tree, dict):
+            return None
+        tree = tree.get(key)
+    return tree
+
+
+def _mapping_at(tree: Any, path: Path) -> dict[Any, Any]:
+    value = _at(tree, path)
+    return value if isinstance(value, dict) else {}

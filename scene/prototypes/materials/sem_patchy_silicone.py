@@ -1,0 +1,95 @@
+"""Silicone with small sunken flakes, as a scanning electron microscope sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, final
+
+from scene.features import FeatureSpec, FeatureValue
+from scene.prototypes.base import MaterialPrototype
+
+if TYPE_CHECKING:
+    import bpy
+
+FLAKE_LEVEL = 0.3
+FLAKE_STEEPNESS = 213.2
+HEIGHT_LIMIT = 1.2
+DARKEST = 0.8
+CONTRAST = 0.2
+BUMP_HEIGHT = 1000.0
+
+
+@final
+class SemPatchySilicone(MaterialPrototype):
+    """A smooth light ground whose flakes are where a noise pattern falls below a level."""
+
+    features: ClassVar[tuple[FeatureSpec, ...]] = (
+        FeatureSpec(
+            name="patch_scale",
+            default=60.0,
+            description="fineness of the flakes: noise cells along the substrate's edge",
+            minimum=0.0,
+        ),
+        FeatureSpec(
+            name="patch_seed",
+            default=0.0,
+            description="selects the pattern of the flakes",
+        ),
+    )
+
+    def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Material:
+        """Return a new material for the given `patch_scale` and `patch_seed`."""
+        import bpy
+
+        scale, seed = features["patch_scale"], features["patch_seed"]
+        assert not isinstance(scale, tuple)
+        assert not isinstance(seed, tuple)
+        material = bpy.data.materials.new("sem_patchy_silicone")
+        tree = material.node_tree
+        nodes, link = tree.nodes, tree.links.new
+        nodes.clear()
+
+        coordinates = nodes.new("ShaderNodeTexCoord")
+        shift = nodes.new("ShaderNodeVectorMath")
+        shift.operation = "ADD"
+        shift.inputs[1].default_value = (seed + 1.0,) * 3
+        noise = nodes.new("ShaderNodeTexNoise")
+        noise.noise_dimensions = "2D"
+        noise.inputs["Scale"].default_value = scale
+        noise.inputs["Detail"].default_value = 0.0
+        noise.inputs["Roughness"].default_value = 0.0
+        noise.inputs["Distortion"].default_value = 0.6
+        link(coordinates.outputs["Generated"], shift.inputs[0])
+        link(shift.outputs["Vector"], noise.inputs["Vector"])
+
+        # One linear map clamped at both ends: p = clamp((noise - level) * steepness, 0, limit).
+        plateau = nodes.new("ShaderNodeMapRange")
+        plateau.clamp = True
+        plateau.inputs["From Min"].default_value = FLAKE_LEVEL
+        plateau.inputs["From Max"].default_value = FLAKE_LEVEL + HEIGHT_LIMIT / FLAKE_STEEPNESS
+        plateau.inputs["To Min"].default_value = 0.0
+        plateau.inputs["To Max"].default_value = HEIGHT_LIMIT
+        link(noise.outputs[0], plateau.inputs["Value"])
+
+        gray = nodes.new("ShaderNodeMath")
+        gray.operation = "MULTIPLY_ADD"
+        gray.inputs[1].default_value = CONTRAST
+        gray.inputs[2].default_value = DARKEST
+        height = nodes.new("ShaderNodeMath")
+        height.operation = "MULTIPLY"
+        height.inputs[1].default_value = BUMP_HEIGHT
+        bump = nodes.new("ShaderNodeBump")
+        bump.inputs["Strength"].default_value = 1.0
+        bump.inputs["Distance"].default_value = 1.0
+        link(plateau.outputs["Result"], gray.inputs[0])
+        link(plateau.outputs["Result"], height.inputs[0])
+        link(height.outputs["Value"], bump.inputs["Height"])
+
+        surface = nodes.new("ShaderNodeBsdfPrincipled")
+        surface.inputs["Roughness"].default_value = 1.0
+        surface.inputs["IOR"].default_value = 1.45
+        link(gray.outputs["Value"], surface.inputs["Base Color"])
+        link(bump.outputs["Normal"], surface.inputs["Normal"])
+        output = nodes.new("ShaderNodeOutputMaterial")
+        link(surface.outputs["BSDF"], output.inputs["Surface"])
+        return material

@@ -1,0 +1,176 @@
+"""The scanning electron microscope with its secondary-electron detector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, final
+
+from scene.features import FeatureSpec, FeatureValue
+from scene.prototypes.base import (
+    MEASUREMENT_VOLUME,
+    SUBSTRATE,
+    MeasurementTechniquePrototype,
+)
+from scene.specimen import MeasurementVolume
+
+if TYPE_CHECKING:
+    import bpy
+
+# Lengths in scene units; shares are of the larger of the image's width and height in pixels.
+CAMERA_HEIGHT = 51.2
+ORTHO_SHARE = 0.1
+VOLUME_SHARE = 0.125
+SUBSTRATE_SHARE = 0.1
+CYLINDER_SHARE = 0.2
+CYLINDER_SEGMENTS = 128
+CYLINDER_TILT = 0.209
+ILLUMINATION_MATERIAL = "Illumination"
+
+
+@final
+class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
+    """An orthographic camera above a substrate, lit at grazing angles from all sides.
+
+    The light comes from the wall of a slightly tilted open cylinder: surfaces seen edge-on are
+    lit most, which is the edge effect of secondary electrons, and the tilt stands for the
+    detector's place at one side.
+    """
+
+    features: ClassVar[tuple[FeatureSpec, ...]] = (
+        FeatureSpec(
+            name="illumination_strength",
+            default=2.0,
+            description="radiance of the illumination",
+            minimum=0.0,
+        ),
+        FeatureSpec(
+            name="noise_threshold",
+            default=0.075,
+            description="noise at which a pixel counts as done; 0 renders every sample",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+        FeatureSpec(
+            name="defocus",
+            default=0.35,
+            description="how far the focal plane lies above the substrate: 0 on it, 1 at the lens",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+    )
+
+    def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
+        """Return the measurement volume for a render of `resolution` (width, height) pixels."""
+        half = VOLUME_SHARE * max(resolution) / 2
+        return MeasurementVolume(lower=(-half, -half, 0.0), upper=(half, half, CAMERA_HEIGHT))
+
+    def build(self, scene: bpy.types.Scene, resolution: tuple[int, int]) -> None:
+        """Put camera, illumination, substrate and render settings into an empty scene."""
+        size = max(resolution)
+        self._add_camera(scene, size)
+        self._add_illumination(scene, size)
+        self._add_substrate(scene, size)
+        self._add_volume(scene, self.volume(resolution))
+        self._set_up_rendering(scene)
+
+    def apply(self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue]) -> None:
+        """Set illumination strength, noise threshold and defocus."""
+        import bpy
+
+        emission = bpy.data.materials[ILLUMINATION_MATERIAL].node_tree.nodes["Emission"]
+        emission.inputs["Strength"].default_value = features["illumination_strength"]
+        scene.cycles.adaptive_threshold = features["noise_threshold"]
+        defocus = features["defocus"]
+        assert not isinstance(defocus, tuple)
+        scene.camera.data.dof.focus_distance = (1.0 - defocus) * CAMERA_HEIGHT
+
+    def _add_camera(self, scene: bpy.types.Scene, size: int) -> None:
+        import bpy
+
+        lens = bpy.data.cameras.new("Camera")
+        lens.type = "ORTHO"
+        lens.ortho_scale = ORTHO_SHARE * size
+        lens.clip_end = 10_000.0
+        lens.dof.use_dof = True
+        lens.dof.aperture_fstop = 1.0
+        camera = bpy.data.objects.new("Camera", lens)
+        camera.location = (0.0, 0.0, CAMERA_HEIGHT)
+        scene.collection.objects.link(camera)
+        scene.camera = camera
+
+    def _add_illumination(self, scene: bpy.types.Scene, size: int) -> None:
+        import bpy
+
+        radius, half = CYLINDER_SHARE * size, CYLINDER_SHARE * size / 2
+        turn = 2 * math.pi / CYLINDER_SEGMENTS
+        vertices = [
+            (radius * math.cos(i * turn), radius * math.sin(i * turn), z)
+            for z in (-half, half)
+            for i in range(CYLINDER_SEGMENTS)
+        ]
+        faces = [
+            (i, (i + 1) % CYLINDER_SEGMENTS, (i + 1) % CYLINDER_SEGMENTS + CYLINDER_SEGMENTS,
+             i + CYLINDER_SEGMENTS)
+            for i in range(CYLINDER_SEGMENTS)
+        ]  # fmt: skip
+        material = bpy.data.materials.new(ILLUMINATION_MATERIAL)
+        nodes = material.node_tree.nodes
+        nodes.clear()
+        emission = nodes.new("ShaderNodeEmission")
+        emission.name = "Emission"
+        output = nodes.new("ShaderNodeOutputMaterial")
+        material.node_tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])
+        cylinder = self._add_mesh(scene, "Illumination", vertices, faces)
+        cylinder.data.materials.append(material)
+        cylinder.rotation_euler = (0.0, CYLINDER_TILT, 0.0)
+        cylinder.visible_camera = False
+
+    def _add_substrate(self, scene: bpy.types.Scene, size: int) -> None:
+        half = SUBSTRATE_SHARE * size / 2
+        corners = [(-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)]
+        self._add_mesh(scene, SUBSTRATE, corners, [(0, 1, 2, 3)])
+
+    def _add_volume(self, scene: bpy.types.Scene, volume: MeasurementVolume) -> None:
+        (x0, y0, z0), (x1, y1, z1) = volume.lower, volume.upper
+        corners = [(x, y, z) for z in (z0, z1) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))]
+        faces = [(0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)]
+        box = self._add_mesh(scene, MEASUREMENT_VOLUME, corners, faces)
+        box.hide_render = True
+        box.display_type = "WIRE"
+
+    def _add_mesh(
+        self,
+        scene: bpy.types.Scene,
+        name: str,
+        vertices: list[tuple[float, float, float]],
+        faces: list[tuple[int, ...]],
+    ) -> bpy.types.Object:
+        import bpy
+
+        mesh = bpy.data.meshes.new(name)
+        mesh.from_pydata(vertices, [], faces)
+        made = bpy.data.objects.new(name, mesh)
+        scene.collection.objects.link(made)
+        return made
+
+    def _set_up_rendering(self, scene: bpy.types.Scene) -> None:
+        import bpy
+
+        world = bpy.data.worlds.new("Darkness")
+        # A world's node tree starts with a gray background; none at all is black.
+        world.node_tree.nodes.clear()
+        scene.world = world
+
+        scene.render.engine = "CYCLES"
+        scene.render.dither_intensity = 0.0
+        scene.view_settings.view_transform = "Raw"
+        cycles = scene.cycles
+        cycles.use_adaptive_sampling = True
+        cycles.use_denoising = False
+        cycles.max_bounces = 12
+        cycles.diffuse_bounces = 4
+        cycles.glossy_bounces = 4
+        cycles.sample_clamp_indirect = 10.0
+        cycles.pixel_filter_type = "BLACKMAN_HARRIS"
+        cycles.filter_width = 1.5

@@ -1,0 +1,222 @@
+"""The recipe: schema of a resolved recipe, with every error of it reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, final
+
+import yaml
+from pydantic import Field, PrivateAttr, field_validator
+
+from scene.features import FeatureSpec
+from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
+from scene.prototypes.base import (
+    PARTICLE_FEATURES,
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+)
+from scene.registry import Registry
+from scene.sets import BUILTIN_SETS, ObjectSet
+from scene.specimen import MeasurementVolume
+from scene.steps.base import FeatureGenerationStep, RenderingStep
+from scene.variabilities import FeatureVariability
+
+LARGEST_SEED = 2**63 - 1
+LARGEST_PARTICLE_ID = 2**16 - 1
+"""``instances.png`` holds ids in 16 bits."""
+
+
+@final
+class InitialRuntimeState(StrictModel):
+    """Where a run starts.
+
+    `seed` is the root of every random stream of the run; `time` is kept for the record.
+    """
+
+    time: Real = 0.0
+    seed: Annotated[Int, Field(ge=0, le=LARGEST_SEED)] = 0
+
+
+@final
+class MeasurementTechniqueBlueprint(StrictModel):
+    """A microscope, and the material of its substrate (None for no substrate)."""
+
+    measurement_technique_prototype_name: Text
+    background_material_prototype_name: Text | None = None
+
+
+@final
+class ParticleBlueprint(StrictModel):
+    """A kind of particle, and how many of it `InvokeBlueprints` makes."""
+
+    geometry_prototype_name: Text
+    material_prototype_name: Text
+    parent: Literal["MeasurementVolume"] = "MeasurementVolume"
+    number: Annotated[Int, Field(ge=1, le=LARGEST_PARTICLE_ID)]
+
+
+@final
+class Blueprints(StrictModel):
+    """What a specimen is made of: exactly one measurement technique, and particles."""
+
+    measurement_techniques: Annotated[
+        dict[Identifier, MeasurementTechniqueBlueprint], Field(min_length=1, max_length=1)
+    ]
+    particles: dict[Identifier, ParticleBlueprint]
+
+    @field_validator("particles")
+    @classmethod
+    def _ids_fit(cls, value: dict[str, ParticleBlueprint]) -> dict[str, ParticleBlueprint]:
+        total = sum(blueprint.number for blueprint in value.values())
+        if total > LARGEST_PARTICLE_ID:
+            raise ValueError(f"at most {LARGEST_PARTICLE_ID} particles in all, got {total}")
+        return value
+
+
+@final
+class ProcessConditions(StrictModel):
+    """What feature values are drawn from."""
+
+    feature_variabilities: dict[Identifier, FeatureVariability] = Field(default_factory=dict)
+
+
+@final
+class SynthChain(StrictModel):
+    """The steps, in the order in which they are executed."""
+
+    feature_generation_steps: tuple[FeatureGenerationStep, ...] = ()
+    rendering_steps: tuple[RenderingStep, ...] = ()
+
+
+@final
+class RenderSettings(StrictModel):
+    """Size and effort of the images.
+
+    Parameters
+    ----------
+    resolution
+        (width, height) in pixels at 100 %; the scene's size follows from the larger of both.
+    resolution_percentage
+        Share of `resolution` that is rendered; the scene stays the same.
+    max_samples
+        Most samples a pixel of `real` gets, whatever the noise threshold.
+    """
+
+    resolution: tuple[
+        Annotated[Int, Field(ge=16, le=16384)], Annotated[Int, Field(ge=16, le=16384)]
+    ] = (960, 960)
+    resolution_percentage: Annotated[Int, Field(ge=1, le=100)] = 100
+    max_samples: Annotated[Int, Field(ge=1, le=1_000_000)] = 4096
+
+
+@final
+class Recipe(StrictModel):
+    """One image family, resolved for one run. Made by :func:`parse`."""
+
+    name: FileNamePart = ""
+    initial_runtime_state: InitialRuntimeState = InitialRuntimeState()
+    blueprints: Blueprints
+    process_conditions: ProcessConditions = ProcessConditions()
+    sets: dict[Identifier, ObjectSet] = Field(default_factory=dict)
+    synth_chain: SynthChain
+    render: RenderSettings = RenderSettings()
+
+    _document: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _registry: Registry = PrivateAttr(default_factory=Registry)
+
+    def bound(self, document: Mapping[str, Any], registry: Registry) -> Self:
+        """Remember the plain form of the recipe and where its names were found."""
+        self._document = dict(document)
+        self._registry = registry
+        return self
+
+    def write(self, path: Path) -> None:
+        """Write the resolved recipe as YAML that runs again by itself."""
+        text = yaml.safe_dump(self._document, sort_keys=False, allow_unicode=True)
+        path.write_text(text, encoding="utf-8")
+
+    @property
+    def all_sets(self) -> Mapping[str, ObjectSet]:
+        """Built-in sets and the recipe's own, by name."""
+        return {**BUILTIN_SETS, **self.sets}
+
+    @property
+    def volume(self) -> MeasurementVolume:
+        """The measurement volume, in scene units."""
+        (blueprint,) = self.blueprints.measurement_techniques.values()
+        technique = self._registry.prototype(
+            MeasurementTechniquePrototype, blueprint.measurement_technique_prototype_name
+        )
+        return technique.volume(self.render.resolution)
+
+    def technique_features(self) -> tuple[FeatureSpec, ...]:
+        """Return the features of the measurement technique and its background material."""
+        (blueprint,) = self.blueprints.measurement_techniques.values()
+        return technique_features(
+            self._registry,
+            blueprint.measurement_technique_prototype_name,
+            blueprint.background_material_prototype_name,
+        )
+
+    def particle_features(self, blueprint_name: str) -> tuple[FeatureSpec, ...]:
+        """Return the features of the particles made from one blueprint."""
+        blueprint = self.blueprints.particles[blueprint_name]
+        return particle_features(
+            self._registry, blueprint.geometry_prototype_name, blueprint.material_prototype_name
+        )
+
+    def all_particle_features(self) -> tuple[FeatureSpec, ...]:
+        """Return the features of all particles, each name once."""
+        specs = (
+            spec for name in self.blueprints.particles for spec in self.particle_features(name)
+        )
+        return tuple({spec.name: spec for spec in specs}.values())
+
+    def sampled_particle_features(self) -> tuple[str, ...]:
+        """Return the names of particle features that a step changes, sorted."""
+        names = {spec.name for spec in self.all_particle_features()}
+        changed = {
+            feature
+            for step in self.synth_chain.feature_generation_steps
+            for feature in step.changes(self)
+        }
+        return tuple(sorted(names & changed))
+
+    def timing_labels(self) -> tuple[str, ...]:
+        """Return the labels of all steps, each once, in the order of the chain."""
+        chain = self.synth_chain
+        steps = (*chain.feature_generation_steps, *chain.rendering_steps)
+        return tuple(dict.fromkeys(step.label for step in steps))
+
+
+def technique_features(
+    registry: Registry, prototype: str, background_material: str | None
+) -> tuple[FeatureSpec, ...]:
+    """Return the features of a measurement technique on a substrate.
+
+    Raises
+    ------
+    ValueError
+        If a prototype does not exist.
+    """
+    own = registry.prototype(MeasurementTechniquePrototype, prototype).features
+    if background_material is None:
+        return own
+    return own + registry.prototype(MaterialPrototype, background_material).features
+
+
+def particle_features(registry: Registry, geometry: str, material: str) -> tuple[FeatureSpec, ...]:
+    """Return the features of a particle.
+
+    Raises
+    ------
+    ValueError
+        If a prototype does not exist.
+    """
+    return (
+        *PARTICLE_FEATURES,
+        *registry.prototype(GeometryPrototype, geometry).features,
+        *registry.prototype(MaterialPrototype, material).features,
+    )

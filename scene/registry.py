@@ -1,0 +1,204 @@
+"""From names in a recipe to classes: ``$builtins.X``, ``$plugins.package.X``, prototypes, modes.
+
+Nothing else is ever looked up: a recipe can't call arbitrary Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from scene.errors import unknown
+from scene.fields import Configurable
+from scene.prototypes.base import (
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+    Prototype,
+)
+from scene.rendering.base import RenderingMode
+
+ENTRY_POINTS = "blendsweep.plugins"
+"""Group of the entry points by which an installed distribution offers a plugin package."""
+
+_BUILTIN_MODULES = (
+    "scene.variabilities",
+    "scene.sets",
+    "scene.steps.invoke",
+    "scene.steps.update",
+    "scene.steps.relax",
+    "scene.rendering.steps",
+)
+_MODES_MODULE = "scene.rendering.modes"
+_PROTOTYPES: dict[type[Prototype], tuple[str, str]] = {
+    GeometryPrototype: ("scene.prototypes.geometries", "geometry prototype"),
+    MaterialPrototype: ("scene.prototypes.materials", "material prototype"),
+    MeasurementTechniquePrototype: (
+        "scene.prototypes.measurement_techniques",
+        "measurement technique prototype",
+    ),
+}
+
+
+class Registry:
+    """Finds what recipes name.
+
+    Parameters
+    ----------
+    plugin_folders
+        Folders whose packages resolve ``$plugins.<package>.<Class>``, searched in order, before
+        installed entry points.
+    """
+
+    def __init__(self, plugin_folders: Sequence[str | Path] = ()) -> None:
+        self._folders = tuple(Path(folder) for folder in plugin_folders)
+        self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
+
+    def find[T](self, base: type[T], target: object, what: str) -> type[T]:
+        """Return the class that `target` names.
+
+        Parameters
+        ----------
+        base
+            What the class must be derived from.
+        target
+            ``$builtins.X`` or ``$plugins.package.X``.
+        what
+            What is looked for, in words, for error messages.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class; the text is one sentence with the nearest name.
+        """
+        if not isinstance(target, str):
+            raise ValueError(f"expected a name such as '$builtins.X', got {target!r}")
+        namespace, _, name = target.partition(".")
+        if namespace == "$builtins":
+            builtins = {n: c for n, c in _builtin_classes().items() if issubclass(c, base)}
+            if name not in builtins:
+                raise ValueError(unknown(what, target, [f"$builtins.{n}" for n in builtins]))
+            return builtins[name]
+        if namespace == "$plugins":
+            return self._plugin_class(base, name, what)
+        raise ValueError(f"only '$builtins.' and '$plugins.' names are allowed, got {target!r}")
+
+    def prototype[P: Prototype](self, base: type[P], name: str) -> P:
+        """Return the prototype `name` of the kind `base`.
+
+        Raises
+        ------
+        ValueError
+            If there is none; the text is one sentence with the nearest name.
+        """
+        key = (base, name)
+        if key not in self._prototypes:
+            package, what = _PROTOTYPES[base]
+            if name.startswith("$"):
+                cls = self.find(base, name, what)
+            else:
+                if name not in _module_names(package):
+                    raise ValueError(unknown(what, name, _module_names(package)))
+                classes = _classes_in(importlib.import_module(f"{package}.{name}"), base)
+                (cls,) = classes.values()
+            self._prototypes[key] = cls()
+        return cast("P", self._prototypes[key])
+
+    def mode(self, name: str) -> RenderingMode:
+        """Return the rendering mode `name`.
+
+        Raises
+        ------
+        ValueError
+            If there is none; the text is one sentence with the nearest name.
+        """
+        if name.startswith("$"):
+            return self.find(RenderingMode, name, "rendering mode")()
+        modes = _builtin_modes()
+        if name not in modes:
+            raise ValueError(unknown("rendering mode", name, modes))
+        return modes[name]()
+
+    def _plugin_class[T](self, base: type[T], name: str, what: str) -> type[T]:
+        package, _, class_name = name.partition(".")
+        if not package.isidentifier() or not class_name.isidentifier():
+            raise ValueError(f"expected '$plugins.<package>.<Class>', got '$plugins.{name}'")
+        classes = _classes_in(self._plugin_module(package), base)
+        if class_name not in classes:
+            names = [f"$plugins.{package}.{n}" for n in classes]
+            raise ValueError(unknown(what, f"$plugins.{name}", names))
+        return cast("type[T]", classes[class_name])
+
+    def _plugin_module(self, package: str) -> ModuleType:
+        for folder in self._folders:
+            file = folder / package / "__init__.py"
+            if file.is_file():
+                return _load_plugin(package, file.resolve())
+        found = importlib.metadata.entry_points(group=ENTRY_POINTS, name=package)
+        for entry_point in found:
+            return cast("ModuleType", entry_point.load())
+        known = {p.parent.name for f in self._folders for p in f.glob("*/__init__.py")}
+        known |= importlib.metadata.entry_points(group=ENTRY_POINTS).names
+        hint = "" if known else " (--plugins DIR names the folder that holds plugin packages)"
+        raise ValueError(unknown("plugin package", package, known) + hint)
+
+
+@cache
+def _module_names(package: str) -> tuple[str, ...]:
+    paths = importlib.import_module(package).__path__
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(paths)))
+
+
+@cache
+def _builtin_classes() -> dict[str, type[Configurable]]:
+    found: dict[str, type[Configurable]] = {}
+    for module in _BUILTIN_MODULES:
+        found |= _classes_in(importlib.import_module(module), Configurable)
+    return found
+
+
+@cache
+def _builtin_modes() -> dict[str, type[RenderingMode]]:
+    classes = _classes_in(importlib.import_module(_MODES_MODULE), RenderingMode)
+    return {cls.name: cls for cls in classes.values()}
+
+
+def _classes_in(module: ModuleType, base: type) -> dict[str, Any]:
+    """Return the public concrete subclasses of `base` that `module` offers."""
+    return {
+        name: member
+        for name, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, base) and not inspect.isabstract(member) and not name.startswith("_")
+    }
+
+
+def _load_plugin(package: str, file: Path) -> ModuleType:
+    # A namespace of its own keeps a plugin from hiding an installed package of the same name.
+    name = f"blendsweep_plugins_{package}"
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__file__ == str(file):
+        return loaded
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(file.parent)]
+    )
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{file} can't be loaded as a Python package")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ValueError(
+            f"plugin {file} fails to import: {type(error).__name__}: {error}"
+        ) from error
+    return module

@@ -1,0 +1,83 @@
+"""RelaxCollisions: let particles fall, roll and push each other apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Literal, final
+
+from pydantic import Field, model_validator
+
+from scene.fields import Bool, Int, Real, Text, Vector
+from scene.names import RecipeNames
+from scene.relaxation import RelaxationSettings
+from scene.runtime import RuntimeState
+from scene.sets import Members
+from scene.steps.base import FeatureGenerationStep
+
+if TYPE_CHECKING:
+    from scene.recipe import Recipe
+
+type Share = Annotated[Real, Field(ge=0, le=1)]
+type NonNegative = Annotated[Real, Field(ge=0)]
+type Positive = Annotated[Real, Field(gt=0)]
+
+_DEFAULTS = RelaxationSettings()
+
+
+@final
+class RelaxCollisions(FeatureGenerationStep):
+    """Rigid body simulation of a set of particles inside the measurement volume.
+
+    Only `location` and `rotation` of the particles change. The parameters are those of
+    :class:`~scene.relaxation.RelaxationSettings`; `damping` sets linear and angular damping at
+    once.
+    """
+
+    affected_set_name: Text = "AllParticles"
+    collision_shape: Literal[
+        "SPHERE", "BOX", "CAPSULE", "CYLINDER", "CONE", "CONVEX_HULL", "MESH"
+    ] = "SPHERE"
+    num_frames: Annotated[Int, Field(ge=1, le=100_000)] = _DEFAULTS.num_frames
+    use_gravity: Bool = _DEFAULTS.use_gravity
+    gravity: Vector = _DEFAULTS.gravity
+    mass: Positive = _DEFAULTS.mass
+    damping: Share | None = None
+    linear_damping: Share | None = None
+    angular_damping: Share | None = None
+    friction: NonNegative = _DEFAULTS.friction
+    restitution: NonNegative = _DEFAULTS.restitution
+    collision_margin: Annotated[Real, Field(ge=0, le=1)] = _DEFAULTS.collision_margin
+    substeps_per_frame: Annotated[Int, Field(ge=1, le=1000)] = _DEFAULTS.substeps_per_frame
+    solver_iterations: Annotated[Int, Field(ge=1, le=1000)] = _DEFAULTS.solver_iterations
+    time_scale: Annotated[Real, Field(gt=0, le=100)] = _DEFAULTS.time_scale
+
+    @model_validator(mode="after")
+    def _one_damping(self) -> RelaxCollisions:
+        if self.damping is not None and not (
+            self.linear_damping is None and self.angular_damping is None
+        ):
+            raise ValueError("give either damping, or linear_damping and angular_damping, not both")
+        return self
+
+    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+        """Check that the set holds particles."""
+        allowed = (Members.PARTICLES, Members.NOTHING)
+        if problem := names.set_problem(self.affected_set_name, *allowed):
+            yield "affected_set_name", problem
+
+    def changes(self, recipe: Recipe) -> Iterable[str]:
+        """Return the features that hold a particle's pose."""
+        del recipe
+        return "location", "rotation"
+
+    def execute(self, state: RuntimeState) -> None:
+        """Run the simulation."""
+        ids = state.particle_ids(self.affected_set_name)
+        if ids:
+            state.stage.relax(state.specimen, ids, self._settings())
+
+    def _settings(self) -> RelaxationSettings:
+        given = self.model_dump(exclude={"affected_set_name", "damping"}, exclude_none=True)
+        if self.damping is not None:
+            given |= {"linear_damping": self.damping, "angular_damping": self.damping}
+        return RelaxationSettings(**given)

@@ -1,0 +1,363 @@
+"""The recipe's schema: what is right passes, and everything wrong is told at once, with its path."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scene.compose import Composition
+from scene.errors import ConfigurationError
+from scene.parsing import parse
+from scene.recipe import Recipe
+from scene.registry import Registry
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def resolved() -> dict[str, Any]:
+    return Composition(ROOT / "recipes" / "spheres_sem.yaml").resolve()
+
+
+def problems(recipe: Any) -> dict[str, str]:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(recipe, "r.yaml", Registry())
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def changed(recipe: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    recipe = copy.deepcopy(recipe)
+    *parents, last = path.split(".")
+    node: Any = recipe
+    for part in parents:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    node[int(last) if isinstance(node, list) else last] = value
+    return recipe
+
+
+def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
+    recipe = parse(resolved, "spheres_sem.yaml", Registry())
+    assert recipe.blueprints.particles["Bead"].number == 600
+    assert recipe.initial_runtime_state.seed == 42
+    assert recipe.render.resolution == (960, 960)
+    assert recipe.sampled_particle_features() == (
+        "dimensions",
+        "location",
+        "rotation",
+        "subdivisions",
+    )
+    assert [spec.name for spec in recipe.technique_features()] == [
+        "illumination_strength",
+        "noise_threshold",
+        "defocus",
+        "patch_scale",
+        "patch_seed",
+    ]
+    assert recipe.volume.lower == (-60, -60, 0)
+    assert recipe.volume.upper == (60, 60, 51.2)
+
+
+def test_resolved_recipe_written_is_the_same_recipe(
+    resolved: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    parse(resolved, "x", Registry()).write(path)
+    assert Composition(path).resolve() == resolved
+
+
+STEP = "synth_chain.feature_generation_steps"
+RENDER = "synth_chain.rendering_steps"
+BEAD = "blueprints.particles.Bead"
+VARIABILITY = "process_conditions.feature_variabilities"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "place", "message"),
+    [
+        (f"{BEAD}.number", "many", f"{BEAD}.number", "expected a whole number, got 'many'"),
+        (f"{BEAD}.number", 2.5, f"{BEAD}.number", "expected a whole number, got 2.5"),
+        (f"{BEAD}.number", 0, f"{BEAD}.number", "must be at least 1, got 0"),
+        (f"{BEAD}.number", 70000, f"{BEAD}.number", "must be at most 65535, got 70000"),
+        (f"{BEAD}.number", True, f"{BEAD}.number", "expected a whole number, got True"),
+        (f"{BEAD}.numer", 3, f"{BEAD}.numer", "unknown key 'numer'; did you mean 'number'?"),
+        (BEAD, None, BEAD, "expected a mapping, got None"),
+        (
+            f"{BEAD}.geometry_prototype_name",
+            "spere",
+            f"{BEAD}.geometry_prototype_name",
+            "unknown geometry prototype 'spere'; did you mean 'sphere'?",
+        ),
+        (
+            f"{BEAD}.parent",
+            "MeasurementVolum",
+            f"{BEAD}.parent",
+            "unknown value 'MeasurementVolum'; did you mean 'MeasurementVolume'?",
+        ),
+        ("rendr", {}, "rendr", "unknown key 'rendr'; did you mean 'render'?"),
+        ("render.resolution", [960], "render.resolution.1", "is missing"),
+        (
+            "render.resolution_percentage",
+            101,
+            "render.resolution_percentage",
+            "must be at most 100, got 101",
+        ),
+        (
+            "initial_runtime_state.seed",
+            -1,
+            "initial_runtime_state.seed",
+            "must be at least 0, got -1",
+        ),
+        (
+            "initial_runtime_state.time",
+            float("nan"),
+            "initial_runtime_state.time",
+            "expected a finite number, got nan",
+        ),
+        (
+            f"{VARIABILITY}.ParticleDimension.variability._target_",
+            "$builtins.UniformDistribution3dHomogenous",
+            f"{VARIABILITY}.ParticleDimension.variability._target_",
+            "unknown variability '$builtins.UniformDistribution3dHomogenous'; "
+            "did you mean '$builtins.UniformDistribution3dHomogeneous'?",
+        ),
+        (
+            f"{VARIABILITY}.ParticleDimension.variability._target_",
+            "os.system",
+            f"{VARIABILITY}.ParticleDimension.variability._target_",
+            "only '$builtins.' and '$plugins.' names are allowed, got 'os.system'",
+        ),
+        (
+            f"{VARIABILITY}.ParticleDimension.variability.locaton",
+            5,
+            f"{VARIABILITY}.ParticleDimension.variability.locaton",
+            "unknown key 'locaton'; did you mean 'location'?",
+        ),
+        (
+            f"{VARIABILITY}.ParticleDimension.variability",
+            7,
+            f"{VARIABILITY}.ParticleDimension.variability",
+            "expected a mapping with a _target_, got 7",
+        ),
+        (
+            f"{VARIABILITY}.ParticleDimension.feature_name",
+            "dimension",
+            f"{STEP}.2.feature_variability_name",
+            "unknown feature 'dimension'; did you mean 'dimensions'? (blueprint 'Bead')",
+        ),
+        (
+            f"{VARIABILITY}.NoiseThreshold.variability.num_dimensions",
+            3,
+            f"{STEP}.7.feature_variability_name",
+            "noise_threshold takes one number, got (0.05, 0.05, 0.05)",
+        ),
+        (
+            f"{VARIABILITY}.Defocus.variability.location",
+            0.9,
+            f"{STEP}.6.feature_variability_name",
+            "defocus must lie in [0, 1], got 1.2",
+        ),
+        (
+            f"{VARIABILITY}.ParticleSubdivisions.variability.value",
+            0.5,
+            f"{STEP}.3.feature_variability_name",
+            "subdivisions takes whole numbers, got 0.5",
+        ),
+        (
+            f"{STEP}.2.feature_variability_name",
+            "ParticleDimensions",
+            f"{STEP}.2.feature_variability_name",
+            "unknown feature variability 'ParticleDimensions'; did you mean 'ParticleDimension'?",
+        ),
+        (
+            f"{STEP}.2.affected_set_name",
+            "AllParticels",
+            f"{STEP}.2.affected_set_name",
+            "unknown set 'AllParticels'; did you mean 'AllParticles'?",
+        ),
+        (
+            f"{STEP}.2.affected_set_name",
+            "AllParticleBlueprints",
+            f"{STEP}.2.affected_set_name",
+            "expected a set of particles or measurement techniques or nothing, "
+            "but 'AllParticleBlueprints' is a set of particle blueprints",
+        ),
+        (
+            f"{STEP}.5.collision_shape",
+            "SPHEER",
+            f"{STEP}.5.collision_shape",
+            "unknown value 'SPHEER'; did you mean 'SPHERE'?",
+        ),
+        (f"{STEP}.5.gravity", [0, 0], f"{STEP}.5.gravity.2", "is missing"),
+        (f"{STEP}.5.use_gravity", "yes", f"{STEP}.5.use_gravity", "expected true or false, got 'yes'"),
+        (f"{STEP}.5.num_frames", 0, f"{STEP}.5.num_frames", "must be at least 1, got 0"),
+        (
+            f"{STEP}.5._target_",
+            "$builtins.RenderParticlesTogether",
+            f"{STEP}.5._target_",
+            "unknown feature generation step '$builtins.RenderParticlesTogether'",
+        ),
+        (
+            f"{RENDER}.1.rendering_mode",
+            "reel",
+            f"{RENDER}.1.rendering_mode",
+            "unknown rendering mode 'reel'; did you mean 'real'?",
+        ),
+        (
+            f"{RENDER}.2.rendering_mode",
+            "real",
+            f"{RENDER}.2",
+            "writes real.png, as step 1 does; "
+            "give one of them an output_file_name_prefix or a subfolder",
+        ),
+        (
+            f"{RENDER}.2.subfolder",
+            "../elsewhere",
+            f"{RENDER}.2.subfolder",
+            "must be a relative folder without '..'",
+        ),
+        (
+            f"{RENDER}.2.output_file_name_prefix",
+            "a/b",
+            f"{RENDER}.2.output_file_name_prefix",
+            "must match ^[A-Za-z0-9_.-]{0,64}$, got 'a/b'",
+        ),
+        (
+            "blueprints.measurement_techniques",
+            {},
+            "blueprints.measurement_techniques",
+            "must have at least 1 entries, got 0",
+        ),
+    ],
+)
+def test_one_thing_wrong_is_one_problem_with_its_path(
+    resolved: dict[str, Any], path: str, value: Any, place: str, message: str
+) -> None:
+    found = problems(changed(resolved, path, value))
+    assert place in found
+    assert found[place].startswith(message)
+    if place == path:
+        assert len(found) == 1
+
+
+def test_all_problems_are_told_at_once(resolved: dict[str, Any]) -> None:
+    recipe = changed(resolved, f"{BEAD}.number", "many")
+    recipe = changed(recipe, f"{RENDER}.1.rendering_mode", "reel")
+    recipe = changed(recipe, f"{STEP}.2.affected_set_name", "Nothing")
+    recipe = changed(recipe, f"{VARIABILITY}.Defocus.variability.scale", "wide")
+    recipe = changed(recipe, "initial_runtime_state.seeed", 1)
+    assert set(problems(recipe)) == {
+        f"{BEAD}.number",
+        f"{RENDER}.1.rendering_mode",
+        f"{STEP}.2.affected_set_name",
+        f"{VARIABILITY}.Defocus.variability.scale",
+        "initial_runtime_state.seeed",
+    }
+
+
+def test_damping_is_given_one_way(resolved: dict[str, Any]) -> None:
+    recipe = changed(resolved, f"{STEP}.5.damping", 0.5)
+    parse(recipe, "r.yaml", Registry())
+    found = problems(changed(recipe, f"{STEP}.5.linear_damping", 0.5))
+    assert found == {
+        f"{STEP}.5": "give either damping, or linear_damping and angular_damping, not both"
+    }
+
+
+def test_own_sets_follow_a_blueprint(resolved: dict[str, Any]) -> None:
+    recipe = changed(
+        resolved,
+        "sets",
+        {"Beads": {"_target_": "$builtins.ParticlesOfBlueprint", "blueprint_name": "Bead"}},
+    )
+    recipe = changed(recipe, f"{RENDER}.2.set_name_of_interest", "Beads")
+    assert isinstance(parse(recipe, "r.yaml", Registry()), Recipe)
+    wrong = changed(recipe, "sets.Beads.blueprint_name", "Beed")
+    assert problems(wrong) == {
+        "sets.Beads.blueprint_name": "unknown particle blueprint 'Beed'; did you mean 'Bead'?"
+    }
+
+
+@pytest.mark.parametrize("broken", [None, [], 3, "x", {}, {"synth_chain": []}, {"blueprints": 1}])
+def test_a_recipe_of_the_wrong_shape_is_told(broken: Any) -> None:
+    recipe = broken if isinstance(broken, dict) else {"blueprints": broken, "synth_chain": broken}
+    assert problems(recipe)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["$builtins.Constant", "$plugins.x.Y", "AllParticles", "real"])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=5) | st.just("_target_"), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(node: Any, path: str = "") -> list[str]:
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    found = []
+    for key, value in items:
+        here = f"{path}.{key}" if path else str(key)
+        found.append(here)
+        if isinstance(value, dict | list):
+            found += places(value, here)
+    return found
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_whatever_is_written_the_answer_is_a_recipe_or_its_problems(
+    resolved: dict[str, Any], data: st.DataObject
+) -> None:
+    path = data.draw(st.sampled_from(places(resolved)))
+    recipe = changed(resolved, path, data.draw(values))
+    try:
+        parse(recipe, "r.yaml", Registry())
+    except ConfigurationError as error:
+        assert error.problems
+
+
+def test_plugins_resolve_in_the_given_folders(
+    resolved: dict[str, Any], tmp_path: Path, write_plugin: Callable[[Path, str, str], None]
+) -> None:
+    code = (
+        "from scene.variabilities import Variability\n"
+        "class Half(Variability):\n"
+        "    '''Half of x.'''\n"
+        "    x: float\n"
+        "    def sample(self, rng, volume):\n"
+        "        return self.x / 2\n"
+    )
+    write_plugin(tmp_path, "halves", code)
+    target = {"_target_": "$plugins.halves.Half", "x": 0.5}
+    recipe = changed(resolved, f"{VARIABILITY}.Defocus.variability", target)
+    parse(recipe, "r.yaml", Registry([tmp_path]))
+    place = f"{VARIABILITY}.Defocus.variability._target_"
+    assert problems(recipe)[place].startswith("unknown plugin package 'halves'")
+    wrong = changed(recipe, place, "$plugins.halves.Hal")
+    with pytest.raises(ConfigurationError, match=r"did you mean '\$plugins\.halves\.Half'"):
+        parse(wrong, "r.yaml", Registry([tmp_path]))
+
+
+def test_a_plugin_that_fails_to_import_is_told(
+    resolved: dict[str, Any], tmp_path: Path, write_plugin: Callable[[Path, str, str], None]
+) -> None:
+    write_plugin(tmp_path, "broken", "import no_such_module_anywhere\n")
+    target = {"_target_": "$plugins.broken.X"}
+    recipe = changed(resolved, f"{VARIABILITY}.Defocus.variability", target)
+    with pytest.raises(ConfigurationError, match=r"fails to import: ModuleNotFoundError"):
+        parse(recipe, "r.yaml", Registry([tmp_path]))
