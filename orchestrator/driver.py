@@ -10,10 +10,14 @@ from typing import final
 from orchestrator.executors.base import Executor
 from orchestrator.interruption import Interruption
 from orchestrator.progress import Progress
-from orchestrator.run import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
+from orchestrator.run import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks.base import Sink
 from orchestrator.storage import Storage
+from orchestrator.summary import FailedRun
+
+KEPT_FAILURES = 10
+"""So many failures are named at the end; the manifest holds all."""
 
 POLL_SECONDS = 0.5
 """Longest time without a look at deadlines and signals."""
@@ -37,6 +41,11 @@ class Driver:
         Is told what happens.
     timeout_s
         Seconds after which an attempt is ended.
+
+    Attributes
+    ----------
+    failures
+        The first runs that failed.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class Driver:
         self._storage = storage
         self._progress = progress
         self._timeout_s = timeout_s
+        self.failures: list[FailedRun] = []
         self._deadlines: dict[str, tuple[Attempt, float]] = {}
 
     def run(self) -> bool:
@@ -95,36 +105,31 @@ class Driver:
             deadline = time.monotonic() + self._timeout_s
             self._deadlines[attempt.run.run_id] = (attempt, deadline)
         self._progress.update(self._scheduler.counts, self._executor.workers)
-        outcomes = self._executor.wait(POLL_SECONDS)
-        for outcome in outcomes:
+        for outcome in self._executor.wait(POLL_SECONDS):
             self._take(outcome)
-        if not outcomes:
-            for sink in self._sinks:
-                sink.flush()
         self._end_overdue()
 
     def _take(self, outcome: AttemptOutcome) -> None:
         self._deadlines.pop(outcome.attempt.run.run_id, None)
         result = self._scheduler.finish(outcome)
-        if outcome.failure is not None:
-            self._report_failure(outcome, outcome.failure, final=result is not None)
+        failure = outcome.failure
         if result is None:
+            if failure is not None and not self._scheduler.draining:
+                self._progress.note(f"{_told(outcome, failure)}; trying again")
             return
-        if result.status is RunStatus.FAILED:
-            text = failure_log(result).encode("utf-8", errors="replace")
-            self._storage.write_file(failure_log_path(result.run.run_id), text)
+        if failure is not None:
+            self._settle_failure(result, failure)
         for sink in self._sinks:
             sink.record(result)
 
-    def _report_failure(self, outcome: AttemptOutcome, failure: Failure, *, final: bool) -> None:
-        run = outcome.attempt.run
-        if final:
-            self._progress.failed(outcome, failure_log_path(run.run_id))
-        elif not self._scheduler.draining:
-            self._progress.note(
-                f"run {run.run_id}, attempt {outcome.attempt.number}: "
-                f"{failure.error_type}: {failure.message}; trying again"
-            )
+    def _settle_failure(self, result: RunResult, failure: Failure) -> None:
+        run_id = result.run.run_id
+        log = failure_log_path(run_id)
+        text = _failure_log(result, failure).encode("utf-8", errors="replace")
+        self._storage.write_file(log, text)
+        if len(self.failures) < KEPT_FAILURES:
+            self.failures.append(FailedRun(run_id, failure.error_type, failure.message, log))
+        self._progress.note(f"{_told(result.outcome, failure)}; given up, see {log}")
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -139,16 +144,17 @@ def failure_log_path(run_id: str) -> str:
     return f"failures/{run_id}.log"
 
 
-def failure_log(result: RunResult) -> str:
-    """Return the log of a failed run as people read it."""
-    outcome = result.outcome
-    failure = outcome.failure
-    if failure is None:
-        raise ValueError(f"run {result.run.run_id} did not fail")
-    swept = " ".join(f"{key}={value}" for key, value in result.run.overrides)
+def _told(outcome: AttemptOutcome, failure: Failure) -> str:
+    attempt = outcome.attempt
+    first_line = failure.message.partition("\n")[0]
+    return f"run {attempt.run.run_id}, attempt {attempt.number}: {failure.error_type}: {first_line}"
+
+
+def _failure_log(result: RunResult, failure: Failure) -> str:
+    run, outcome = result.run, result.outcome
+    swept = " ".join(f"{key}={value}" for key, value in run.overrides)
     return (
-        f"run {result.run.run_id} (index {result.run.index}) failed after "
-        f"{result.attempts} attempts\n"
+        f"run {run.run_id} (index {run.index}) failed after {result.attempts} attempts\n"
         f"overrides: {swept or 'none'}\n"
         f"worker: {outcome.worker} on {outcome.node}, {outcome.device}\n"
         f"{failure.error_type}: {failure.message}\n\n"

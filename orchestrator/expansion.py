@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser, create_
 from hydra.core.override_parser.types import Override, QuotedString, ValueType
 from hydra.errors import HydraException
 
-from orchestrator.resolution import Canonical, Composable, ProductResolver
+from orchestrator.resolution import Canonical, Composable, ProductResolver, canonical
 from orchestrator.run import Run, Scalar
 from orchestrator.sweep import COMMAND_LINE, OverrideText, Sweep
 from scene.compose import Composition
@@ -23,7 +23,7 @@ from scene.parsing import parse
 from scene.recipe import Recipe
 from scene.registry import Registry
 
-CHECKED_PRODUCT = 1_000
+CHECKED_PRODUCT = 500
 """Up to so many runs, all are checked before the first starts."""
 
 CHECKED_VALUES = 100
@@ -302,8 +302,10 @@ def _located(error: ConfigurationError, axes: Sequence[Axis]) -> Iterator[Proble
 
 def _check(expansion: Expansion, source: str, registry: Registry) -> None:
     """Parse the recipe with each key's values, and all runs where they are few."""
-    problems: dict[Problem, None] = {}
     axes = expansion.axes
+    problems = dict.fromkeys(problem for axis in axes for problem in _repetitions(axis))
+    if problems:
+        raise ConfigurationError(problems)
     sizes = [len(axis.values) for axis in axes]
     groups: list[tuple[int, ...]]
     if len(expansion) <= CHECKED_PRODUCT and len(expansion) == math.prod(sizes):
@@ -336,6 +338,22 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
                 problems.update(dict.fromkeys(error.problems))
     if problems:
         raise ConfigurationError(problems)
+
+
+def _repetitions(axis: Axis) -> Iterator[Problem]:
+    """Yield a problem for every value that the override gives twice."""
+    if isinstance(axis.values, range):
+        return
+    seen: dict[str, str] = {}
+    for index in range(len(axis.values)):
+        value = axis.values[index]
+        plain = value.text if isinstance(value, QuotedString) else value
+        text, identity = axis.text(index), json.dumps(canonical(plain), sort_keys=True, default=str)
+        if identity in seen:
+            yield axis.override.problem(
+                f"two runs resolve to the same recipe: {axis.key} is {seen[identity]} and {text}"
+            )
+        seen[identity] = text
 
 
 def _same_recipe(axes: Sequence[Axis], first: tuple[int, ...], second: tuple[int, ...]) -> Problem:

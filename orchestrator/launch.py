@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
-from orchestrator.driver import Driver, failure_log_path
-from orchestrator.executors.base import Executor, WorkerSettings
+from orchestrator.driver import Driver
+from orchestrator.executors.base import ATTEMPTS_FOLDER, Executor, WorkerSettings
 from orchestrator.lock import locked
 from orchestrator.progress import make_progress
-from orchestrator.run import RunResult, RunStatus
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks.base import Sink
+from orchestrator.sinks.manifest import ManifestSink
+from orchestrator.sinks.tables import Columns
 from orchestrator.storage import Storage, without_credentials
-from orchestrator.summary import FailedRun, Summary
+from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
 from scene.blender.libraries import check_libraries
 
 if TYPE_CHECKING:
     from orchestrator.expansion import Expansion
-
-KEPT_FAILURES = 10
-"""So many failures are named in the summary; the manifest holds all."""
 
 
 def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
@@ -53,7 +50,6 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
     if sweep.execution.address is None:
         check_libraries()
     storage = Storage(sweep.output)
-    failures = _Failures()
     with ExitStack() as stack:
         if storage.folder is not None:
             storage.folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +57,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
             _remove_attempts(storage.folder)
             stack.callback(_remove_attempts, storage.folder)
         executor = _executor(sweep)
-        storage.write_file("sweep.yaml", sweep.document(len(runs)).encode())
+        storage.write_file("sweep.yaml", f"{sweep.document()}runs: {len(runs)}\n".encode())
         manifest, sinks = _sinks(sweep, runs, storage)
         for sink in sinks:
             stack.callback(sink.close)
@@ -74,21 +70,14 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
             retry_failed=sweep.retry_failed,
         )
         progress = stack.enter_context(make_progress())
-        driver = Driver(
-            scheduler,
-            executor,
-            [*sinks, failures],
-            storage,
-            progress,
-            sweep.execution.timeout_s,
-        )
+        driver = Driver(scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s)
         complete = driver.run()
     uri = sweep.tracking_uri
     return Summary(
         sweep=sweep.name,
         output=storage.public_uri,
         counts=scheduler.counts,
-        failures=tuple(failures.kept),
+        failures=tuple(driver.failures),
         complete=complete,
         seconds=time.monotonic() - start,
         tracking_uri=None if uri is None else without_credentials(uri),
@@ -96,30 +85,20 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
     )
 
 
-@final
-class _Failures(Sink):
-    """Keeps the first failures for the summary."""
+def _sinks(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSink, list[Sink]]:
+    """Return the manifest's sink, and all sinks in the order in which they open."""
+    from orchestrator.expansion import first_recipe
 
-    def __init__(self) -> None:
-        self.kept: list[FailedRun] = []
-
-    def open(self) -> None:
-        """Do nothing."""
-
-    def record(self, result: RunResult) -> None:
-        """Keep a failure, if there are few."""
-        failure = result.outcome.failure
-        if result.status is RunStatus.FAILED and failure and len(self.kept) < KEPT_FAILURES:
-            run_id = result.run.run_id
-            self.kept.append(
-                FailedRun(run_id, failure.error_type, failure.message, failure_log_path(run_id))
-            )
-
-    def flush(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
+    recipe = first_recipe(runs, sweep)
+    columns = Columns(
+        overrides=runs.value_samples,
+        technique_features=recipe.technique_features(),
+        particle_features=recipe.all_particle_features(),
+        sampled_particle_features=recipe.sampled_particle_features(),
+        timings=recipe.timing_labels(),
+    )
+    manifest = ManifestSink(storage, sweep.name, sweep.recipe_name, columns)
+    return manifest, [manifest]
 
 
 def _executor(sweep: Sweep) -> Executor:
@@ -139,3 +118,8 @@ def _executor(sweep: Sweep) -> Executor:
     from orchestrator.executors.ray import RayExecutor
 
     return RayExecutor(settings, execution.address, execution.workers)
+
+
+def _remove_attempts(output: Path) -> None:
+    """Remove what attempts left that nobody ended in order."""
+    shutil.rmtree(output / ATTEMPTS_FOLDER, ignore_errors=True)

@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self, final
 
-from orchestrator.run import AttemptOutcome
 from orchestrator.scheduler import Counts
 
 if TYPE_CHECKING:
@@ -43,16 +42,6 @@ class Progress(ABC):
     @abstractmethod
     def note(self, text: str) -> None:
         """Show one line that stays."""
-
-    def failed(self, outcome: AttemptOutcome, log: str) -> None:
-        """Show that a run has failed for good; `log` is its log's path in the output."""
-        if outcome.failure is None:
-            return
-        first_line = outcome.failure.message.partition("\n")[0]
-        self.note(
-            f"run {outcome.attempt.run.run_id} failed: {outcome.failure.error_type}: {first_line} "
-            f"(log: {log})"
-        )
 
 
 @final
@@ -108,7 +97,7 @@ class PlainProgress(Progress):
 
     def note(self, text: str) -> None:
         """Print the line at once."""
-        print(text, file=self._stream, flush=True)  # noqa: T201
+        print(text, file=self._stream, flush=True)
 
 
 @final

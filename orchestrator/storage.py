@@ -11,7 +11,7 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, BinaryIO, cast, final
 from urllib.parse import unquote, urlsplit
 
 from scene.record import RECORD_FILE
@@ -78,6 +78,16 @@ class Storage:
         """
         return self._backend.read(_checked(relative))
 
+    def open(self, relative: str) -> BinaryIO:
+        """Open a file for reading at any position, for instance by pyarrow.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        """
+        return self._backend.open(_checked(relative))
+
     def exists(self, relative: str) -> bool:
         """Whether there is a file or folder `relative`."""
         return self._backend.exists(_checked(relative))
@@ -140,6 +150,9 @@ class _Backend(ABC):
 
     @abstractmethod
     def read(self, relative: str) -> bytes: ...
+
+    @abstractmethod
+    def open(self, relative: str) -> BinaryIO: ...
 
     @abstractmethod
     def exists(self, relative: str) -> bool: ...
@@ -210,6 +223,9 @@ class _LocalFolder(_Backend):
 
     def read(self, relative: str) -> bytes:
         return (self._root / relative).read_bytes()
+
+    def open(self, relative: str) -> BinaryIO:
+        return (self._root / relative).open("rb")
 
     def exists(self, relative: str) -> bool:
         return (self._root / relative).exists()
@@ -288,6 +304,9 @@ class _ObjectStore(_Backend):
         with self._filesystem.open_input_stream(self._at(relative)) as stream:
             data: bytes = stream.read()
         return data
+
+    def open(self, relative: str) -> BinaryIO:
+        return cast("BinaryIO", self._filesystem.open_input_file(self._at(relative)))
 
     def exists(self, relative: str) -> bool:
         return self._kind(relative) != "NotFound"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
-from orchestrator.executors.base import WorkerSettings
+from orchestrator.executors.base import ATTEMPTS_FOLDER, WorkerSettings
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.storage import Storage
 from scene.blender.session import Session
@@ -24,9 +24,6 @@ from scene.record import RECORD_FILE, RunRecord
 from scene.registry import Registry
 from scene.rendering.images import preview
 from scene.reservation import Reservation
-
-ATTEMPTS_FOLDER = ".attempts"
-"""Holds the private folders of attempts, next to ``runs/`` so that publishing is one rename."""
 
 PREVIEW_FILE = "preview.jpg"
 
@@ -135,7 +132,7 @@ class Worker:
                 record = self._published(run_id) or record
             return record, None, time.perf_counter() - start
         # A plugin may call sys.exit, which must not take the worker with it.
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             report = "".join(traceback.format_exception(error))
             log_text = f"{report}\n--- Blender's output ---\n{captured}" if captured else report
             return None, Failure(type(error).__name__, str(error), log_text), 0.0

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from scene.errors import BlendsweepError
 
+ATTEMPTS_FOLDER = ".attempts"
+"""In the output: private folders of attempts, so that publishing one is a rename."""
+
 
 class WorkerStartError(BlendsweepError):
     """No worker can be brought up, so that no run can be executed."""

@@ -272,8 +272,10 @@ class RayExecutor(Executor):
         }
         if self._address is not None:
             options["runtime_env"] = {"env_vars": self._thread_environment()}
-        handle = ray.remote(_RayWorker).options(**options).remote(
-            self._settings, self._reservation, name
+        handle = (
+            ray.remote(_RayWorker)
+            .options(**options)
+            .remote(self._settings, self._reservation, name)
         )
         self._actors.append(_Actor(name, handle, handle.warm.remote()))
 
@@ -300,6 +302,7 @@ class RayExecutor(Executor):
         if actor.info is None:
             self._take_in(actor, result)
             return None
+        outcome: AttemptOutcome
         outcome, resident_mb = result
         actor.attempt = None
         actor.runs += 1
@@ -374,7 +377,9 @@ def _crash_report(actor: _Actor, error: Exception) -> str:
     report = str(error)
     if actor.info is not None:
         with suppress(OSError):
-            report += "\n" + Path(actor.info.crash_log).read_text(encoding="utf-8", errors="replace")
+            report += "\n" + Path(actor.info.crash_log).read_text(
+                encoding="utf-8", errors="replace"
+            )
     return report
 
 

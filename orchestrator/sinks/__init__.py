@@ -1,0 +1,96 @@
+"""Sinks: where results are recorded. A new sink is a file here and a line in `SINKS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from orchestrator.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from orchestrator.expansion import Expansion
+    from orchestrator.sinks.manifest import ManifestSink
+    from orchestrator.sinks.tables import Columns
+    from orchestrator.storage import Storage
+    from orchestrator.sweep import Sweep
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SinkContext:
+    """What sinks are made from.
+
+    Parameters
+    ----------
+    sweep
+        What is recorded.
+    storage
+        The data set.
+    manifest
+        The record, which every other sink follows.
+    """
+
+    sweep: Sweep
+    storage: Storage
+    manifest: ManifestSink
+
+
+def create(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSink, list[Sink]]:
+    """Return the manifest, and all sinks of a sweep in the order in which to open them.
+
+    They are closed in the opposite order, the manifest last.
+    """
+    manifest = create_manifest(sweep, _columns(sweep, runs), storage)
+    context = SinkContext(sweep, storage, manifest)
+    made = [factory(context) for factory in SINKS.values()]
+    return manifest, [sink for sink in made if sink is not None]
+
+
+def create_manifest(sweep: Sweep, columns: Columns, storage: Storage) -> ManifestSink:
+    """Return the manifest's sink."""
+    from orchestrator.sinks.manifest import ManifestSink
+
+    return ManifestSink(storage, sweep.name, sweep.recipe_name, columns)
+
+
+def _columns(sweep: Sweep, runs: Expansion) -> Columns:
+    from orchestrator.expansion import first_recipe
+    from orchestrator.sinks.tables import Columns
+
+    recipe = first_recipe(runs, sweep)
+    return Columns(
+        overrides=runs.value_samples,
+        technique_features=recipe.technique_features(),
+        particle_features=recipe.all_particle_features(),
+        sampled_particle_features=recipe.sampled_particle_features(),
+        timings=recipe.timing_labels(),
+    )
+
+
+def _manifest(context: SinkContext) -> Sink:
+    return context.manifest
+
+
+def _mlflow(context: SinkContext) -> Sink | None:
+    sweep, manifest = context.sweep, context.manifest
+    if sweep.tracking_uri is None:
+        return None
+    from orchestrator.sinks.catchup import Backlog
+    from orchestrator.sinks.mlflow import MlflowSink
+
+    return MlflowSink(
+        context.storage,
+        sweep.tracking_uri,
+        sweep.experiment,
+        sweep.name,
+        sweep.document(),
+        Backlog(manifest.row, manifest.unlogged, manifest.annotate),
+    )
+
+
+SINKS: Mapping[str, Callable[[SinkContext], Sink | None]] = {
+    "manifest": _manifest,
+    "mlflow": _mlflow,
+}
+"""Sink name to what makes it, or gives None where the sweep does without; the manifest first."""

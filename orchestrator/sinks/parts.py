@@ -11,14 +11,14 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestrator.sinks.tables import conform, united
+from orchestrator.sinks.tables import Row, conform, united
 from orchestrator.storage import TEMPORARY_PREFIX, Storage
 
 KEY = "run_id"
@@ -41,49 +41,57 @@ class PartTable:
         Columns; those of existing parts and of rows yet to come are added.
     rows_per_part
         A part with so many rows is full.
+    required
+        Columns without which a file is no part of this table.
     """
 
     def __init__(
-        self, storage: Storage, folder: str, schema: pa.Schema, rows_per_part: int
+        self,
+        storage: Storage,
+        folder: str,
+        schema: pa.Schema,
+        rows_per_part: int,
+        required: Sequence[str] = (KEY,),
     ) -> None:
         self._storage = storage
         self._folder = folder
         self._schema = schema
         self._rows_per_part = rows_per_part
+        self._required = required
         self._part_of: dict[str, int] = {}
         self._row_counts: dict[int, int] = {}
         self._cached: tuple[int, pa.Table] | None = None
 
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns of every part."""
-        return self._schema
-
     def open(self) -> None:
         """Take over the parts that exist; what is no part of this table is set aside."""
-        schemas = {}
+        schemas: dict[int, pa.Schema] = {}
+        doubled: dict[int, set[str]] = defaultdict(set)
         for name in self._storage.list(self._folder):
             if name.startswith(TEMPORARY_PREFIX):
                 self._storage.delete(f"{self._folder}/{name}")
             elif not name.startswith((".", "_")):
-                self._take_over(name, schemas)
+                self._take_over(name, schemas, doubled)
         for schema in schemas.values():
             self._schema = united(self._schema, schema)
         for number, schema in schemas.items():
-            if schema != self._schema:
-                self._write(number, self._load(number))
+            if schema != self._schema or number in doubled:
+                self._write(number, _without(self._load(number), doubled[number]))
 
-    def __contains__(self, run_id: str) -> bool:
-        return run_id in self._part_of
+    @property
+    def run_ids(self) -> Set[str]:
+        """The runs that have rows here."""
+        return self._part_of.keys()
 
-    def __len__(self) -> int:
-        return sum(self._row_counts.values())
-
-    def read(self, columns: list[str] | None = None) -> Iterable[pa.Table]:
+    def read(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the parts, in order."""
         for number in sorted(self._row_counts):
-            table = self._load(number)
-            yield table if columns is None else table.select(columns)
+            yield self._load(number, columns)
+
+    def rows(self, run_ids: Sequence[str]) -> list[Row]:
+        """Return the rows of some runs as plain values."""
+        numbers = {self._part_of[run_id] for run_id in run_ids if run_id in self._part_of}
+        tables = [_of_runs(self._load(number), run_ids) for number in sorted(numbers)]
+        return [row for table in tables for row in table.to_pylist()]
 
     def put(self, table: pa.Table) -> None:
         """Add rows; those of runs that are here already replace the old ones.
@@ -98,8 +106,7 @@ class PartTable:
         table = conform(table, self._schema)
         for number, run_ids in self._places(table).items():
             rows = _of_runs(table, run_ids)
-            old = self._load(number)
-            kept = old.filter(pc.invert(pc.is_in(old[KEY], pa.array(run_ids, pa.string()))))
+            kept = _without(self._load(number), run_ids)
             self._write(number, pa.concat_tables([kept, rows]))
             self._part_of |= dict.fromkeys(run_ids, number)
 
@@ -117,6 +124,36 @@ class PartTable:
             position = table.schema.get_field_index(column)
             self._write(number, table.set_column(position, column, pa.array(new, pa.string())))
 
+    def remove(self, run_ids: Iterable[str]) -> None:
+        """Delete the rows of runs; those that are not here are skipped."""
+        by_part: dict[int, list[str]] = defaultdict(list)
+        for run_id in run_ids:
+            if run_id in self._part_of:
+                by_part[self._part_of[run_id]].append(run_id)
+        for number, gone in sorted(by_part.items()):
+            self._write(number, _without(self._load(number), gone))
+            for run_id in gone:
+                del self._part_of[run_id]
+
+    def compact(self) -> int:
+        """Merge parts that are not full and return how many parts are left.
+
+        A merge that is cut short leaves rows in two parts, which the next `open` repairs.
+        """
+        target, buffered = 0, self._schema.empty_table()
+        numbers = sorted(self._row_counts)
+        for number in numbers:
+            buffered = pa.concat_tables([buffered, self._load(number)])
+            if len(buffered) >= self._rows_per_part or number == numbers[-1]:
+                self._write(target, buffered)
+                self._part_of |= dict.fromkeys(buffered[KEY].unique().to_pylist(), target)
+                target, buffered = target + 1, self._schema.empty_table()
+        for number in numbers:
+            if number >= target:
+                self._storage.delete(self._path(number))
+                del self._row_counts[number]
+        return target
+
     def _places(self, table: pa.Table) -> dict[int, list[str]]:
         """Return which runs of `table` go to which part; new ones fill up the last."""
         places: dict[int, list[str]] = defaultdict(list)
@@ -133,37 +170,44 @@ class PartTable:
             places[last].append(run_id)
         return dict(sorted(places.items()))
 
-    def _take_over(self, name: str, schemas: dict[int, pa.Schema]) -> None:
-        path = f"{self._folder}/{name}"
+    def _take_over(
+        self, name: str, schemas: dict[int, pa.Schema], doubled: dict[int, set[str]]
+    ) -> None:
+        """Add one file to the index, or set it aside."""
         match = _PART.fullmatch(name)
         if match is None:
             self._set_aside(name, "is no part of this table")
             return
         number = int(match[1])
         try:
-            file = pq.ParquetFile(pa.BufferReader(self._storage.read(path)))
-            schema = file.schema_arrow.remove_metadata()
-            missing = [column for column in self._required if column not in schema.names]
-            if missing:
-                self._set_aside(name, f"lacks the column {missing[0]}")
-                return
-            united(self._schema, schema)
-            keys = file.read(columns=[KEY])[KEY].unique().to_pylist()
-            count = file.metadata.num_rows
+            with self._storage.open(f"{self._folder}/{name}") as source:
+                file = pq.ParquetFile(source)
+                schema = file.schema_arrow.remove_metadata()
+                problem = self._misfit(schema)
+                if problem:
+                    self._set_aside(name, problem)
+                    return
+                keys = file.read(columns=[KEY])[KEY].unique().to_pylist()
+                self._row_counts[number] = file.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             self._set_aside(name, f"is damaged ({str(error).splitlines()[0]})")
             return
         schemas[number] = schema
-        self._row_counts[number] = count
-        self._cached = None
-        doubled = [key for key in keys if key in self._part_of]
-        self._part_of |= dict.fromkeys(keys, number)
-        for key in doubled:
-            _log.warning("%s: run %s is in an earlier part too; this one counts", path, key)
+        for key in keys:
+            if key in self._part_of:
+                doubled[self._part_of[key]].add(key)
+            self._part_of[key] = number
 
-    @property
-    def _required(self) -> tuple[str, ...]:
-        return (KEY,)
+    def _misfit(self, schema: pa.Schema) -> str | None:
+        for column in self._required:
+            if column not in schema.names or not pa.types.is_string(schema.field(column).type):
+                return f"lacks the text column {column}"
+        for column in schema:
+            known = self._schema.field(column.name) if column.name in self._schema.names else column
+            nested = pa.types.is_nested(column.type) or pa.types.is_nested(known.type)
+            if nested and known.type != column.type:
+                return f"has another kind of column {column.name}"
+        return None
 
     def _set_aside(self, name: str, reason: str) -> None:
         # Neither pyarrow (leading underscore) nor a *.parquet pattern (ending) finds it there.
@@ -179,14 +223,17 @@ class PartTable:
     def _path(self, number: int) -> str:
         return f"{self._folder}/part-{number:05d}.parquet"
 
-    def _load(self, number: int) -> pa.Table:
-        if self._cached is not None and self._cached[0] == number:
-            return conform(self._cached[1], self._schema)
+    def _load(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
         if number not in self._row_counts:
             return self._schema.empty_table()
-        data = self._storage.read(self._path(number))
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
-        return conform(table, self._schema)
+        if self._cached is not None and self._cached[0] == number:
+            table = conform(self._cached[1], self._schema)
+            return table if columns is None else table.select(columns)
+        with self._storage.open(self._path(number)) as source:
+            file = pq.ParquetFile(source)
+            if columns is not None:
+                return file.read(columns=columns)
+            return conform(file.read(), self._schema)
 
     def _write(self, number: int, table: pa.Table) -> None:
         stream = pa.BufferOutputStream()
@@ -197,5 +244,9 @@ class PartTable:
         self._cached = (number, table.combine_chunks())
 
 
-def _of_runs(table: pa.Table, run_ids: list[str]) -> pa.Table:
+def _without(table: pa.Table, run_ids: Iterable[str]) -> pa.Table:
+    return table.filter(pc.invert(pc.is_in(table[KEY], pa.array(run_ids, pa.string()))))
+
+
+def _of_runs(table: pa.Table, run_ids: Iterable[str]) -> pa.Table:
     return table.filter(pc.is_in(table[KEY], pa.array(run_ids, pa.string())))

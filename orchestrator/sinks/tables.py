@@ -306,7 +306,9 @@ def _statistics(name: str, particles: Mapping[str, Sequence[Any]]) -> Row:
 
     `count` is the number of particles that have the feature.
     """
-    columns = [particles[c] for c in (name, *(f"{name}_{axis}" for axis in "xyz")) if c in particles]
+    columns = [
+        particles[c] for c in (name, *(f"{name}_{axis}" for axis in "xyz")) if c in particles
+    ]
     values = np.array([v for column in columns for v in column if v is not None], dtype=np.float64)
     if not values.size:
         return {f"feature.{name}.count": 0}

@@ -14,6 +14,7 @@ from typing import Any
 
 import bpy  # noqa: TID253
 import numpy as np
+from mathutils import Vector
 from numpy.typing import NDArray
 
 from scene.errors import RenderError
@@ -62,15 +63,21 @@ def temporarily(changes: Iterable[Change]) -> Iterator[None]:
     They are set back in the order in which they were set: where one decides which values another
     may take, it comes first both times.
     """
-    before: list[Change] = []
+    wanted = list(changes)
+    before = [(owner, name, _current(owner, name)) for owner, name, _ in wanted]
     try:
-        for owner, name, value in changes:
-            before.append((owner, name, getattr(owner, name)))
+        for owner, name, value in wanted:
             setattr(owner, name, value)
         yield
     finally:
         for owner, name, value in before:
             setattr(owner, name, value)
+
+
+def _current(owner: object, name: str) -> object:
+    value = getattr(owner, name)
+    # A vector is a view that would change with the attribute.
+    return value.copy() if isinstance(value, Vector) else value
 
 
 @contextmanager

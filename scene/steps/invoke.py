@@ -54,10 +54,11 @@ class InvokeBlueprints(FeatureGenerationStep):
         blueprint = state.recipe.blueprints.particles[name]
         defaults = {spec.name: spec.default for spec in state.recipe.particle_features(name)}
         particles = state.specimen.particles
+        first_id = len(particles) + 1
         made = sum(particle.blueprint == name for particle in particles)
         particles.extend(
             Particle(
-                id=len(particles) + offset + 1,
+                id=first_id + offset,
                 blueprint=name,
                 index=made + offset,
                 geometry=blueprint.geometry_prototype_name,

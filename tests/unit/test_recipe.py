@@ -1,4 +1,4 @@
-"""The recipe's schema: what is right passes, and everything wrong is told at once, with its path."""
+"""The recipe's schema: what is right passes; everything wrong is told at once, with its path."""
 
 from __future__ import annotations
 
@@ -194,7 +194,12 @@ VARIABILITY = "process_conditions.feature_variabilities"
             "unknown value 'SPHEER'; did you mean 'SPHERE'?",
         ),
         (f"{STEP}.5.gravity", [0, 0], f"{STEP}.5.gravity.2", "is missing"),
-        (f"{STEP}.5.use_gravity", "yes", f"{STEP}.5.use_gravity", "expected true or false, got 'yes'"),
+        (
+            f"{STEP}.5.use_gravity",
+            "yes",
+            f"{STEP}.5.use_gravity",
+            "expected true or false, got 'yes'",
+        ),
         (f"{STEP}.5.num_frames", 0, f"{STEP}.5.num_frames", "must be at least 1, got 0"),
         (
             f"{STEP}.5._target_",
@@ -299,8 +304,10 @@ scalars = (
 )
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=5) | st.just("_target_"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | st.just("_target_"), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 

@@ -1,0 +1,309 @@
+"""MLflow as a view on the manifest: one parent run a sweep, one child run a run.
+
+MLflow is imported, and spoken to, on one thread of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import posixpath
+import re
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, final
+
+from orchestrator.run import RunResult
+from orchestrator.sinks.base import Sink
+from orchestrator.sinks.catchup import Backlog, CatchUp, RefusedError
+from orchestrator.sinks.manifest import MANIFEST
+from orchestrator.sinks.tables import Row, text_of
+from orchestrator.storage import Storage
+
+PREVIEW = "preview.jpg"
+
+_MOST_PARAMS, _MOST_METRICS = 100, 1000
+_LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
+_PAGE = 1000
+_SQLITE = "sqlite:///"
+_STATUSES = {"succeeded": "FINISHED", "failed": "FAILED"}
+
+
+@final
+class MlflowSink(Sink):
+    """Logs results to MLflow without ever holding up the sweep.
+
+    Parameters
+    ----------
+    storage
+        The data set; previews and failure logs are read from it.
+    tracking_uri
+        MLflow's tracking server or database.
+    experiment
+        Name of the experiment.
+    sweep
+        Name of the sweep, and of its parent run.
+    document
+        Content of ``sweep.yaml``.
+    backlog
+        The manifest's side.
+    close_timeout_s
+        How long `close` waits for what is not logged yet.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        tracking_uri: str,
+        experiment: str,
+        sweep: str,
+        document: str,
+        backlog: Backlog,
+        close_timeout_s: float = 60.0,
+    ) -> None:
+        self._arguments = (storage, tracking_uri, experiment, sweep, document)
+        self._backlog = backlog
+        self._close_timeout_s = close_timeout_s
+        self._catch_up: CatchUp | None = None
+
+    def open(self) -> None:
+        """Start the thread; it imports MLflow, finds the sweep's runs and logs what is missing."""
+        self._catch_up = CatchUp(
+            "MLflow", lambda: _Tracker(*self._arguments), self._backlog, self._close_timeout_s
+        )
+        self._catch_up.start()
+
+    def record(self, result: RunResult) -> None:
+        """Queue one run's final result."""
+        if self._catch_up is not None:
+            self._catch_up.add(result)
+
+    def flush(self) -> None:
+        """Do nothing: what is queued is durable in the manifest already."""
+
+    def close(self) -> None:
+        """Wait a bounded time for what is queued; the rest is for the next start."""
+        if self._catch_up is not None:
+            self._catch_up.close()
+            self._catch_up = None
+
+
+@final
+class _Tracker:
+    """One sweep's runs in MLflow; `MlflowSink` describes the parameters."""
+
+    def __init__(
+        self, storage: Storage, tracking_uri: str, experiment: str, sweep: str, document: str
+    ) -> None:
+        self._storage = storage
+        if tracking_uri.startswith(_SQLITE):
+            _prepare_database(tracking_uri)
+        self._mlflow = _import_mlflow()
+        self._client = self._mlflow.MlflowClient(tracking_uri)
+        self._experiment_id = self._experiment(experiment, tracking_uri)
+        self._statuses: dict[str, str] = {}
+        self._children: dict[str, str] = {}
+        self._parent = self._find_parent(sweep)
+        if self._parent is None:
+            self._parent = self._create_parent(sweep)
+        else:
+            self._find_children()
+            self._client.set_terminated(self._parent, "RUNNING")
+        self._client.log_text(self._parent, document, "sweep.yaml")
+
+    def log(self, row: Row) -> str:
+        """Log one run, into the child it has already or a new one; return the child's id."""
+        try:
+            return self._log(row)
+        except self._mlflow.exceptions.MlflowException as error:
+            if error.error_code == "INVALID_PARAMETER_VALUE":
+                raise RefusedError(str(error).splitlines()[0]) from error
+            raise
+
+    def finish(self) -> None:
+        """End the parent run with how many runs succeeded and failed."""
+        counts = Counter(self._statuses.values())
+        for status in _STATUSES:
+            self._client.log_metric(self._parent, f"runs_{status}", float(counts[status]))
+        self._client.set_terminated(self._parent, "FINISHED")
+
+    def _log(self, row: Row) -> str:
+        from mlflow.entities import Metric, Param, RunTag
+
+        run_id = row["run_id"]
+        finished = _milliseconds(row["finished_at"])
+        child = self._children.get(run_id)
+        params = _params(row)
+        if child is None:
+            child = self._children[run_id] = self._create_child(row)
+        else:
+            # A parameter can't be logged twice with another spelling, such as 1 and 1.0.
+            known = self._client.get_run(child).data.params
+            params = {key: value for key, value in params.items() if key not in known}
+        metrics = [Metric(key, value, finished, 0) for key, value in _metrics(row).items()]
+        tags = [RunTag(key, value) for key, value in self._tags(row).items()]
+        self._client.log_batch(child, metrics[: _MOST_METRICS - len(tags)], (), tags)
+        entries = [Param(key, value) for key, value in params.items()]
+        for start in range(0, len(entries), _MOST_PARAMS):
+            self._client.log_batch(child, (), entries[start : start + _MOST_PARAMS], ())
+        self._attach(child, f"runs/{run_id}/{PREVIEW}")
+        if row["status"] == "failed":
+            self._attach(child, f"failures/{run_id}.log")
+        self._client.set_terminated(child, _STATUSES[row["status"]], finished)
+        self._statuses[run_id] = row["status"]
+        return child
+
+    def _experiment(self, name: str, tracking_uri: str) -> str:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            location = None
+            if tracking_uri.startswith(_SQLITE):
+                location = (_database(tracking_uri).parent / "mlartifacts").as_uri()
+            return str(self._client.create_experiment(name, artifact_location=location))
+        if experiment.lifecycle_stage == "deleted":
+            self._client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
+
+    def _find_parent(self, sweep: str) -> str | None:
+        for run in self._search(f"tags.`blendsweep.sweep` = '{sweep}'"):
+            if run.data.tags.get("blendsweep.output") == self._storage.public_uri:
+                return str(run.info.run_id)
+        return None
+
+    def _create_parent(self, sweep: str) -> str:
+        from mlflow.entities import Dataset, DatasetInput
+
+        uri = self._storage.public_uri
+        tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri}
+        run = self._client.create_run(self._experiment_id, tags=tags, run_name=sweep)
+        source = f"{uri}/{MANIFEST}"
+        dataset = Dataset(
+            name=f"{sweep} manifest",
+            digest=hashlib.sha256(source.encode()).hexdigest()[:8],
+            source_type="local" if self._storage.folder else uri.partition("://")[0],
+            source=json.dumps({"uri": source}),
+        )
+        self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, [])])
+        return str(run.info.run_id)
+
+    def _find_children(self) -> None:
+        for run in self._search(f"tags.`mlflow.parentRunId` = '{self._parent}'"):
+            tags = run.data.tags
+            if run_id := tags.get("blendsweep.run_id"):
+                self._children[run_id] = run.info.run_id
+                self._statuses[run_id] = tags.get("blendsweep.status", "")
+
+    def _search(self, query: str) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], query, max_results=_PAGE, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _create_child(self, row: Row) -> str:
+        # The id is a tag from the start: a child left half-logged by a crash is found again.
+        tags = {"mlflow.parentRunId": self._parent, "blendsweep.run_id": row["run_id"]}
+        started = _milliseconds(row["started_at"])
+        run = self._client.create_run(self._experiment_id, started, tags, _run_name(row))
+        return str(run.info.run_id)
+
+    def _tags(self, row: Row) -> dict[str, str]:
+        tags = {
+            "status": row["status"],
+            "output": f"{self._storage.public_uri}/runs/{row['run_id']}",
+            "recipe": row["recipe"],
+            "device": row["device"],
+            "error_type": row.get("error_type"),
+            "error_message": row.get("error_message"),
+        }
+        tags |= {f"version.{name}": value for name, value in row["versions"].items()}
+        return {f"blendsweep.{key}": v[:_LONGEST_TAG] for key, v in tags.items() if v is not None}
+
+    def _attach(self, run: str, relative: str) -> None:
+        if not self._storage.exists(relative):
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / posixpath.basename(relative)
+            path.write_bytes(self._storage.read(relative))
+            self._client.log_artifact(run, str(path))
+
+
+def entity_name(key: str) -> str:
+    """Return `key` as MLflow takes it for params and metrics.
+
+    >>> entity_name("a.b@c")
+    'a.b_c'
+    """
+    name = posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).lstrip("/.") or "_"
+    return name[:_LONGEST_KEY]
+
+
+def _import_mlflow() -> Any:
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "true"
+    # MLflow's own retries take minutes; waiting for a server that is away is CatchUp's part.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    import mlflow
+
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    return mlflow
+
+
+def _database(tracking_uri: str) -> Path:
+    return Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
+
+
+def _prepare_database(tracking_uri: str) -> None:
+    """Switch on write-ahead logging: faster, and the MLflow UI can read while a sweep writes."""
+    path = _database(tracking_uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=30.0)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _run_name(row: Row) -> str:
+    values = [f"{pair['key'].rpartition('.')[2]}={pair['value']}" for pair in row["overrides"]]
+    return " ".join([f"{row['index']:04d}", *values])[:_LONGEST_KEY]
+
+
+def _params(row: Row) -> dict[str, str]:
+    values = {"seed": row.get("seed")} | {
+        name.removeprefix("override."): value
+        for name, value in row.items()
+        if name.startswith("override.")
+    }
+    return {
+        entity_name(key): (text_of(value) or "null")[:_LONGEST_PARAM]
+        for key, value in values.items()
+    }
+
+
+def _metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    chosen = {
+        name: value
+        for name, value in row.items()
+        if name.startswith(("feature.", "time.")) or name in {"coverage", "visible_particles"}
+    }
+    return {
+        entity_name(name): float(value)
+        for name, value in chosen.items()
+        if value is not None and math.isfinite(value)
+    }
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,172 @@
+"""Blender's scene, kept in step with the specimen."""
+
+from __future__ import annotations
+
+import shutil
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import bpy  # noqa: TID253
+
+from scene.blender.frame import BlenderFrame
+from scene.blender.particles import (
+    MaterialLibrary,
+    ParticleObjects,
+    with_defaults,
+)
+from scene.blender.physics import relaxed
+from scene.blender.render import scratch_folder
+from scene.prototypes.base import (
+    MEASUREMENT_VOLUME,
+    SUBSTRATE,
+    MeasurementTechniquePrototype,
+)
+from scene.relaxation import RelaxationSettings
+from scene.specimen import MeasurementTechnique, Specimen
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+    from scene.features import FeatureValue
+    from scene.recipe import RenderSettings
+    from scene.registry import Registry
+
+_FRAMES_KEPT = 4
+
+
+@final
+class Stage:
+    """One run's scene. Made right after the session's reset, of no use after the next one.
+
+    Parameters
+    ----------
+    session
+        The Blender that holds the scene.
+    registry
+        Where prototypes are found.
+    render_settings
+        Size of the images and largest number of samples.
+    cycles_seed
+        Seed of Cycles' noise, a 31-bit integer.
+    """
+
+    def __init__(
+        self,
+        session: Session,  # noqa: ARG002 - a stage can't exist without Blender running
+        registry: Registry,
+        render_settings: RenderSettings,
+        cycles_seed: int,
+    ) -> None:
+        self._registry = registry
+        self._resolution = render_settings.resolution
+        self._scene = bpy.context.scene
+        self._materials = MaterialLibrary(registry)
+        collection = bpy.data.collections.new("Particles")
+        self._scene.collection.children.link(collection)
+        self._particles = ParticleObjects(registry, self._materials, collection)
+        self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
+        self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
+        self._frames = OrderedDict()
+        self._buffer_renders_before = 0
+        self._apply(render_settings, cycles_seed)
+
+    @property
+    def buffer_renders(self) -> int:
+        """How many times geometry buffers were rendered so far."""
+        current = sum(frame.buffer_renders for frame in self._frames.values())
+        return self._buffer_renders_before + current
+
+    def sync(self, specimen: Specimen) -> None:
+        """Bring the scene up to the specimen's features."""
+        changed = self._particles.sync(specimen.particles)
+        for technique in specimen.techniques:
+            changed |= self._sync_technique(technique)
+        if changed:
+            while self._frames:
+                self._forget_oldest_frame()
+            bpy.context.view_layer.update()
+
+    def relax(
+        self, specimen: Specimen, particle_ids: frozenset[int], settings: RelaxationSettings
+    ) -> None:
+        """Let particles fall and push each other apart; write their new poses to the specimen.
+
+        Particles that are not in `particle_ids` take no part.
+        """
+        self.sync(specimen)
+        moving = [particle for particle in specimen.particles if particle.id in particle_ids]
+        bodies = [self._particles[particle.id] for particle in moving]
+        container = self._scene.objects.get(MEASUREMENT_VOLUME)
+        for particle, pose in zip(
+            moving, relaxed(self._scene, bodies, container, settings), strict=True
+        ):
+            particle.features["location"] = pose.location
+            particle.features["rotation"] = pose.rotation
+        self.sync(specimen)
+
+    def save(self, path: Path) -> None:
+        """Save the scene as a compressed Blender file that opens as rendered by `real`."""
+        # Blender writes the path into the file, so it is saved elsewhere and then moved.
+        with scratch_folder() as folder:
+            file = folder / path.name
+            bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
+            shutil.move(file, path)
+
+    def frame(
+        self, interest: frozenset[int], overlapping: frozenset[int] = frozenset()
+    ) -> BlenderFrame:
+        """Return the view of some particles; the same one until the specimen changes.
+
+        Parameters
+        ----------
+        interest
+            Ids of the particles to show.
+        overlapping
+            Ids of those that are present without being shown.
+        """
+        key = (interest, overlapping)
+        if key not in self._frames:
+            if len(self._frames) == _FRAMES_KEPT:
+                self._forget_oldest_frame()
+            self._frames[key] = BlenderFrame(self._scene, self._particles, interest, overlapping)
+        self._frames.move_to_end(key)
+        return self._frames[key]
+
+    def _forget_oldest_frame(self) -> None:
+        _, frame = self._frames.popitem(last=False)
+        self._buffer_renders_before += frame.buffer_renders
+
+    def _sync_technique(self, technique: MeasurementTechnique) -> bool:
+        state = technique.prototype, technique.background_material, dict(technique.features)
+        if self._technique == state:
+            return False
+        prototype = self._registry.prototype(MeasurementTechniquePrototype, technique.prototype)
+        if self._technique is None:
+            prototype.build(self._scene, self._resolution)
+        self._technique = state
+        prototype.apply(self._scene, with_defaults(prototype.features, technique.features))
+        self._sync_substrate(technique)
+        return True
+
+    def _sync_substrate(self, technique: MeasurementTechnique) -> None:
+        substrate = self._scene.objects.get(SUBSTRATE)
+        if substrate is None:
+            return
+        name = technique.background_material
+        substrate.hide_render = name is None
+        substrate.data.materials.clear()
+        if name is not None:
+            material = self._materials.material(name, technique.features)
+            substrate.data.materials.append(material)
+
+    def _apply(self, settings: RenderSettings, cycles_seed: int) -> None:
+        render = self._scene.render
+        render.resolution_x, render.resolution_y = settings.resolution
+        render.resolution_percentage = settings.resolution_percentage
+        render.image_settings.media_type = "IMAGE"
+        render.image_settings.file_format = "PNG"
+        render.image_settings.color_mode = "BW"
+        render.image_settings.color_depth = "8"
+        render.filepath = "//real.png"
+        self._scene.cycles.samples = settings.max_samples
+        self._scene.cycles.seed = cycles_seed

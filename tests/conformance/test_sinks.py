@@ -1,0 +1,268 @@
+"""What every registered sink must do, with real MLflow on SQLite and real Parquet."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.sinks import SINKS, SinkContext, create_manifest
+from orchestrator.sinks.manifest import ManifestSink
+from orchestrator.sinks.tables import Columns
+from orchestrator.storage import Storage
+from orchestrator.sweep import Execution, Sweep, Tracking
+from scene.record import FileRecord, RunRecord
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def make_sweep(output: Path, tracking_uri: str, name: str = "demo") -> Sweep:
+    return Sweep(
+        name=name,
+        source=Path("sweeps/demo.yaml"),
+        recipe=Path("recipes/beads.yaml"),
+        recipe_dirs=(),
+        plugins=(),
+        overrides=(),
+        output=str(output),
+        limit=None,
+        retry_failed=False,
+        execution=Execution(),
+        tracking=Tracking(uri=tracking_uri, experiment="conformance"),
+    )
+
+
+def make_result(index: int, status: RunStatus = RunStatus.SUCCEEDED) -> RunResult:
+    run = Run(
+        index=index,
+        run_id=f"{index:016x}",
+        recipe={"initial_runtime_state": {"seed": index}},
+        overrides=(("blueprints.particles.Bead.number", str(index)), ("odd@key+", "x")),
+        values={"blueprints.particles.Bead.number": index, "odd@key+": "x"},
+    )
+    record = RunRecord(
+        seed=index,
+        features={"defocus": 0.25},
+        particle_features=("dimensions",),
+        particles={
+            "particle_id": [1, 2],
+            "blueprint": ["Bead", "Bead"],
+            "category_color": ["#ff0000", "#00ff00"],
+            **{f"dimensions_{axis}": [5.0, 7.0] for axis in "xyz"},
+        },
+        visible_particles=2,
+        coverage=0.5,
+        files=(FileRecord("real", "real.png", "0" * 64, 10, 4, 4),),
+        timings={"reset": 0.1, "build": 0.2},
+        device="CPU",
+        versions={"blendsweep": "0", "bpy": "5", "python": "3"},
+    )
+    succeeded = status is RunStatus.SUCCEEDED
+    outcome = AttemptOutcome(
+        attempt=Attempt(run, 1),
+        worker="worker",
+        node="node",
+        device="CPU",
+        started_at=START,
+        finished_at=START + timedelta(seconds=2),
+        record=record if succeeded else None,
+        failure=None if succeeded else Failure("StepError", "no luck", "log"),
+    )
+    return RunResult(run, status, 1, outcome)
+
+
+@dataclasses.dataclass
+class Bench:
+    """One sink over one output, together with the manifest that feeds it."""
+
+    name: str
+    sweep: Sweep
+    storage: Storage
+
+    def start(self) -> tuple[Any, ManifestSink]:
+        manifest = create_manifest(self.sweep, Columns(timings=("Relax",)), self.storage)
+        sink = SINKS[self.name](SinkContext(self.sweep, self.storage, manifest))
+        assert sink is not None
+        manifest.open()
+        if sink is not manifest:
+            sink.open()
+        return sink, manifest
+
+    def session(self, *results: RunResult) -> None:
+        """Record results as the driver does: to the manifest, and to the sink under test."""
+        sink, manifest = self.start()
+        for result in results:
+            manifest.record(result)
+            if sink is not manifest:
+                sink.record(result)
+        sink.flush()
+        sink.close()
+        manifest.close()
+
+    def recorded(self) -> dict[str, str]:
+        """Return status by run id as this sink's readers find it; a run found twice fails."""
+        found = list(READERS[self.name](self))
+        assert len({run_id for run_id, _ in found}) == len(found)
+        return dict(found)
+
+
+def read_manifest(bench: Bench) -> Iterator[tuple[str, str]]:
+    assert bench.storage.folder is not None
+    folder = bench.storage.folder / "manifest"
+    if folder.exists():
+        for row in pq.read_table(folder).to_pylist():
+            yield row["run_id"], row["status"]
+
+
+def children(bench: Bench) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(bench.sweep.tracking_uri)
+    experiment = client.get_experiment_by_name("conformance")
+    if experiment is None:
+        return []
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    parents = [
+        run
+        for run in runs
+        if run.data.tags.get("blendsweep.output") == bench.storage.public_uri
+        and "mlflow.parentRunId" not in run.data.tags
+    ]
+    assert len(parents) <= 1
+    return [
+        r
+        for r in runs
+        if parents and r.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id
+    ]
+
+
+def read_mlflow(bench: Bench) -> Iterator[tuple[str, str]]:
+    for run in children(bench):
+        status = run.data.tags["blendsweep.status"]
+        assert run.info.status == {"succeeded": "FINISHED", "failed": "FAILED"}[status]
+        yield run.data.tags["blendsweep.run_id"], status
+
+
+READERS: dict[str, Callable[[Bench], Iterator[tuple[str, str]]]] = {
+    "manifest": read_manifest,
+    "mlflow": read_mlflow,
+}
+
+
+@pytest.fixture(scope="session")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+
+
+@pytest.fixture(params=sorted(SINKS))
+def bench(request: pytest.FixtureRequest, tmp_path: Path, tracking_uri: str) -> Bench:
+    output = tmp_path / "output"
+    return Bench(request.param, make_sweep(output, tracking_uri), Storage(str(output)))
+
+
+def test_every_sink_has_a_reader_here() -> None:
+    assert READERS.keys() == SINKS.keys()
+
+
+def test_results_are_recorded_once(bench: Bench) -> None:
+    bench.session(make_result(1), make_result(2, RunStatus.FAILED))
+    assert bench.recorded() == {"0" * 15 + "1": "succeeded", "0" * 15 + "2": "failed"}
+
+
+def test_reopening_keeps_what_was_recorded_and_adds_to_it(bench: Bench) -> None:
+    bench.session(make_result(1))
+    bench.session(make_result(2))
+    assert len(bench.recorded()) == 2
+
+
+def test_a_run_that_comes_again_takes_the_place_of_its_older_result(bench: Bench) -> None:
+    bench.session(make_result(1, RunStatus.FAILED), make_result(2))
+    bench.session(make_result(1))
+    assert bench.recorded() == {"0" * 15 + "1": "succeeded", "0" * 15 + "2": "succeeded"}
+
+
+def test_flush_and_close_can_be_repeated(bench: Bench) -> None:
+    sink, manifest = bench.start()
+    sink.record(make_result(1))
+    for _ in range(2):
+        sink.flush()
+    for _ in range(2):
+        sink.close()
+    manifest.close()
+    assert len(bench.recorded()) == 1
+
+
+def test_an_empty_session_leaves_nothing_recorded(bench: Bench) -> None:
+    bench.session()
+    assert bench.recorded() == {}
+
+
+class TestMlflow:
+    @pytest.fixture
+    def bench(self, tmp_path: Path, tracking_uri: str) -> Bench:
+        output = tmp_path / "output"
+        return Bench("mlflow", make_sweep(output, tracking_uri), Storage(str(output)))
+
+    def test_a_child_holds_values_features_timings_and_its_preview(self, bench: Bench) -> None:
+        bench.storage.write_file(f"runs/{1:016x}/preview.jpg", b"jpeg")
+        bench.session(make_result(1))
+        (child,) = children(bench)
+        assert child.data.params == {
+            "seed": "1",
+            "blueprints.particles.Bead.number": "1",
+            "odd_key_": "x",
+        }
+        metrics = child.data.metrics
+        assert metrics["feature.defocus"] == 0.25
+        assert metrics["feature.dimensions.mean"] == 6.0
+        assert metrics["time.total"] == 2.0
+        assert metrics["coverage"] == 0.5
+        from mlflow import MlflowClient
+
+        client = MlflowClient(bench.sweep.tracking_uri)
+        assert [file.path for file in client.list_artifacts(child.info.run_id)] == ["preview.jpg"]
+
+    def test_the_manifest_names_the_child(self, bench: Bench) -> None:
+        bench.session(make_result(1))
+        assert bench.storage.folder is not None
+        (row,) = pq.read_table(bench.storage.folder / "manifest").to_pylist()
+        assert row["mlflow_run_id"] == children(bench)[0].info.run_id
+
+    def test_what_was_missed_is_logged_by_the_next_start(self, bench: Bench) -> None:
+        without = Bench("manifest", bench.sweep, bench.storage)
+        without.session(*(make_result(index) for index in range(5)))
+        assert bench.recorded() == {}
+        bench.session()
+        assert len(bench.recorded()) == 5
+
+    def test_a_server_that_is_away_delays_only_mlflow(self, bench: Bench, tmp_path: Path) -> None:
+        away = make_sweep(tmp_path / "output", "http://127.0.0.1:9")
+        sink, manifest = Bench("mlflow", away, bench.storage).start()
+        sink._close_timeout_s = 1.0
+        sink._catch_up._close_timeout_s = 1.0
+        manifest.record(make_result(1))
+        sink.record(make_result(1))
+        sink.close()
+        manifest.close()
+        assert len(list(read_manifest(bench))) == 1
+        bench.session()
+        assert len(bench.recorded()) == 1
+
+    def test_the_parent_ends_with_counts_and_the_sweep_file(self, bench: Bench) -> None:
+        from mlflow import MlflowClient
+
+        bench.session(make_result(1), make_result(2, RunStatus.FAILED))
+        client = MlflowClient(bench.sweep.tracking_uri)
+        (child, _) = children(bench)
+        parent = client.get_run(child.data.tags["mlflow.parentRunId"])
+        assert parent.info.run_name == "demo"
+        assert parent.info.status == "FINISHED"
+        assert parent.data.metrics == {"runs_succeeded": 1.0, "runs_failed": 1.0}
+        assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["sweep.yaml"]
+        assert [entry.dataset.name for entry in parent.inputs.dataset_inputs] == ["demo manifest"]
