@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.driver import Driver
-from orchestrator.executors.base import ATTEMPTS_FOLDER, Executor, WorkerSettings
+from orchestrator.executors import create as create_executor
+from orchestrator.executors.base import ATTEMPTS_FOLDER
 from orchestrator.lock import locked
 from orchestrator.progress import make_progress
 from orchestrator.scheduler import Scheduler
-from orchestrator.sinks.base import Sink
-from orchestrator.sinks.manifest import ManifestSink
-from orchestrator.sinks.tables import Columns
+from orchestrator.sinks import create as create_sinks
 from orchestrator.storage import Storage, without_credentials
 from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
@@ -56,9 +55,9 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
             stack.enter_context(locked(storage.folder))
             _remove_attempts(storage.folder)
             stack.callback(_remove_attempts, storage.folder)
-        executor = _executor(sweep)
+        executor = create_executor(sweep)
         storage.write_file("sweep.yaml", f"{sweep.document()}runs: {len(runs)}\n".encode())
-        manifest, sinks = _sinks(sweep, runs, storage)
+        manifest, sinks = create_sinks(sweep, runs, storage)
         for sink in sinks:
             stack.callback(sink.close)
             sink.open()
@@ -83,41 +82,6 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         tracking_uri=None if uri is None else without_credentials(uri),
         command=command,
     )
-
-
-def _sinks(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSink, list[Sink]]:
-    """Return the manifest's sink, and all sinks in the order in which they open."""
-    from orchestrator.expansion import first_recipe
-
-    recipe = first_recipe(runs, sweep)
-    columns = Columns(
-        overrides=runs.value_samples,
-        technique_features=recipe.technique_features(),
-        particle_features=recipe.all_particle_features(),
-        sampled_particle_features=recipe.sampled_particle_features(),
-        timings=recipe.timing_labels(),
-    )
-    manifest = ManifestSink(storage, sweep.name, sweep.recipe_name, columns)
-    return manifest, [manifest]
-
-
-def _executor(sweep: Sweep) -> Executor:
-    execution = sweep.execution
-    settings = WorkerSettings(
-        output=sweep.output,
-        plugins=sweep.plugins,
-        cpus_per_worker=execution.cpus_per_worker,
-        gpus_per_worker=execution.gpus_per_worker,
-        recycle_after_runs=execution.recycle_after_runs,
-        recycle_above_mb=execution.recycle_above_mb,
-    )
-    if execution.executor == "inline":
-        from orchestrator.executors.inline import InlineExecutor
-
-        return InlineExecutor(settings)
-    from orchestrator.executors.ray import RayExecutor
-
-    return RayExecutor(settings, execution.address, execution.workers)
 
 
 def _remove_attempts(output: Path) -> None:

@@ -92,7 +92,7 @@ class PlainProgress(Progress):
             parts.append(f"{counts.skipped} of them before")
         parts += [f"{counts.failed + counts.failed_before} failed", f"{counts.in_flight} in flight"]
         if counts.left:
-            parts.append(f"{workers} workers" if workers else "starting workers")
+            parts.append(_workers(workers))
         self.note(", ".join([*parts, pace] if pace else parts))
 
     def note(self, text: str) -> None:
@@ -135,8 +135,8 @@ class TerminalProgress(Progress):
         """Bring the bar up to the counts."""
         failed = counts.failed + counts.failed_before
         state = [f"{counts.in_flight} in flight"]
-        if counts.left and not workers:
-            state.append("starting workers")
+        if counts.left:
+            state.append(_workers(workers))
         pace = self._pace.text(counts)
         if pace:
             state.append(pace)
@@ -171,6 +171,12 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _workers(count: int) -> str:
+    if count == 0:
+        return "starting workers"
+    return f"{count} worker" if count == 1 else f"{count} workers"
 
 
 def _settled(counts: Counts) -> int:

@@ -78,8 +78,13 @@ class ProductResolver:
             if len(axis.values) > 1 and not _is_numeric(axis.values)
             for index in range(len(axis.values))
         )
-        self._verbatim = [self._verbatim_places(number) for number in range(len(axes))]
-        self._separable = self._separable and self._pairs_agree()
+        self._last = [len(axis.values) - 1 for axis in axes]
+        self._verbatim: list[tuple[Place, ...]] = [()] * len(axes)
+        if self._separable:
+            for number, index in enumerate(self._last):
+                self._patches[number][index] = self._difference(number, index)
+            self._verbatim = [self._verbatim_places(number) for number in range(len(axes))]
+            self._confirm(self._last)
 
     def recipe(self, choice: Sequence[int]) -> dict[str, Canonical]:
         """Return the recipe for the value ``choice[n]`` of each override n.
@@ -94,7 +99,7 @@ class ProductResolver:
         if self._separable:
             patches = [self._patch(number, index) for number, index in enumerate(choice)]
             if self._separable:  # a patch made just now may have shown otherwise
-                return _patched(self._first, itertools.chain.from_iterable(patches))
+                return _with_patch(self._first, itertools.chain.from_iterable(patches))
         return self._resolve(choice)
 
     def _resolve(self, choice: Sequence[int]) -> dict[str, Canonical]:
@@ -111,6 +116,9 @@ class ProductResolver:
         known = self._patches[number]
         if index not in known:
             known[index] = self._difference(number, index)
+            choice = list(self._last)
+            choice[number] = index
+            self._confirm(choice)
         return known[index]
 
     def _difference(self, number: int, index: int) -> Patch:
@@ -135,27 +143,20 @@ class ProductResolver:
 
         Two values suffice to tell: what follows both as they are is a reference to the key.
         """
-        values = self._axes[number].values
-        if len(values) < 2 or not _is_numeric(values):
-            return ()
-        index = len(values) - 1
-        patch = self._patches[number][index] = self._difference(number, index)
-        last = canonical(values[-1])
-        if all(_same(value, last) for _, value in patch):
+        values, index = self._axes[number].values, self._last[number]
+        patch = self._patches[number][index]
+        last = canonical(values[index])
+        if _is_numeric(values) and all(_same(value, last) for _, value in patch):
             return tuple(place for place, _ in patch)
         return ()
 
-    def _pairs_agree(self) -> bool:
-        """Whether patching gives what resolving gives, for the last values of every two keys."""
-        last = [len(axis.values) - 1 for axis in self._axes]
-        several = [number for number, index in enumerate(last) if index]
-        for pair in itertools.combinations(several, 2):
-            choice = [0] * len(last)
-            for number in pair:
-                choice[number] = last[number]
-            if not _same(self.recipe(choice), self._resolve(choice)):
-                return False
-        return True
+    def _confirm(self, choice: Sequence[int]) -> None:
+        """Give patching up unless it gives what resolving gives.
+
+        Patches seen alone may hide that one value decides which other key a reference means.
+        """
+        if self._separable and not _same(self.recipe(choice), self._resolve(choice)):
+            self._separable = False
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:
@@ -183,7 +184,7 @@ def _differences(
         yield place, other
 
 
-def _patched(
+def _with_patch(
     tree: dict[str, Canonical], patch: Iterator[tuple[Place, Canonical]]
 ) -> dict[str, Any]:
     """Return a copy of `tree` with the patch applied; untouched branches are shared."""

@@ -1,1 +1,45 @@
-"""Where attempts are executed: in this process, or on Ray."""
+"""Where attempts are executed. A new executor is a file here and a line in `EXECUTORS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from orchestrator.executors.base import Executor, WorkerSettings
+
+if TYPE_CHECKING:
+    from orchestrator.sweep import Execution, Sweep
+
+
+def create(sweep: Sweep) -> Executor:
+    """Return the executor that the sweep asks for; nothing is started yet."""
+    execution = sweep.execution
+    settings = WorkerSettings(
+        output=sweep.output,
+        plugins=sweep.plugins,
+        cpus_per_worker=execution.cpus_per_worker,
+        gpus_per_worker=execution.gpus_per_worker,
+        recycle_after_runs=execution.recycle_after_runs,
+        recycle_above_mb=execution.recycle_above_mb,
+    )
+    return EXECUTORS[execution.executor](settings, execution)
+
+
+def _inline(settings: WorkerSettings, execution: Execution) -> Executor:
+    from orchestrator.executors.inline import InlineExecutor
+
+    del execution  # one worker, here
+    return InlineExecutor(settings)
+
+
+def _ray(settings: WorkerSettings, execution: Execution) -> Executor:
+    from orchestrator.executors.ray import RayExecutor
+
+    return RayExecutor(settings, execution.address, execution.workers)
+
+
+EXECUTORS: Mapping[str, Callable[[WorkerSettings, Execution], Executor]] = {
+    "inline": _inline,
+    "ray": _ray,
+}
+"""Executor name to what makes it."""

@@ -13,6 +13,7 @@ A worker's life::
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections import deque
@@ -43,6 +44,9 @@ OBJECT_STORE_BYTES = 80 * 2**20
 """Near the least that Ray accepts; only small plain data travels here."""
 
 SHUTDOWN_SECONDS = 30.0
+
+REACH_SECONDS = 10.0
+"""How long a cluster's head may take to answer."""
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -204,6 +208,7 @@ class RayExecutor(Executor):
         import ray
 
         if self._address is not None:
+            _check_reachable(self._address)
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
@@ -381,6 +386,13 @@ def _crash_report(actor: _Actor, error: Exception) -> str:
                 encoding="utf-8", errors="replace"
             )
     return report
+
+
+def _check_reachable(address: str) -> None:
+    """Fail at once where Ray would try for minutes to reach a ``host:port``."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
 
 
 def local_cpus() -> int:

@@ -16,6 +16,7 @@ from orchestrator.sinks.parts import KEY, PartTable
 from orchestrator.sinks.tables import (
     Columns,
     Row,
+    has_particles,
     manifest_row,
     manifest_schema,
     particles_schema,
@@ -195,14 +196,10 @@ class ManifestSink(Sink):
 
     def _write(self, results: dict[str, RunResult], notes: dict[str, str]) -> None:
         if results:
-            tables = {
-                run_id: particles_table(result, self._particles_schema)
-                for run_id, result in results.items()
-            }
-            self._particles.remove(run_id for run_id, table in tables.items() if table is None)
-            held = [table for table in tables.values() if table is not None]
-            if held:
-                self._particles.put(_joined(held))
+            without = [run_id for run_id, result in results.items() if not has_particles(result)]
+            self._particles.remove(without)
+            if len(without) < len(results):
+                self._particles.put(particles_table(results.values(), self._particles_schema))
             rows = [manifest_row(result, self._sweep, self._recipe) for result in results.values()]
             for row in rows:
                 row["mlflow_run_id"] = notes.get(row[KEY])
@@ -226,7 +223,3 @@ def compact(storage: Storage) -> dict[str, int]:
         table.open()
         counts[folder] = table.compact()
     return counts
-
-
-def _joined(tables: list[pa.Table]) -> pa.Table:
-    return pa.concat_tables(tables, promote_options="permissive")

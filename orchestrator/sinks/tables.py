@@ -182,17 +182,32 @@ def manifest_row(result: RunResult, sweep: str, recipe: str) -> Row:
     return row
 
 
-def particles_table(result: RunResult, schema: pa.Schema) -> pa.Table | None:
-    """Return the particles of one run, with at least the columns of `schema`; None if it has none.
+def particles_table(results: Iterable[RunResult], schema: pa.Schema) -> pa.Table:
+    """Return the particles of some runs, with at least the columns of `schema`.
 
     Columns that the schema does not know are added after its own.
     """
-    record = result.outcome.record
-    if record is None or not record.particles or not record.particles["particle_id"]:
-        return None
-    count = len(record.particles["particle_id"])
-    columns = {"run_id": [result.run.run_id] * count} | record.particles
+    columns: dict[str, list[Any]] = {"run_id": []}
+    count = 0
+    for result in results:
+        if not has_particles(result) or result.outcome.record is None:
+            continue
+        particles = result.outcome.record.particles
+        added = len(particles["particle_id"])
+        columns["run_id"] += [result.run.run_id] * added
+        for name in particles.keys() - columns.keys():
+            columns[name] = [None] * count
+        for name, values in columns.items():
+            if name != "run_id":
+                values += particles.get(name) or [None] * added
+        count += added
     return build(schema, columns, count)
+
+
+def has_particles(result: RunResult) -> bool:
+    """Whether a run has rows in the particles table."""
+    record = result.outcome.record
+    return record is not None and bool(record.particles.get("particle_id"))
 
 
 def rows_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
@@ -207,7 +222,7 @@ def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], count: int) -
     fields = list(schema)
     fields += [
         pa.field(name, scalar_type(values))
-        for name, values in columns.items()
+        for name, values in sorted(columns.items())
         if name not in schema.names
     ]
     arrays = []

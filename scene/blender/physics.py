@@ -74,10 +74,17 @@ def _rigid_body_world(
             _set_up_container(container.rigid_body)
         yield world
     finally:
-        for member in list(members.objects):
-            members.objects.unlink(member)
+        _end_rigid_bodies(list(members.objects))
         bpy.ops.rigidbody.world_remove()
         bpy.data.collections.remove(members)
+
+
+def _end_rigid_bodies(objects: list[bpy.types.Object]) -> None:
+    """Take the rigid bodies off, which leaving the collection does not; one call for all."""
+    if objects:
+        context = bpy.context.temp_override(object=objects[0], selected_editable_objects=objects)
+        with context:
+            bpy.ops.rigidbody.objects_remove()
 
 
 def _set_up_particle(body: bpy.types.RigidBodyObject, settings: RelaxationSettings) -> None:

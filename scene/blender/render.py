@@ -22,7 +22,7 @@ from scene.errors import RenderError
 type Passes = dict[str, NDArray[np.float32]]
 type Change = tuple[Any, str, Any]
 
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+_SHARED_MEMORY = Path("/dev/shm")
 
 
 def render_passes(scene: bpy.types.Scene) -> Passes:

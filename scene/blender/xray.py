@@ -79,7 +79,10 @@ class _ShaderBuilder:
         self._tree.links.new(source, target)
 
     def math(
-        self, operation: str, first: bpy.types.NodeSocket | float, second: bpy.types.NodeSocket | float
+        self,
+        operation: str,
+        first: bpy.types.NodeSocket | float,
+        second: bpy.types.NodeSocket | float,
     ) -> bpy.types.NodeSocket:
         made = self.node("ShaderNodeMath")
         made.operation = operation
@@ -99,9 +102,7 @@ class _ShaderBuilder:
         self.link(vector, made.inputs[0])
         return made.outputs["Value"]
 
-    def lit(
-        self, normal: bpy.types.NodeSocket, light: NDArray[np.float32]
-    ) -> bpy.types.NodeSocket:
+    def lit(self, normal: bpy.types.NodeSocket, light: NDArray[np.float32]) -> bpy.types.NodeSocket:
         return self.math("POWER", self.math("MAXIMUM", self.dot(normal, light), 0.0), FALLOFF)
 
     def finish(self, color: bpy.types.NodeSocket) -> None:

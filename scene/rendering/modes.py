@@ -62,8 +62,8 @@ class DepthMap(RenderingMode):
         seen = np.isfinite(depth)
         gray = np.full(depth.shape, NOTHING_DEPTH, dtype=np.uint8)
         if seen.any():
-            nearest, farthest = depth[seen].min(), depth[seen].max()
-            span = max(float(farthest - nearest), np.finfo(np.float32).tiny)
+            nearest = float(depth[seen].min())
+            span = float(depth[seen].max()) - nearest or 1.0
             gray[seen] = np.rint((depth[seen] - nearest) * (FARTHEST_DEPTH / span))
         return {"depth_map": gray, "depth": depth}
 

@@ -28,7 +28,7 @@ XRAY_BRIGHTNESS = 39.7
 """Gray that a single fully lit particle adds to the ground, for `stylized_xray`."""
 
 XRAY_BACK_SHARE = 0.9
-"""Share of that which comes from the lit inside of the particle's far wall; the rest is its front."""
+"""Share of that which comes from the lit inside of the particle's far wall; the rest its front."""
 
 XRAY_HAZE = 1.2
 """Gray that even an unlit particle adds."""
@@ -43,9 +43,7 @@ XRAY_OUTLINE_DENSITY = 0.6
 """Optical density of a particle's dark rim."""
 
 
-def stylized_gray(
-    normal: NDArray[np.float32], instance: NDArray[np.uint16]
-) -> NDArray[np.uint8]:
+def stylized_gray(normal: NDArray[np.float32], instance: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Shade the frame.
 
     Parameters
@@ -60,13 +58,15 @@ def stylized_gray(
     NDArray[np.uint8]
         (height, width) gray.
     """
-    lit = np.maximum(normal @ np.array(LIGHT, dtype=np.float32), 0.0) ** np.float32(FALLOFF)
+    cosine: NDArray[np.float32] = normal @ np.array(LIGHT, dtype=np.float32)
+    lit = np.maximum(cosine, 0.0) ** np.float32(FALLOFF)
     shade = np.where(instance > 0, GROUND + BRIGHTNESS * lit, GROUND).astype(np.float32)
     edge = _edges(instance)
     # Pixels at an edge are part one side, part the other: smoothing them takes the steps away.
     smooth = np.where(edge, _binomial_blur(shade), shade)
     outline = OUTLINE_DARKNESS * _binomial_blur(edge.astype(np.float32))
-    return np.rint(smooth * (1.0 - outline)).astype(np.uint8)
+    gray: NDArray[np.uint8] = np.rint(smooth * (1.0 - outline)).astype(np.uint8)
+    return gray
 
 
 def xray_gray(

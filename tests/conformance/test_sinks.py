@@ -19,6 +19,9 @@ from orchestrator.storage import Storage
 from orchestrator.sweep import Execution, Sweep, Tracking
 from scene.record import FileRecord, RunRecord
 
+# MLflow's libraries warn about each other; that is no fault of ours.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
 

@@ -17,6 +17,8 @@ HEIGHT_LIMIT = 1.2
 DARKEST = 0.8
 CONTRAST = 0.2
 BUMP_HEIGHT = 1000.0
+BUMP_DISTANCE = 0.001
+BUMP_FILTER_WIDTH = 1.0
 
 
 @final
@@ -48,6 +50,8 @@ class SemPatchySilicone(MaterialPrototype):
         tree = material.node_tree
         nodes, link = tree.nodes, tree.links.new
         nodes.clear()
+        # The correction would darken the rims of the flakes, which a microscope shows bright.
+        material.cycles.use_bump_map_correction = False
 
         coordinates = nodes.new("ShaderNodeTexCoord")
         shift = nodes.new("ShaderNodeVectorMath")
@@ -80,7 +84,8 @@ class SemPatchySilicone(MaterialPrototype):
         height.inputs[1].default_value = BUMP_HEIGHT
         bump = nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = 1.0
-        bump.inputs["Distance"].default_value = 1.0
+        bump.inputs["Distance"].default_value = BUMP_DISTANCE
+        bump.inputs["Filter Width"].default_value = BUMP_FILTER_WIDTH
         link(plateau.outputs["Result"], gray.inputs[0])
         link(plateau.outputs["Result"], height.inputs[0])
         link(height.outputs["Value"], bump.inputs["Height"])

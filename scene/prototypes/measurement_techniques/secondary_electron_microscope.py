@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.features import FeatureSpec, FeatureValue
@@ -144,7 +144,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         scene: bpy.types.Scene,
         name: str,
         vertices: list[tuple[float, float, float]],
-        faces: list[tuple[int, ...]],
+        faces: Sequence[tuple[int, ...]],
     ) -> bpy.types.Object:
         import bpy
 

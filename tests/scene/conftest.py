@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from scene.features import FeatureValue
+from scene.registry import Registry
+from scene.reservation import Reservation
+from scene.specimen import MeasurementTechnique, Particle, Specimen
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+    from scene.blender.stage import Stage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/scene" in item.path.as_posix():
+            item.add_marker(pytest.mark.blender)
+
+
+type StageFactory = Callable[..., Stage]
+
+
+@dataclass(frozen=True)
+class SmallRender:
+    """Stands for the recipe's render settings, which have the same attributes."""
+
+    resolution: tuple[int, int] = (960, 960)
+    resolution_percentage: int = 10
+    max_samples: int = 16
+
+
+@pytest.fixture(scope="session")
+def session() -> Session:
+    from scene.blender.session import Session
+
+    return Session(Reservation(cpus=2))
+
+
+@pytest.fixture
+def new_stage(session: Session) -> Iterator[StageFactory]:
+    """Make a stage on an emptied scene, with what Blender prints out of the way."""
+
+    def make(**settings: object) -> Stage:
+        from scene.blender.stage import Stage
+
+        session.reset()
+        return Stage(session, Registry(), SmallRender(**settings), cycles_seed=7)
+
+    with session.captured():
+        yield make
+
+
+def bead(
+    particle_id: int, location: tuple[float, float, float], diameter: float = 6.0, **features: int
+) -> Particle:
+    values: dict[str, FeatureValue] = {
+        "dimensions": (diameter, diameter, diameter),
+        "location": location,
+        "subdivisions": 1,
+        **features,
+    }
+    return Particle(particle_id, "Bead", particle_id - 1, "sphere", "sem_polystyrene", values)
+
+
+def specimen(*particles: Particle, **features: float) -> Specimen:
+    technique = MeasurementTechnique(
+        "SEM", "secondary_electron_microscope", "sem_patchy_silicone", dict(features)
+    )
+    return Specimen(particles=list(particles), techniques=[technique])
+
+
+def scattered(number: int, seed: int = 1) -> list[Particle]:
+    """Beads of random size anywhere in the measurement volume."""
+    rng = np.random.default_rng(seed)
+    beads = []
+    for index in range(number):
+        x, y, z = ((rng.random(3) - (0.5, 0.5, 0.0)) * (120.0, 120.0, 51.2)).tolist()
+        beads.append(bead(index + 1, (x, y, z), diameter=5 + 2 * float(rng.random())))
+    return beads

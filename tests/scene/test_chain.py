@@ -1,0 +1,259 @@
+"""Whole recipes, executed by a real Blender."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from scene.compose import Composition
+from scene.errors import StepError
+from scene.parsing import parse
+from scene.record import RECORD_FILE, RunRecord
+from scene.registry import Registry
+from scene.rendering.modes import category_color
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+
+ROOT = Path(__file__).parents[2]
+STEPS = "synth_chain.feature_generation_steps"
+RENDER = "synth_chain.rendering_steps"
+SMALL = (
+    "blueprints.particles.Bead.number=30",
+    "render.resolution_percentage=8",
+    "render.max_samples=4",
+    f"{STEPS}.5.num_frames=20",
+)
+
+type Execute = Callable[..., RunRecord]
+
+
+@pytest.fixture(scope="module")
+def execute(session: Session) -> Execute:
+    """Execute the tutorial's recipe, small, with further overrides, into a new folder."""
+    from scene import chain
+
+    composition = Composition(ROOT / "recipes" / "spheres_sem.yaml")
+
+    def run(output: Path, *overrides: str, plugins: Path | None = None) -> RunRecord:
+        registry = Registry([plugins] if plugins else [])
+        resolved = composition.resolve([*SMALL, *overrides])
+        output.mkdir()
+        with session.captured():
+            return chain.execute(parse(resolved, "r.yaml", registry), session, output, registry)
+
+    return run
+
+
+def checksums(record: RunRecord) -> dict[str, str]:
+    return {file.path: file.sha256 for file in record.files}
+
+
+def array(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def test_the_tutorials_recipe_writes_what_is_promised(execute: Execute, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    record = execute(out)
+    assert {p.name for p in out.iterdir()} == {
+        "real.png",
+        "categorical.png",
+        "instances.png",
+        "depth_map.png",
+        "depth.tiff",
+        "normal_map.png",
+        "stylized.png",
+        "stylized_xray.png",
+        "state.blend",
+        "recipe.yaml",
+        "record.json",
+    }
+    for file in record.files:
+        content = (out / file.path).read_bytes()
+        assert file.sha256 == hashlib.sha256(content).hexdigest()
+        assert file.bytes == len(content)
+    shapes = {"real.png": (76, 76), "categorical.png": (76, 76, 3), "normal_map.png": (76, 76, 3)}
+    for name, shape in shapes.items():
+        image = array(out / name)
+        assert image.dtype == np.uint8
+        assert image.shape == shape
+        assert image.std() > 5, f"{name} shows nothing"
+    assert RunRecord.from_json((out / RECORD_FILE).read_text()) == record
+    assert set(record.timings) >= {
+        "reset",
+        "build",
+        "InvokeBlueprints",
+        "RelaxCollisions",
+        "SaveState",
+        "RenderParticlesTogether.real",
+    }
+
+
+def test_all_ground_truth_agrees_with_the_particles_table(execute: Execute, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    record = execute(out)
+    ids = array(out / "instances.png")
+    assert ids.dtype == np.uint16
+    table = record.particles
+    assert table["particle_id"] == list(range(1, 31))
+    seen = {key: n for key, n in zip(*np.unique(ids, return_counts=True), strict=True) if key}
+    assert {i: n for i, n in enumerate(table["visible_pixels"], 1) if n} == seen
+    assert record.visible_particles == len(seen)
+    assert record.coverage == pytest.approx((ids > 0).mean())
+    colors = array(out / "categorical.png")
+    for particle_id in seen:
+        color = category_color(int(particle_id))
+        assert (colors[ids == particle_id] == color).all()
+        assert table["category_color"][particle_id - 1] == "#{:02x}{:02x}{:02x}".format(*color)
+    assert (colors[ids == 0] == 0).all()
+    depth = tifffile.imread(out / "depth.tiff")
+    assert depth.dtype == np.float32
+    assert (np.isinf(depth) == (ids == 0)).all()
+    assert ((array(out / "depth_map.png") == 255) == (ids == 0)).all()
+    assert ((array(out / "normal_map.png") == 0).all(axis=-1) == (ids == 0)).all()
+    for particle_id in seen:
+        size = table["dimensions_z"][particle_id - 1]
+        top = 51.2 - table["location_z"][particle_id - 1] - size / 2
+        nearest = depth[ids == particle_id].min()
+        assert top - 1e-3 <= nearest <= top + size / 2
+
+
+def test_recorded_features_are_those_of_the_scene(execute: Execute, tmp_path: Path) -> None:
+    import bpy
+
+    record = execute(tmp_path / "run", f"~{RENDER}.1")
+    scene = bpy.context.scene
+    focus = (1 - record.features["defocus"]) * 51.2
+    assert scene.camera.data.dof.focus_distance == pytest.approx(focus)
+    assert scene.cycles.adaptive_threshold == pytest.approx(record.features["noise_threshold"])
+    light = bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
+    strength = record.features["illumination_strength"]
+    assert light.inputs["Strength"].default_value == pytest.approx(strength)
+    beads = {made["particle_id"]: made for made in scene.objects if "particle_id" in made}
+    for index, particle_id in enumerate(record.particles["particle_id"]):
+        location = [record.particles[f"location_{axis}"][index] for axis in "xyz"]
+        size = [record.particles[f"dimensions_{axis}"][index] for axis in "xyz"]
+        assert list(beads[particle_id].location) == pytest.approx(location, abs=1e-4)
+        assert list(beads[particle_id].dimensions) == pytest.approx(size, rel=1e-2)
+
+
+def test_the_same_run_gives_the_same_bytes(execute: Execute, tmp_path: Path) -> None:
+    first = execute(tmp_path / "first")
+    execute(tmp_path / "other", "initial_runtime_state.seed=1")
+    again = execute(tmp_path / "again")
+    images = {k: v for k, v in checksums(first).items() if k != "state.blend"}
+    assert {k: v for k, v in checksums(again).items() if k != "state.blend"} == images
+    assert again.particles == first.particles
+    assert again.features == first.features
+
+
+def test_a_runs_recipe_runs_again_by_itself(
+    execute: Execute, session: Session, tmp_path: Path
+) -> None:
+    from scene import chain
+
+    record = execute(tmp_path / "first")
+    resolved = Composition(tmp_path / "first" / "recipe.yaml").resolve()
+    (tmp_path / "again").mkdir()
+    registry = Registry()
+    with session.captured():
+        again = chain.execute(
+            parse(resolved, "recipe.yaml", registry), session, tmp_path / "again", registry
+        )
+    expected = {k: v for k, v in checksums(record).items() if k != "state.blend"}
+    assert {k: v for k, v in checksums(again).items() if k != "state.blend"} == expected
+
+
+def test_fewer_beads_are_the_first_of_more(execute: Execute, tmp_path: Path) -> None:
+    drawn = (f"~{STEPS}.5", f"{RENDER}=[]")
+    few = execute(tmp_path / "few", *drawn).particles
+    many = execute(
+        tmp_path / "many", *drawn, "blueprints.particles.Bead.number=90", f"~{STEPS}.3"
+    ).particles
+    for column in ("dimensions_x", "location_x", "location_y", "location_z", "category_color"):
+        assert many[column][:30] == few[column]
+    assert len(set(many["dimensions_x"])) == 90
+
+
+def test_sets_tell_what_is_seen_and_what_hides(execute: Execute, tmp_path: Path) -> None:
+    second = (
+        "+blueprints.particles.Dust={geometry_prototype_name: sphere,"
+        " material_prototype_name: sem_polystyrene, number: 25}"
+    )
+    sets = (
+        "++sets={Beads: {_target_: $builtins.ParticlesOfBlueprint, blueprint_name: Bead},"
+        " Dust: {_target_: $builtins.ParticlesOfBlueprint, blueprint_name: Dust}}"
+    )
+    together = "_target_: $builtins.RenderParticlesTogether, rendering_mode: categorical"
+    steps = (
+        f"{RENDER}=["
+        f"{{{together}}},"
+        f"{{{together}, set_name_of_interest: Beads}},"
+        f"{{{together}, set_name_of_interest: Beads, set_name_overlapping: Dust,"
+        " subfolder: under},"
+        f"{{{together}, set_name_of_interest: Dust, output_file_name_prefix: small_}}"
+        "]"
+    )
+    out = tmp_path / "run"
+    record = execute(out, second, sets, steps)
+    assert record.particles["blueprint"] == ["Bead"] * 30 + ["Dust"] * 25
+    everything = array(out / "instances.png")
+    alone = array(out / "instances_Beads.png")
+    under = array(out / "under" / "instances_Beads_under_Dust.png")
+    dust = array(out / "small_instances_Dust.png")
+    assert set(np.unique(alone)) <= set(range(31))
+    assert (under == np.where(everything <= 30, everything, 0)).all()
+    assert (alone > 0).sum() > (under > 0).sum()
+    assert set(np.unique(dust)) <= {0, *range(31, 56)}
+
+
+def test_particles_are_rendered_one_by_one(execute: Execute, tmp_path: Path) -> None:
+    individually = (
+        f"{RENDER}=[{{_target_: $builtins.RenderParticlesIndividually,"
+        " rendering_mode: depth_map, subfolder: single}]"
+    )
+    out = tmp_path / "run"
+    execute(out, individually, "blueprints.particles.Bead.number=3")
+    names = {p.name for p in (out / "single").iterdir()}
+    assert names == {f"{n}_0000{i}.{e}" for i in (1, 2, 3) for n, e in IMAGES}
+
+
+IMAGES = (("depth_map", "png"), ("depth", "tiff"))
+
+
+def test_a_step_that_raises_is_named(execute: Execute, tmp_path: Path) -> None:
+    package = tmp_path / "plugins" / "breaking"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from scene.steps.base import RenderingStep\n"
+        "class Break(RenderingStep):\n"
+        "    def execute(self, state):\n"
+        "        raise OSError('no space left')\n"
+    )
+    with pytest.raises(StepError) as caught:
+        execute(
+            tmp_path / "run",
+            f"{RENDER}.0={{_target_: $plugins.breaking.Break}}",
+            f"~{RENDER}.0.name",
+            plugins=tmp_path / "plugins",
+        )
+    assert str(caught.value) == "synth_chain.rendering_steps.0 (Break): OSError: no space left"
+
+
+def test_records_are_plain_data(execute: Execute, tmp_path: Path) -> None:
+    record = execute(tmp_path / "run", f"{RENDER}=[]")
+    assert record.visible_particles is None
+    assert record.coverage is None
+    text = (tmp_path / "run" / RECORD_FILE).read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["seed"] == 42

@@ -1,0 +1,96 @@
+"""The real and x-ray images: repeatable, and what overlapping particles do to them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .conftest import StageFactory, bead, scattered, specimen
+
+
+def test_same_specimen_same_bytes_whatever_the_threads(new_stage: StageFactory) -> None:
+    import bpy
+
+    images = []
+    for threads in (2, 2, 1):
+        stage = new_stage(max_samples=4)
+        bpy.context.scene.render.threads = threads
+        stage.sync(specimen(*scattered(30), noise_threshold=0.1))
+        frame = stage.frame(frozenset(range(1, 31)))
+        buffers = frame.buffers
+        images.append([frame.real(), frame.xray(), buffers.depth, buffers.normal, buffers.instance])
+    first = [image.tobytes() for image in images[0]]
+    for other in images[1:]:
+        assert [image.tobytes() for image in other] == first
+
+
+def test_another_seed_gives_other_noise(new_stage: StageFactory) -> None:
+    import bpy
+
+    images = []
+    for seed in (7, 8):
+        stage = new_stage(max_samples=4)
+        bpy.context.scene.cycles.seed = seed
+        stage.sync(specimen(bead(1, (0.0, 0.0, 5.0), diameter=20.0)))
+        images.append(stage.frame(frozenset({1})).real())
+    assert (images[0] != images[1]).mean() > 0.2
+
+
+def test_overlapping_particles_are_unseen_but_shade(new_stage: StageFactory) -> None:
+    stage = new_stage(max_samples=16)
+    low = bead(1, (-10.0, 0.0, 3.0))
+    large = bead(2, (10.0, 0.0, 15.0), diameter=30.0)
+    stage.sync(specimen(low, large, noise_threshold=0.0, illumination_strength=1.0))
+    alone = stage.frame(frozenset({1})).real().astype(float)
+    shaded = stage.frame(frozenset({1}), frozenset({2})).real().astype(float)
+    seen = stage.frame(frozenset({1, 2})).real().astype(float)
+    ground_beneath = np.s_[46:51, 56:61]
+    assert shaded[ground_beneath].mean() < 0.7 * alone[ground_beneath].mean()
+    y, x = np.mgrid[:96, :96] + 0.5 - 48.0
+    rim = np.abs(np.hypot(x - 10.0, y) - 13.5) < 1.0
+    assert seen[rim].mean() > 1.15 * shaded[rim].mean()
+
+
+def test_brighter_illumination_brightens(new_stage: StageFactory) -> None:
+    means = []
+    for strength in (1.0, 2.0):
+        stage = new_stage(max_samples=8)
+        stage.sync(specimen(bead(1, (0.0, 0.0, 5.0)), illumination_strength=strength))
+        means.append(stage.frame(frozenset({1})).real().mean())
+    assert 1.8 < means[1] / means[0] < 2.1
+
+
+def test_xray_shows_what_is_hidden(new_stage: StageFactory) -> None:
+    stage = new_stage()
+    small, large = bead(1, (0.0, 0.0, 5.0)), bead(2, (0.0, 0.0, 25.0), diameter=20.0)
+    stage.sync(specimen(small, large))
+    alone = stage.frame(frozenset({2})).xray().astype(int)
+    both = stage.frame(frozenset({1, 2})).xray().astype(int)
+    assert stage.frame(frozenset({1, 2})).buffers.instance[48, 48] == 2
+    assert both[48, 48] > alone[48, 48] + 4
+    assert both[0, 0] == alone[0, 0] == 13
+
+
+def test_renders_leave_the_scene_as_it_was(new_stage: StageFactory) -> None:
+    import bpy
+
+    stage = new_stage(max_samples=1)
+    stage.sync(specimen(*scattered(5)))
+
+    def state() -> list[object]:
+        scene = bpy.context.scene
+        settings = scene.render.image_settings
+        owners = (scene.cycles, settings, scene.view_layers[0], scene.camera.data.dof)
+        values = [
+            getattr(owner, p.identifier)
+            for owner in owners
+            for p in owner.bl_rna.properties
+            if p.type in {"BOOLEAN", "INT", "FLOAT", "ENUM", "STRING"}
+            and not getattr(p, "is_array", False)
+        ]
+        hidden = [(o.name, o.hide_render, o.visible_camera) for o in scene.objects]
+        return [*values, hidden, scene.render.filepath, len(bpy.data.materials)]
+
+    before = state()
+    frame = stage.frame(frozenset({1, 2}), frozenset({3}))
+    frame.real(), frame.xray(), frame.buffers
+    assert state() == before

@@ -1,0 +1,49 @@
+"""The saved state, opened by another Blender."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from .conftest import StageFactory, scattered, specimen
+
+INSPECT = """
+import json, sys, bpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
+scene = bpy.context.scene
+beads = [made for made in scene.objects if "particle_id" in made]
+json.dump({
+    "ids": sorted(made["particle_id"] for made in beads),
+    "meshes": len({made.data.name for made in beads}),
+    "materials": sorted({s.material.name for made in scene.objects for s in made.material_slots}),
+    "camera": scene.camera.data.type,
+    "engine": scene.render.engine,
+    "focus": scene.camera.data.dof.focus_distance,
+    "strength": bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
+        .inputs["Strength"].default_value,
+    "threshold": scene.cycles.adaptive_threshold,
+    "transform": scene.view_settings.view_transform,
+}, open(sys.argv[2], "w"))
+"""
+
+
+def test_the_state_opens_as_rendered_and_is_small(new_stage: StageFactory, tmp_path: Path) -> None:
+    stage = new_stage(max_samples=1)
+    features = {"defocus": 0.25, "illumination_strength": 1.5, "noise_threshold": 0.0625}
+    stage.sync(specimen(*scattered(600), **features))
+    stage.frame(frozenset(range(1, 601))).real()
+    path = tmp_path / "state.blend"
+    stage.save(path)
+    assert path.stat().st_size < 1_000_000
+
+    result = tmp_path / "seen.json"
+    subprocess.run([sys.executable, "-c", INSPECT, str(path), str(result)], check=True, timeout=60)
+    seen = json.loads(result.read_text())
+    assert seen["ids"] == list(range(1, 601))
+    assert seen["meshes"] == 1
+    assert seen["materials"] == ["Illumination", "sem_patchy_silicone", "sem_polystyrene"]
+    assert (seen["camera"], seen["engine"], seen["transform"]) == ("ORTHO", "CYCLES", "Raw")
+    assert abs(seen["focus"] - 0.75 * 51.2) < 1e-4
+    assert (seen["strength"], seen["threshold"]) == (1.5, 0.0625)

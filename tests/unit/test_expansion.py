@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import itertools
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.expansion import Expansion, expand, parse_overrides, run_id
+from orchestrator.resolution import canonical
+from orchestrator.sweep import OverrideText, load_sweep
+from scene.compose import Composition
+from scene.errors import ConfigurationError
+
+RECIPE = """\
+a: 1
+b: x
+c: {d: 2.5, e: [1, 2, 3], f: '${a}', g: 'text-${a}-${b}'}
+h: {i: {j: null}}
+k: ['${c.e}', true]
+n: '0'
+m: '${c.e.${n}}'
+"""
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture(scope="module")
+def composition(tmp_path_factory: pytest.TempPathFactory) -> Composition:
+    path = tmp_path_factory.mktemp("recipes") / "small.yaml"
+    path.write_text(RECIPE)
+    return Composition(path)
+
+
+def expansion(composition: Composition, *texts: str, limit: int | None = None) -> Expansion:
+    axes = parse_overrides([OverrideText(text, "test") for text in texts])
+    return Expansion(axes, composition, limit)
+
+
+numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e6, 1e6).filter(lambda x: x == x))
+words = st.sampled_from(["x", "y", "'q,r'", "null", "true", "1.50", "[1,2]", "{z:1}", "${c.e}"])
+values = st.lists(numbers.map(repr) | words, min_size=1, max_size=4, unique=True)
+sweeps = st.dictionaries(
+    st.sampled_from(["a", "b", "c.d", "c.e.1", "h.i", "h.i.j", "+new"]), values, max_size=3
+)
+choosers = st.lists(st.sampled_from(["'0'", "'1'", "'2'"]), max_size=3, unique=True)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sweep=sweeps, chooser=choosers)
+def test_runs_are_the_product_rightmost_fastest_resolved_as_one_by_one(
+    composition: Composition, sweep: dict[str, list[str]], chooser: list[str]
+) -> None:
+    sweep = sweep | ({"n": chooser} if chooser else {})
+    texts = [f"{key}={','.join(options)}" for key, options in sweep.items()]
+    axes = parse_overrides([OverrideText(text, "test") for text in texts])
+    choices = itertools.product(*(range(len(axis.values)) for axis in axes))
+    try:
+        expected = [
+            canonical(composition.resolve([a.assignment(i) for a, i in zip(axes, c, strict=True)]))
+            for c in choices
+        ]
+    except ConfigurationError:
+        return  # some values do not fit their place
+    runs = Expansion(axes, composition)
+    actual = list(runs)
+    assert len(runs) == len(expected)
+    assert [run.recipe for run in actual] == expected
+    assert [run.index for run in actual] == list(range(len(runs)))
+    assert [run.run_id for run in actual] == [run_id(recipe) for recipe in expected]
+    for run in actual:
+        for (key, text), value in zip(run.overrides, run.values.values(), strict=True):
+            assert key in run.values
+            assert isinstance(text, str)
+            assert value is None or isinstance(value, bool | int | float | str)
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers() | st.floats() | st.text(max_size=5)))
+def test_ids_do_not_depend_on_the_order_of_keys(recipe: dict[str, object]) -> None:
+    reverse = dict(reversed(recipe.items()))
+    assert run_id(canonical(recipe)) == run_id(canonical(reverse))
+
+
+def test_ids_tell_values_apart_but_not_spellings() -> None:
+    assert run_id(canonical({"a": -100})) == run_id(canonical({"a": -100.0}))
+    different = [{"a": v} for v in (1, "1", True, None, 1.5, [1], {"b": 1})]
+    assert len({run_id(canonical(recipe)) for recipe in different}) == len(different)
+
+
+def test_sequence_protocol(composition: Composition) -> None:
+    runs = expansion(composition, "a=1,2", "b=x,y,z")
+    assert [run.values for run in runs[1:3]] == [{"a": 1, "b": "y"}, {"a": 1, "b": "z"}]
+    assert runs[-1].overrides == (("a", "2"), ("b", "z"))
+    assert runs.swept_keys == ("a", "b")
+    with pytest.raises(IndexError):
+        runs[6]
+    assert len(expansion(composition, "a=1,2", "b=x,y", limit=3)) == 3
+
+
+def test_keys_that_meet_in_one_place_are_resolved_together(composition: Composition) -> None:
+    runs = expansion(composition, "a=1,2", "b=x,y")
+    assert [run.recipe["c"]["g"] for run in runs] == [
+        "text-1-x",
+        "text-1-y",
+        "text-2-x",
+        "text-2-y",
+    ]
+
+
+def test_references_that_another_key_chooses(composition: Composition) -> None:
+    runs = expansion(composition, "n='0','2','1'", "c.e.2=3,9")
+    assert [run.recipe["m"] for run in runs] == [1, 1, 3, 9, 2, 2]
+
+
+def test_values_that_refer_to_other_keys(composition: Composition) -> None:
+    runs = expansion(composition, "a=1,2", "c.d=${a},7")
+    assert [run.recipe["c"]["d"] for run in runs] == [1, 7, 2, 7]
+
+
+def test_deleting_and_adding(composition: Composition) -> None:
+    (run,) = expansion(composition, "~h", "++c.new=[1,2]")
+    assert "h" not in run.recipe
+    assert run.recipe["c"]["new"] == [1, 2]
+    assert run.overrides == (("c.new", "[1,2]"),)
+
+
+def test_ten_million_runs_take_neither_time_nor_memory(composition: Composition) -> None:
+    tracemalloc.start()
+    start = time.perf_counter()
+    runs = expansion(composition, "c.d=range(10_000_000)".replace("_", ""), "b=x,y")
+    last = runs[len(runs) - 1]
+    seconds = time.perf_counter() - start
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(runs) == 20_000_000
+    assert last.values == {"c.d": 9_999_999, "b": "y"}
+    assert last.recipe["c"]["d"] == 9_999_999
+    assert peak < 20_000_000
+    assert seconds < 10
+
+
+def test_runs_share_nothing_that_differs(composition: Composition) -> None:
+    runs = list(expansion(composition, "c.e.0=range(5)"))
+    assert [run.recipe["c"]["e"] for run in runs] == [[n, 2, 3] for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a=(1", "is not an override in Hydra's grammar"),
+        ("a", "is not an override in Hydra's grammar"),
+        ("a=glob(*)", "glob\\(\\) needs a config group"),
+        ("a=interval(0,1)", "interval\\(\\) has no end of values; use range"),
+        ("a=shuffle(1,2)", "shuffle\\(\\) would give other runs"),
+        ("a=shuffle([1,2])", "shuffle\\(\\) would give other runs"),
+        ("a=range(0)", "gives no value"),
+        ("~a=1,2", "a deleted key has no values"),
+        ("a/b=1", "names a config group"),
+    ],
+)
+def test_what_a_sweep_can_not_take(text: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=expected):
+        parse_overrides([OverrideText(text, "file.yaml", "overrides.0")])
+
+
+class TestExpand:
+    """The up-front checks, on the recipe of the tutorial."""
+
+    @pytest.fixture
+    def write(self, tmp_path: Path) -> Callable[..., Path]:
+        def write(*overrides: str) -> Path:
+            path = tmp_path / "sem.yaml"
+            document = {
+                "recipe": "spheres_sem",
+                "recipe_dirs": [str(RECIPES)],
+                "overrides": list(overrides),
+            }
+            path.write_text(yaml.safe_dump(document))
+            return path
+
+        return write
+
+    def problems(self, path: Path, *overrides: str) -> list[str]:
+        with pytest.raises(ConfigurationError) as caught:
+            expand(load_sweep(path, overrides))
+        return [str(problem) for problem in caught.value.problems]
+
+    def test_the_tutorial(self, write: Callable[..., Path]) -> None:
+        runs = expand(
+            load_sweep(
+                write(
+                    "blueprints.particles.Bead.number=100,200,300,400,500,600",
+                    "initial_runtime_state.seed=range(15)",
+                    "synth_chain.feature_generation_steps.5.gravity.2=-100,-10000",
+                )
+            )
+        )
+        assert len(runs) == len({run.run_id for run in runs}) == 180
+        last = runs[179].recipe
+        assert last["blueprints"]["particles"]["Bead"]["number"] == 600
+        assert last["synth_chain"]["feature_generation_steps"][5]["gravity"] == [0, 0, -10000]
+        variabilities = last["process_conditions"]["feature_variabilities"]
+        assert variabilities["BackgroundPatchSeed"]["variability"]["value"] == 14
+
+    def test_keys_that_do_not_exist_are_all_named_at_their_place(
+        self, write: Callable[..., Path]
+    ) -> None:
+        path = write("blueprints.particles.Bead.numbr=1,2", "initial_runtime_state.seed=1")
+        first, second = self.problems(path, "rendr.max_samples=1")
+        assert first.startswith(f"{path}: overrides.0: ")
+        assert "did you mean 'number'?" in first
+        assert second.startswith("command line: rendr.max_samples=1: ")
+
+    def test_every_value_is_checked(self, write: Callable[..., Path]) -> None:
+        path = write("blueprints.particles.Bead.number=10,0,-5", "initial_runtime_state.seed=0,-1")
+        text = "\n".join(self.problems(path))
+        assert "blueprints.particles.Bead.number: must be at least 1, got 0" in text
+        assert "blueprints.particles.Bead.number: must be at least 1, got -5" in text
+        assert "initial_runtime_state.seed: must be at least 0, got -1" in text
+
+    def test_every_key_of_a_large_sweep_is_checked(self, write: Callable[..., Path]) -> None:
+        path = write("initial_runtime_state.seed=range(1000000)", "render.max_samples=1,0")
+        (problem,) = self.problems(path)
+        assert "render.max_samples: must be at least 1, got 0" in problem
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            ("initial_runtime_state.seed=1,1.0",),
+            ("initial_runtime_state.seed=range(1000)", "render.max_samples=1,2,1"),
+            ("initial_runtime_state={seed:1},{seed:2}", "initial_runtime_state.seed=1,2"),
+        ],
+    )
+    def test_runs_with_the_same_recipe(
+        self, write: Callable[..., Path], overrides: tuple[str, ...]
+    ) -> None:
+        text = "\n".join(self.problems(write(*overrides)))
+        assert "two runs resolve to the same recipe" in text

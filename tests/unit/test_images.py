@@ -1,0 +1,81 @@
+"""Image files read back by others, and the preview."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from scene.rendering.images import PREVIEW_BYTES, preview, write_image
+
+RNG = np.random.default_rng(5)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("gray.png", RNG.integers(0, 256, (30, 40), dtype=np.uint8)),
+        ("rgb.png", RNG.integers(0, 256, (30, 40, 3), dtype=np.uint8)),
+        ("ids.png", RNG.integers(0, 65_536, (30, 40), dtype=np.uint16)),
+        ("depth.tiff", np.where(RNG.random((300, 40)) < 0.5, np.inf, 3.25).astype(np.float32)),
+    ],
+)
+def test_pixels_come_back_the_same(tmp_path: Path, name: str, array: NDArray[Any]) -> None:
+    path = tmp_path / name
+    write_image(path, array)
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), array)
+    if path.suffix == ".tiff":
+        assert np.array_equal(tifffile.imread(path), array)
+
+
+@pytest.mark.parametrize("name", ["image.png", "image.tiff"])
+def test_the_same_pixels_give_the_same_bytes(tmp_path: Path, name: str) -> None:
+    array = RNG.random((50, 50)).astype(np.float32 if name.endswith("tiff") else np.uint8)
+    write_image(tmp_path / name, array)
+    first = (tmp_path / name).read_bytes()
+    time.sleep(1.1)  # a time stamp would show
+    write_image(tmp_path / name, array)
+    assert (tmp_path / name).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("a.png", np.zeros((2, 2), np.float32)),
+        ("a.png", np.zeros((2, 2, 3), np.uint16)),
+        ("a.tiff", np.zeros((2, 2), np.uint8)),
+        ("a.jpg", np.zeros((2, 2), np.uint8)),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused(
+    tmp_path: Path, name: str, array: NDArray[Any]
+) -> None:
+    with pytest.raises(ValueError, match="can't hold"):
+        write_image(tmp_path / name, array)
+
+
+def test_preview_is_a_small_jpeg_of_all_images(tmp_path: Path) -> None:
+    paths = []
+    for index in range(7):
+        path = tmp_path / f"noise_{index}.png"
+        write_image(path, RNG.integers(0, 256, (960, 960, 3), dtype=np.uint8))
+        paths.append(path)
+    write_image(tmp_path / "instances.png", np.full((960, 480), 600, np.uint16))
+    data = preview([*paths, tmp_path / "instances.png"])
+    assert len(data) <= PREVIEW_BYTES
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "JPEG"
+        assert image.width > 6 * image.height
+
+
+def test_preview_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        preview([])

@@ -1,0 +1,431 @@
+from __future__ import annotations
+
+import dataclasses
+import errno
+import logging
+import math
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.sinks import manifest as manifest_module
+from orchestrator.sinks.manifest import ManifestSink, compact
+from orchestrator.sinks.parts import PartTable
+from orchestrator.sinks.tables import Columns
+from orchestrator.storage import Storage
+from scene.features import FeatureSpec
+from scene.record import FileRecord, RunRecord
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+COLUMNS = Columns(
+    overrides={"render.max_samples": (1, 2)},
+    technique_features=(FeatureSpec("defocus", 0.0, "share"),),
+    particle_features=(
+        FeatureSpec("dimensions", (1.0, 1.0, 1.0), "length", components=3),
+        FeatureSpec("subdivisions", 1, "levels", integer=True),
+    ),
+    sampled_particle_features=("dimensions", "subdivisions"),
+    timings=("Relax",),
+)
+
+
+def make_record(index: int, sizes: list[float]) -> RunRecord:
+    count = len(sizes)
+    return RunRecord(
+        seed=index,
+        features={"defocus": 0.5},
+        particle_features=("dimensions", "subdivisions"),
+        particles={
+            "particle_id": list(range(1, count + 1)),
+            "blueprint": ["Bead"] * count,
+            "category_color": ["#0000ff"] * count,
+            "dimensions_x": sizes,
+            "dimensions_y": sizes,
+            "dimensions_z": sizes,
+            "subdivisions": [2] * count,
+            "visible_pixels": [10] * count,
+            "bbox_x": [None] * count,
+            "touches_border": [False] * count,
+        },
+        visible_particles=count,
+        coverage=0.25,
+        files=(
+            FileRecord("real", "real.png", "ab", 10, 4, 5),
+            FileRecord("state", "s.blend", "c", 1),
+        ),
+        timings={"reset": 0.1, "build": 0.2, "Relax": 3.0},
+        device="CPU",
+        versions={"blendsweep": "1", "bpy": "5", "python": "3"},
+    )
+
+
+def make_result(
+    index: int,
+    *,
+    failed: bool = False,
+    sizes: list[float] | None = None,
+    values: dict[str, Any] | None = None,
+) -> RunResult:
+    values = {"render.max_samples": index} if values is None else values
+    run = Run(
+        index=index,
+        run_id=f"{index:016x}",
+        recipe={"initial_runtime_state": {"seed": index}},
+        overrides=tuple((key, str(value)) for key, value in values.items()),
+        values=values,
+    )
+    outcome = AttemptOutcome(
+        attempt=Attempt(run, 1),
+        worker="worker-0",
+        node="node",
+        device="CPU",
+        started_at=START,
+        finished_at=START + timedelta(seconds=4),
+        record=None if failed else make_record(index, [5.0, 7.0] if sizes is None else sizes),
+        failure=Failure("StepError", "no luck") if failed else None,
+        publish_seconds=0.5,
+    )
+    return RunResult(run, RunStatus.FAILED if failed else RunStatus.SUCCEEDED, 1, outcome)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(str(tmp_path / "out"))
+
+
+def make_sink(storage: Storage, columns: Columns = COLUMNS) -> ManifestSink:
+    sink = ManifestSink(storage, "demo", "beads", columns)
+    sink.open()
+    return sink
+
+
+def record(storage: Storage, *results: RunResult, columns: Columns = COLUMNS) -> None:
+    sink = make_sink(storage, columns)
+    for result in results:
+        sink.record(result)
+    sink.close()
+
+
+def rows(storage: Storage, table: str = "manifest") -> list[dict[str, Any]]:
+    assert storage.folder is not None
+    return pq.read_table(storage.folder / table).to_pylist()
+
+
+def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
+    record(storage, make_result(3))
+    (row,) = rows(storage)
+    assert row == {
+        "run_id": "0000000000000003",
+        "sweep": "demo",
+        "recipe": "beads",
+        "index": 3,
+        "status": "succeeded",
+        "error_type": None,
+        "error_message": None,
+        "attempts": 1,
+        "worker": "worker-0",
+        "node": "node",
+        "device": "CPU",
+        "seed": 3,
+        "overrides": [{"key": "render.max_samples", "value": "3"}],
+        "override.render.max_samples": 3,
+        "feature.defocus": 0.5,
+        "feature.dimensions.mean": 6.0,
+        "feature.dimensions.std": 1.0,
+        "feature.dimensions.min": 5.0,
+        "feature.dimensions.max": 7.0,
+        "feature.dimensions.count": 2,
+        "feature.subdivisions.mean": 2.0,
+        "feature.subdivisions.std": 0.0,
+        "feature.subdivisions.min": 2.0,
+        "feature.subdivisions.max": 2.0,
+        "feature.subdivisions.count": 2,
+        "files": [
+            {
+                "mode": "real",
+                "path": "runs/0000000000000003/real.png",
+                "sha256": "ab",
+                "bytes": 10,
+                "width": 4,
+                "height": 5,
+            },
+            {
+                "mode": "state",
+                "path": "runs/0000000000000003/s.blend",
+                "sha256": "c",
+                "bytes": 1,
+                "width": None,
+                "height": None,
+            },
+        ],
+        "visible_particles": 2,
+        "coverage": 0.25,
+        "time.reset": 0.1,
+        "time.build": 0.2,
+        "time.Relax": 3.0,
+        "time.publish": 0.5,
+        "time.total": 4.0,
+        "started_at": START,
+        "finished_at": START + timedelta(seconds=4),
+        "versions": {"blendsweep": "1", "bpy": "5", "python": "3"},
+        "mlflow_run_id": None,
+    }
+    particle = rows(storage, "particles")[1]
+    assert particle["run_id"] == row["run_id"]
+    assert (particle["particle_id"], particle["dimensions_z"]) == (2, 7.0)
+    assert (particle["subdivisions"], particle["bbox_x"], particle["bbox_width"]) == (2, None, None)
+
+
+def test_the_types_are_those_of_the_contract(storage: Storage) -> None:
+    record(storage, make_result(3))
+    schema = pq.read_schema(storage.folder / "manifest" / "part-00000.parquet")  # type: ignore[operator]
+    assert schema.field("index").type == pa.int64()
+    assert schema.field("attempts").type == pa.int32()
+    assert schema.field("override.render.max_samples").type == pa.int64()
+    assert schema.field("visible_particles").type == pa.int32()
+    assert schema.field("started_at").type == pa.timestamp("us", tz="UTC")
+    assert not any(pa.types.is_map(column.type) for column in schema)
+
+
+def test_a_failed_run_has_its_cause_and_no_particles(storage: Storage) -> None:
+    record(storage, make_result(3, failed=True))
+    (row,) = rows(storage)
+    assert (row["status"], row["error_type"], row["error_message"]) == (
+        "failed",
+        "StepError",
+        "no luck",
+    )
+    assert row["seed"] == 3
+    assert row["files"] is None
+    assert storage.list("particles") == []
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    sweep=st.lists(st.dictionaries(st.sampled_from("pq"), scalars), min_size=1, max_size=4),
+    sessions=st.integers(1, 3),
+)
+def test_whatever_values_are_swept_they_come_back(
+    tmp_path_factory: pytest.TempPathFactory, sweep: list[dict[str, Any]], sessions: int
+) -> None:
+    storage = Storage(str(tmp_path_factory.mktemp("out")))
+    for session in range(sessions):
+        chosen = [(i, values) for i, values in enumerate(sweep) if i % sessions == session]
+        record(storage, *(make_result(i, values=v) for i, v in chosen), columns=Columns())
+    found = {row["index"]: row for row in rows(storage)}
+    assert found.keys() == set(range(len(sweep)))
+    for index, values in enumerate(sweep):
+        for key, value in values.items():
+            back = found[index][f"override.{key}"]
+            if isinstance(back, str) and not isinstance(value, str):
+                assert str(value).lower() == back.lower() or float(back) == float(value)
+            elif isinstance(back, float) and isinstance(value, int):
+                assert back == float(value)
+            else:
+                assert back == value
+
+
+def test_a_full_part_is_left_alone_and_the_next_begins(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_module, "RUNS_PER_PART", 4)
+    monkeypatch.setattr(manifest_module, "PARTICLES_PER_PART", 6)
+    sink = make_sink(storage)
+    for index in range(10):
+        sink.record(make_result(index))
+        sink.flush()
+    sink.close()
+    assert storage.list("manifest") == [f"part-{n:05d}.parquet" for n in range(3)]
+    assert [row["index"] for row in rows(storage)] == list(range(10))
+    assert len(storage.list("particles")) == 4
+    assert len(rows(storage, "particles")) == 20
+
+
+def test_a_retried_run_replaces_its_row_and_particles_where_they_are(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_module, "RUNS_PER_PART", 2)
+    record(storage, *(make_result(index, failed=index == 1) for index in range(5)))
+    record(storage, make_result(1), make_result(0, sizes=[1.0]))
+    assert sorted((row["index"], row["status"]) for row in rows(storage)) == [
+        (index, "succeeded") for index in range(5)
+    ]
+    assert len(storage.list("manifest")) == 3
+    particles = [
+        row["dimensions_x"] for row in rows(storage, "particles") if row["run_id"][-1] == "0"
+    ]
+    assert particles == [1.0]
+
+
+def test_statuses_and_annotations_survive_a_restart(storage: Storage) -> None:
+    sink = make_sink(storage)
+    sink.record(make_result(0))
+    sink.record(make_result(1, failed=True))
+    sink.annotate(f"{1:016x}", "m1")
+    sink.close()
+    again = make_sink(storage)
+    assert again.statuses() == {f"{0:016x}": RunStatus.SUCCEEDED, f"{1:016x}": RunStatus.FAILED}
+    assert [row["index"] for row in again.unlogged()] == [0]
+    again.annotate(f"{0:016x}", "m0")
+    again.close()
+    assert [row["mlflow_run_id"] for row in rows(storage)] == ["m0", "m1"]
+
+
+def test_particles_of_a_run_that_the_manifest_lacks_do_not_stay(storage: Storage) -> None:
+    record(storage, make_result(0), make_result(1))
+    storage.delete("manifest/part-00000.parquet")
+    record(storage, make_result(0))
+    assert [row["run_id"] for row in rows(storage, "particles")] == [f"{0:016x}"] * 2
+
+
+def test_a_later_sweep_brings_new_columns(storage: Storage) -> None:
+    record(storage, make_result(0))
+    later = dataclasses.replace(
+        COLUMNS, overrides={"render.max_samples": (0.5,), "a.b": ("x",)}, timings=("Other",)
+    )
+    record(storage, make_result(1, values={"render.max_samples": 0.5, "a.b": "x"}), columns=later)
+    first, second = rows(storage)
+    assert first.keys() == second.keys()
+    assert (first["override.render.max_samples"], second["override.render.max_samples"]) == (
+        0.0,
+        0.5,
+    )
+    assert (first["override.a.b"], second["override.a.b"]) == (None, "x")
+    record(storage, make_result(2, values={"render.max_samples": "many"}))
+    assert [row["override.render.max_samples"] for row in rows(storage)] == ["0.0", "0.5", "many"]
+
+
+def test_damaged_and_foreign_files_are_named_and_set_aside(
+    storage: Storage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_module, "RUNS_PER_PART", 1)
+    record(storage, make_result(0), make_result(1))
+    storage.write_file("manifest/part-00001.parquet", b"PAR1 no more")
+    storage.write_file("manifest/notes.txt", b"hello")
+    storage.write_file("manifest/.partial-1-part-00002.parquet", b"crash")
+    assert storage.folder is not None
+    pq.write_table(pa.table({"x": [1]}), storage.folder / "manifest" / "part-00007.parquet")
+    with caplog.at_level(logging.WARNING):
+        sink = make_sink(storage)
+    assert sink.statuses().keys() == {f"{0:016x}"}
+    sink.record(make_result(1))
+    sink.close()
+    assert storage.list("manifest") == [
+        "_notes.txt.set-aside",
+        "_part-00001.parquet.set-aside",
+        "_part-00007.parquet.set-aside",
+        "part-00000.parquet",
+        "part-00001.parquet",
+    ]
+    assert storage.read("manifest/_notes.txt.set-aside") == b"hello"
+    for text in ("part-00001.parquet is damaged", "notes.txt is no part", "lacks the text column"):
+        assert text in caplog.text
+    assert len(rows(storage)) == 2
+
+
+def test_rows_in_two_parts_after_a_crash_are_repaired(storage: Storage) -> None:
+    record(storage, make_result(0), make_result(1))
+    storage.write_file("manifest/part-00001.parquet", storage.read("manifest/part-00000.parquet"))
+    record(storage)
+    assert sorted(row["index"] for row in rows(storage)) == [0, 1]
+
+
+def test_compaction_merges_small_parts(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest_module, "RUNS_PER_PART", 1)
+        record(storage, *(make_result(index) for index in range(5)))
+    assert len(storage.list("manifest")) == 5
+    assert compact(storage) == {"manifest": 1, "particles": 1}
+    assert storage.list("manifest") == ["part-00000.parquet"]
+    assert [row["index"] for row in rows(storage)] == list(range(5))
+    assert len(rows(storage, "particles")) == 10
+
+
+def test_readers_see_whole_tables_while_the_sweep_runs(storage: Storage) -> None:
+    sink = make_sink(storage)
+    sink.record(make_result(0))
+    sink.flush()
+    assert storage.folder is not None
+    folder, done = storage.folder / "manifest", threading.Event()
+    counts: list[int] = []
+    errors: list[Exception] = []
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                frame = pd.read_parquet(folder)
+                table = ds.dataset(folder).to_table()
+                assert frame["run_id"].is_unique
+                assert table.num_rows >= len(frame)
+                counts.append(len(frame))
+        except Exception as error:  # noqa: BLE001 (the test's own thread must see it)
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for index in range(1, 60):
+        sink.record(make_result(index))
+        sink.flush()
+    done.set()
+    reader.join()
+    sink.close()
+    assert not errors
+    assert counts
+    assert counts == sorted(counts)
+    assert len(pd.read_parquet(folder)) == 60
+
+
+def test_a_result_is_on_disk_at_once_after_idling(storage: Storage) -> None:
+    sink = make_sink(storage)
+    sink.record(make_result(0))
+    deadline = time.monotonic() + 10
+    while not storage.exists("manifest/part-00000.parquet") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(rows(storage)) == 1
+    sink.close()
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = make_sink(storage)
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(PartTable, "_write", full)
+        sink.record(make_result(0))
+        with pytest.raises(OSError, match="No space"):
+            sink.flush()
+    sink.close()
+    assert [row["index"] for row in rows(storage)] == [0]
+    assert len(rows(storage, "particles")) == 2
+
+
+def test_not_a_number_never_reaches_statistics(storage: Storage) -> None:
+    record(storage, make_result(0, sizes=[]))
+    (row,) = rows(storage)
+    assert row["feature.dimensions.count"] == 0
+    assert row["feature.dimensions.mean"] is None
+    assert not any(isinstance(value, float) and math.isnan(value) for value in row.values())

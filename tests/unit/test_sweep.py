@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.sweep import Sweep, load_sweep
+from scene.errors import ConfigurationError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "beads.yaml").write_text("{}")
+    (tmp_path / "sweeps").mkdir()
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "sweeps" / "demo.yaml"
+    path.write_text(text)
+    return path
+
+
+def problems(path: Path, *overrides: str, **options: object) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_sweep(path, overrides, **options)  # type: ignore[arg-type]
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    return str(caught.value)
+
+
+def test_defaults(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    sweep = load_sweep(write(folder, "name: demo\nrecipe: beads\n"))
+    assert sweep.recipe == folder / "recipes" / "beads.yaml"
+    assert sweep.recipe_name == "beads"
+    assert sweep.output == str(folder / "outputs" / "demo")
+    assert sweep.tracking_uri == f"sqlite:///{folder}/outputs/demo/mlflow.db"
+    assert sweep.experiment == "demo"
+    assert sweep.execution.max_attempts == 3
+
+
+def test_the_command_line_wins(folder: Path) -> None:
+    path = write(
+        folder,
+        "name: demo\nrecipe: beads\noutput: a\noverrides: [x.y=1, z=2]\n"
+        "execution: {workers: 3, timeout_s: 5}\n",
+    )
+    sweep = load_sweep(
+        path, ["+x.y=4,5", "w=6"], output="/b", workers=7, executor="inline", mlflow=False
+    )
+    assert [override.text for override in sweep.overrides] == ["+x.y=4,5", "z=2", "w=6"]
+    assert [override.source for override in sweep.overrides][1] == str(path)
+    assert sweep.output == "/b"
+    assert (sweep.execution.workers, sweep.execution.timeout_s) == (7, 5.0)
+    assert sweep.execution.executor == "inline"
+    assert sweep.tracking_uri is None
+
+
+def test_all_problems_of_the_schema_at_once(folder: Path) -> None:
+    path = write(
+        folder,
+        "name: ../evil\nrecipe: beads\noveride: []\nexecution: {worker: 1, timeout_s: -1}\n",
+    )
+    text = problems(path, max_attempts=0)
+    assert f"{path}: name: must match" in text
+    assert "overide: unknown key 'overide'; did you mean 'overrides'?" in text
+    assert "execution.worker: unknown key 'worker'; did you mean 'workers'?" in text
+    assert "execution.timeout_s: must be greater than 0" in text
+    assert "command line: --max-attempts: must be at least 1" in text
+
+
+def test_all_problems_of_names_at_once(folder: Path) -> None:
+    path = write(folder, "recipe: beds\nrecipe_dirs: [nowhere]\noverrides: [a=1, a=2]\n")
+    text = problems(path)
+    assert "recipe: unknown recipe 'beds'; did you mean 'beads'?" in text
+    assert "recipe_dirs.0: " in text
+    assert "overrides.1: overrides 'a' a second time" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"name: [1\n", "malformed YAML in line 2"),
+        (b"name: \xff\n", "not a UTF-8 text file"),
+        (b"- 1\n", "expected a mapping of keys, got a list"),
+        (b"1: 2\n", "keys must be texts"),
+        (b"name: a\nname: b\n", "malformed YAML in line 2: the key 'name' is given twice"),
+        (b"name: \x00", "malformed YAML"),
+        (b"[" * 5000, "nested too deeply"),
+        (b"", "recipe: is missing"),
+    ],
+)
+def test_unreadable_files(folder: Path, content: bytes, expected: str) -> None:
+    path = folder / "sweeps" / "demo.yaml"
+    path.write_bytes(content)
+    assert expected in problems(path)
+
+
+def test_a_missing_file_and_a_folder(folder: Path) -> None:
+    write(folder, "")
+    assert "no such file; " in problems(folder / "sweeps" / "dmo.yaml")
+    assert "is a folder" in problems(folder / "sweeps")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_whatever_the_bytes_the_answer_is_a_sweep_or_a_clean_error(
+    folder: Path, content: bytes
+) -> None:
+    path = folder / "sweeps" / "demo.yaml"
+    path.write_bytes(content)
+    try:
+        assert isinstance(load_sweep(path), Sweep)
+    except ConfigurationError as error:
+        assert error.problems
+
+
+def test_the_document_is_complete_and_without_credentials(folder: Path) -> None:
+    path = write(folder, "name: demo\nrecipe: beads\ntracking: {uri: 'http://me:pw@host/'}\n")
+    sweep = load_sweep(path, ["a=1"], output="s3://key:secret@bucket/x")
+    document = yaml.safe_load(sweep.document())
+    assert document["overrides"] == ["a=1"]
+    assert document["output"] == "s3://bucket/x"
+    assert document["tracking"]["uri"] == "http://host/"
+    assert {"blendsweep", "bpy", "ray", "mlflow", "python"} == document["versions"].keys()
+    assert "secret" not in sweep.document()
