@@ -64,11 +64,10 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     ):
         for index, step in enumerate(steps):
             _execute_step(step, f"synth_chain.{place}.{index} ({step.label})", state)
-    with stopwatch.measure("record"):
-        recipe.write(output / RECIPE_FILE)
-        state.files.append(WrittenFile("recipe", Path(RECIPE_FILE)))
-        record = _record(state, session)
-        record.write(output / RECORD_FILE)
+    recipe.write(output / RECIPE_FILE)
+    state.files.append(WrittenFile("recipe", Path(RECIPE_FILE)))
+    record = _record(state, session)
+    record.write(output / RECORD_FILE)
     return record
 
 
@@ -98,14 +97,16 @@ def _execute_step(step: Step, name: str, state: RuntimeState) -> None:
 
 
 def _record(state: RuntimeState, session: Session) -> RunRecord:
-    particles = _particle_table(state)
-    visible = coverage = None
-    if state.recipe.synth_chain.rendering_steps and state.specimen.techniques:
-        everything = frozenset(particle.id for particle in state.specimen.particles)
-        instance = state.frame(everything).buffers.instance
-        particles |= visibility(instance, len(everything))
-        visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
-        coverage = float((instance > 0).mean())
+    with state.stopwatch.measure("record"):
+        particles = _particle_table(state)
+        visible = coverage = None
+        if state.recipe.synth_chain.rendering_steps and state.specimen.techniques:
+            everything = frozenset(particle.id for particle in state.specimen.particles)
+            instance = state.frame(everything).buffers.instance
+            particles |= visibility(instance, len(everything))
+            visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
+            coverage = float((instance > 0).mean())
+        files = tuple(_file_record(state.output, file) for file in _by_path(state.files))
     return RunRecord(
         seed=state.recipe.initial_runtime_state.seed,
         features={k: v for t in state.specimen.techniques for k, v in t.features.items()},
@@ -113,7 +114,7 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
         particles=particles,
         visible_particles=visible,
         coverage=coverage,
-        files=tuple(_file_record(state.output, file) for file in _by_path(state.files)),
+        files=files,
         timings=dict(state.stopwatch.seconds),
         device=session.device,
         versions={

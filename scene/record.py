@@ -63,7 +63,8 @@ class RunRecord:
     files
         Every file of the run, sorted by path.
     timings
-        Seconds by stage: ``reset``, ``build``, then every step's label.
+        Seconds by stage: ``reset``, ``build``, every step's label, and ``record``: statistics and
+        checksums.
     device
         ``CPU`` or the GPU's name.
     versions

@@ -13,6 +13,7 @@ A worker's life::
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -54,6 +55,11 @@ ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # Ray prints the deaths of workers to stdout; the driver reports them itself.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+
+EMBEDDED_ENVIRONMENT = {
+    # Ray's agents look so many seconds for a head that has died with its driver, then end.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "3",
 }
 
 
@@ -106,6 +112,7 @@ class RayExecutor(Executor):
         self._closing = threading.Event()
         self._connect_error: BaseException | None = None
         self._thread: threading.Thread | None = None
+        self._signals_restored = False
 
     def start(self) -> None:
         """Begin to start, or to join, Ray, and return at once."""
@@ -212,7 +219,7 @@ class RayExecutor(Executor):
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
-            os.environ.update(self._thread_environment())
+            os.environ.update(EMBEDDED_ENVIRONMENT | self._thread_environment())
             ray.init(
                 "local",
                 num_cpus=local_cpus(),
@@ -238,6 +245,9 @@ class RayExecutor(Executor):
             raise WorkerStartError(
                 f"{where} can't be used: {self._connect_error}"
             ) from self._connect_error
+        if not self._signals_restored:
+            self._signals_restored = True
+            _restore_signals()
         return True
 
     # -- Workers ---------------------------------------------------------------------------------
@@ -386,6 +396,17 @@ def _crash_report(actor: _Actor, error: Exception) -> str:
                 encoding="utf-8", errors="replace"
             )
     return report
+
+
+def _restore_signals() -> None:
+    """Put Python's handlers back in place of those that Ray's core installs for crashes.
+
+    Theirs abort the process three seconds after a SIGTERM, whatever Python makes of it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _check_reachable(address: str) -> None:

@@ -115,7 +115,7 @@ def manifest_schema(columns: Columns) -> pa.Schema:
         fields |= {f"feature.{name}.{statistic}": pa.float64() for statistic in STATISTICS}
         fields[f"feature.{name}.count"] = pa.int64()
     fields |= {name: _TRAILING[name] for name in ("files", "visible_particles", "coverage")}
-    stages = ("reset", "build", *columns.timings, "publish", "total")
+    stages = ("reset", "build", *columns.timings, "record", "publish", "total")
     fields |= {f"time.{stage}": pa.float64() for stage in stages}
     return pa.schema(list((fields | _TRAILING).items()))
 

@@ -106,6 +106,7 @@ class Stage:
 
     def save(self, path: Path) -> None:
         """Save the scene as a compressed Blender file that opens as rendered by `real`."""
+        _forget_visited_folders()
         # Blender writes the path into the file, so it is saved elsewhere and then moved.
         with scratch_folder() as folder:
             file = folder / path.name
@@ -170,3 +171,12 @@ class Stage:
         render.filepath = "//real.png"
         self._scene.cycles.samples = settings.max_samples
         self._scene.cycles.seed = cycles_seed
+
+
+def _forget_visited_folders() -> None:
+    """Take this machine's home folder out of Blender's file browsers."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            browser = area.spaces.active
+            if browser.type == "FILE_BROWSER" and browser.params is not None:
+                browser.params.directory = b"//"

@@ -21,7 +21,7 @@ GROUND = 13.0
 BRIGHTNESS = 117.5
 """Gray that the light adds to a surface facing it."""
 
-OUTLINE_DARKNESS = 0.53
+OUTLINE_DARKNESS = 0.6
 """Share of the brightness that the core of an outline takes away, for `stylized`."""
 
 XRAY_BRIGHTNESS = 39.7
@@ -39,7 +39,7 @@ XRAY_STACKING = 1.0 / 3.0
 XRAY_RIM = (0.05, 0.35)
 """Cosines between normal and view axis where a particle's rim begins and ends to be lit."""
 
-XRAY_OUTLINE_DENSITY = 0.6
+XRAY_OUTLINE_DENSITY = 0.8
 """Optical density of a particle's dark rim."""
 
 
@@ -90,7 +90,7 @@ def xray_gray(
     """
     stacked = np.maximum(body, 1e-6) ** (XRAY_STACKING - 1.0) * light
     gray = GROUND + XRAY_HAZE * np.minimum(body, 1.0) + XRAY_BRIGHTNESS * stacked
-    gray *= np.exp(-XRAY_OUTLINE_DENSITY * rim)
+    gray *= np.exp(-XRAY_OUTLINE_DENSITY * _binomial_blur(rim))
     return np.rint(np.minimum(gray, 255.0)).astype(np.uint8)
 
 

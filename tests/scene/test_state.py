@@ -47,3 +47,23 @@ def test_the_state_opens_as_rendered_and_is_small(new_stage: StageFactory, tmp_p
     assert (seen["camera"], seen["engine"], seen["transform"]) == ("ORTHO", "CYCLES", "Raw")
     assert abs(seen["focus"] - 0.75 * 51.2) < 1e-4
     assert (seen["strength"], seen["threshold"]) == (1.5, 0.0625)
+
+
+def test_the_state_names_no_folder_of_this_machine(new_stage: StageFactory, tmp_path: Path) -> None:
+    stage = new_stage()
+    stage.sync(specimen(*scattered(3)))
+    stage.save(tmp_path / "state.blend")
+    plain = tmp_path / "plain.blend"
+    resave = (
+        "import sys, bpy\n"
+        "bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=True)\n"
+        "bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2], compress=False, copy=True)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", resave, str(tmp_path / "state.blend"), str(plain)],
+        check=True,
+        timeout=60,
+    )
+    content = plain.read_bytes().replace(str(plain).encode(), b"")
+    assert str(tmp_path).encode() not in content
+    assert str(Path.home()).encode() + b"\0" not in content

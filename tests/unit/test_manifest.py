@@ -64,7 +64,7 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
             FileRecord("real", "real.png", "ab", 10, 4, 5),
             FileRecord("state", "s.blend", "c", 1),
         ),
-        timings={"reset": 0.1, "build": 0.2, "Relax": 3.0},
+        timings={"reset": 0.1, "build": 0.2, "Relax": 3.0, "record": 0.05},
         device="CPU",
         versions={"blendsweep": "1", "bpy": "5", "python": "3"},
     )
@@ -174,6 +174,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "time.reset": 0.1,
         "time.build": 0.2,
         "time.Relax": 3.0,
+        "time.record": 0.05,
         "time.publish": 0.5,
         "time.total": 4.0,
         "started_at": START,
