@@ -1,1 +1,1 @@
-"""The orchestrator executes a sweep; it knows Ray, Hydra, MLflow and Parquet, and never imports bpy."""
+"""Executes a sweep; knows Ray, Hydra, MLflow and Parquet, and never imports bpy."""

@@ -162,7 +162,7 @@ def run(
     """Execute a sweep; the default command."""
     with _errors_told(debug=debug):
         from orchestrator.expansion import expand
-        from orchestrator.sweep import load_sweep
+        from orchestrator.loading import load_sweep
 
         loaded = load_sweep(
             sweep,

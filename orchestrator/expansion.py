@@ -7,18 +7,14 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Never, cast, final, overload
+from typing import final, overload
 
-from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
-from hydra.core.override_parser.types import Override, QuotedString, ValueType
-from hydra.errors import HydraException
-
+from orchestrator.overrides import Axis, parse_overrides, plain
 from orchestrator.resolution import Canonical, Composable, ProductResolver, canonical
 from orchestrator.run import Run, Scalar
-from orchestrator.sweep import COMMAND_LINE, OverrideText, Sweep
+from orchestrator.sweep import Sweep
 from scene.compose import Composition
-from scene.errors import ConfigurationError, Problem
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 from scene.parsing import parse
 from scene.recipe import Recipe
 from scene.registry import Registry
@@ -28,47 +24,6 @@ CHECKED_PRODUCT = 500
 
 CHECKED_VALUES = 100
 """Most values of one key that are checked before the first run starts."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One override and all the values it gives its key.
-
-    Parameters
-    ----------
-    override
-        As it was written.
-    prefix
-        ``+``, ``++``, ``~`` or nothing.
-    key
-        Dotted key without the prefix.
-    values
-        Typed values: one for a plain override, several for a sweep. Lists, mappings and quoted
-        strings as Hydra's parser gives them.
-    """
-
-    override: OverrideText
-    prefix: str
-    key: str
-    values: Sequence[Any]
-
-    def text(self, index: int) -> str:
-        """Return the value at `index` as Hydra's grammar writes it."""
-        return "" if self.prefix == "~" else value_text(self.values[index])
-
-    def assignment(self, index: int) -> str:
-        """Return the override that sets the value at `index`."""
-        if self.prefix == "~":
-            return self.override.text
-        return f"{self.prefix}{self.key}={self.text(index)}"
-
-    def scalar(self, index: int) -> Scalar:
-        """Return the value at `index`, typed; lists and mappings as text."""
-        value = self.values[index]
-        if isinstance(value, QuotedString):
-            return str(value.text)
-        return value_text(value) if isinstance(value, list | dict) else cast("Scalar", value)
 
 
 @final
@@ -200,92 +155,11 @@ def run_id(recipe: Canonical) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def parse_overrides(overrides: Sequence[OverrideText]) -> tuple[Axis, ...]:
-    """Parse overrides in Hydra's grammar.
-
-    Raises
-    ------
-    ConfigurationError
-        With every override that is malformed, gives no value, or uses what a sweep can't.
-    """
-    axes, problems = [], []
-    for override in overrides:
-        try:
-            axes.append(_axis(override, _PARSER.parse_override(override.text)))
-        except HydraException as error:
-            cause = error.__cause__ if isinstance(error.__cause__, _RefusedError) else error
-            problems.append(override.problem(_one_line(cause, override.text)))
-        except (ValueError, RecursionError) as error:
-            problems.append(override.problem(_one_line(error, override.text)))
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(axes)
-
-
-def value_text(value: Any) -> str:
-    """Return a parsed value as Hydra's grammar writes it, so that it parses to itself again."""
-    if isinstance(value, str) and not isinstance(value, QuotedString) and "${" in value:
-        return value  # escaping would keep the interpolation from being one
-    return str(Override._get_value_element_as_str(value))  # noqa: SLF001 (Hydra has no public one)
-
-
 def spread(size: int) -> Sequence[int]:
     """Return up to `CHECKED_VALUES` indices below `size`, evenly spread, both ends included."""
     if size <= CHECKED_VALUES:
         return range(size)
     return [round(n * (size - 1) / (CHECKED_VALUES - 1)) for n in range(CHECKED_VALUES)]
-
-
-def _axis(override: OverrideText, parsed: Override) -> Axis:
-    prefix = str(parsed.get_key_element()).removesuffix(str(parsed.key_or_group))
-    key = str(parsed.key_or_group)
-    if parsed.package is not None or "/" in key:
-        raise _RefusedError("names a config group; only keys of the recipe can be overridden")
-    if parsed.is_delete():
-        if parsed.is_sweep_override():
-            raise _RefusedError("a deleted key has no values to sweep over")
-        return Axis(override, "~", key, (None,))
-    if parsed.value_type == ValueType.GLOB_CHOICE_SWEEP:
-        raise _RefusedError("glob() needs a config group; write the values out")
-    if parsed.value_type == ValueType.INTERVAL_SWEEP:
-        raise _RefusedError("interval() has no end of values; use range(start,stop,step)")
-    values = _values(parsed)
-    if not values:
-        raise _RefusedError("gives no value, so that the sweep would be empty")
-    return Axis(override, prefix, key, values)
-
-
-def _values(parsed: Override) -> Sequence[Any]:
-    if not parsed.is_sweep_override():
-        return (parsed._value,)  # noqa: SLF001 (value() would lose the quotes)
-    sweep: Any = parsed._value  # noqa: SLF001
-    if parsed.is_range_sweep() and isinstance(numbers := sweep.range(), range):
-        return numbers  # however long, it takes no memory
-    return tuple(parsed.sweep_iterator())
-
-
-class _RefusedError(ValueError):
-    """An override that parses, but that a sweep can't take."""
-
-
-def _refuse_shuffle(*_: object, **__: object) -> Never:
-    raise _RefusedError("shuffle() would give other runs at every start; write the order out")
-
-
-def _parser() -> OverridesParser:
-    functions = create_functions()
-    functions.functions["shuffle"] = _refuse_shuffle
-    return OverridesParser(functions)
-
-
-_PARSER = _parser()
-
-
-def _one_line(error: BaseException, text: str) -> str:
-    sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(error, _RefusedError):
-        return sentence
-    return f"{text!r} is not an override in Hydra's grammar: {sentence}"
 
 
 def _located(error: ConfigurationError, axes: Sequence[Axis]) -> Iterator[Problem]:
@@ -306,32 +180,14 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
     problems = dict.fromkeys(problem for axis in axes for problem in _repetitions(axis))
     if problems:
         raise ConfigurationError(problems)
-    sizes = [len(axis.values) for axis in axes]
-    groups: list[tuple[int, ...]]
-    if len(expansion) <= CHECKED_PRODUCT and len(expansion) == math.prod(sizes):
-        groups = [tuple(range(len(axes)))]
-    else:
-        groups = [(n,) for n in range(len(axes))]
-        groups += [
-            (n, m)
-            for n, m in itertools.combinations(range(len(axes)), 2)
-            if f"{axes[m].key}.".startswith(f"{axes[n].key}.")
-            or f"{axes[n].key}.".startswith(f"{axes[m].key}.")
-        ]
-    for group in groups:
+    for group in _groups(expansion):
         seen: dict[str, tuple[int, ...]] = {}
-        indices = itertools.product(*(spread(sizes[n]) for n in group))
-        for chosen in itertools.islice(indices, CHECKED_PRODUCT):
-            choice = [0] * len(axes)
-            for n, index in zip(group, chosen, strict=True):
-                choice[n] = index
-            recipe = expansion.resolver.recipe(tuple(choice))
-            identity = run_id(recipe)
-            if identity in seen:
-                problem = _same_recipe(axes, seen[identity], tuple(choice))
-                problems.setdefault(problem)
+        for choice in _choices(axes, group):
+            recipe = expansion.resolver.recipe(choice)
+            first = seen.setdefault(run_id(recipe), choice)
+            if first != choice:
+                problems.setdefault(_same_recipe(axes, first, choice))
                 continue
-            seen[identity] = tuple(choice)
             try:
                 parse(recipe, source, registry)
             except ConfigurationError as error:
@@ -340,15 +196,40 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
         raise ConfigurationError(problems)
 
 
+def _groups(expansion: Expansion) -> list[tuple[int, ...]]:
+    """Return which axes are checked together, by number: all, where that makes few runs.
+
+    Else each by itself, and with those that set a part of the same key.
+    """
+    numbers = range(len(expansion.axes))
+    size = math.prod(len(axis.values) for axis in expansion.axes)
+    if size == len(expansion) <= CHECKED_PRODUCT:
+        return [tuple(numbers)]
+    keys = [f"{axis.key}." for axis in expansion.axes]
+    nested = [
+        (n, m)
+        for n, m in itertools.combinations(numbers, 2)
+        if keys[m].startswith(keys[n]) or keys[n].startswith(keys[m])
+    ]
+    return [*((n,) for n in numbers), *nested]
+
+
+def _choices(axes: Sequence[Axis], group: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield choices of values for the axes in `group`, all others at their first value."""
+    indices = itertools.product(*(spread(len(axes[n].values)) for n in group))
+    for chosen in itertools.islice(indices, CHECKED_PRODUCT):
+        given = dict(zip(group, chosen, strict=True))
+        yield tuple(given.get(n, 0) for n in range(len(axes)))
+
+
 def _repetitions(axis: Axis) -> Iterator[Problem]:
     """Yield a problem for every value that the override gives twice."""
     if isinstance(axis.values, range):
         return
     seen: dict[str, str] = {}
     for index in range(len(axis.values)):
-        value = axis.values[index]
-        plain = value.text if isinstance(value, QuotedString) else value
-        text, identity = axis.text(index), json.dumps(canonical(plain), sort_keys=True, default=str)
+        value = canonical(plain(axis.values[index]))
+        text, identity = axis.text(index), json.dumps(value, sort_keys=True, default=str)
         if identity in seen:
             yield axis.override.problem(
                 f"two runs resolve to the same recipe: {axis.key} is {seen[identity]} and {text}"

@@ -116,6 +116,9 @@ class TerminalProgress(Progress):
             MofNCompleteColumn(),
             TextColumn("[red]{task.fields[failed]}[/]{task.fields[state]}"),
             console=Console(file=_own_stdout()),
+            # Blender's messages in this process belong into its log, not above the bar.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task: TaskID | None = None
 

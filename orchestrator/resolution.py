@@ -27,7 +27,7 @@ class Composable(Protocol):
 
 
 class Assignments(Protocol):
-    """All that one override can assign: :class:`orchestrator.expansion.Axis`."""
+    """All that one override can assign: :class:`orchestrator.overrides.Axis`."""
 
     @property
     def values(self) -> Sequence[Any]:

@@ -19,9 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from scene.errors import ConfigurationError, Problem, unknown
-
-COMMAND_LINE = "command line"
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 
 _PACKAGE = Path(__file__).resolve().parent
 BUILTIN_RECIPES = next(

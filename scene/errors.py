@@ -19,6 +19,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+COMMAND_LINE = "command line"
+"""Source of the problems with what was given on the command line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from scene.errors import unknown
@@ -11,10 +12,20 @@ from scene.features import FeatureSpec
 
 if TYPE_CHECKING:
     from scene.registry import Registry
-    from scene.sets import Members, ObjectSet
+    from scene.sets import ObjectSet
     from scene.variabilities import FeatureVariability
 
 type Features = Mapping[str, FeatureSpec]
+
+
+class Members(StrEnum):
+    """What a set can hold."""
+
+    PARTICLES = "particles"
+    TECHNIQUES = "measurement techniques"
+    PARTICLE_BLUEPRINTS = "particle blueprints"
+    TECHNIQUE_BLUEPRINTS = "measurement technique blueprints"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +73,11 @@ class RecipeNames:
         if found is None:
             return {}
         kinds = {
-            "particles": self.particle_blueprints,
-            "particle blueprints": self.particle_blueprints,
-            "measurement techniques": self.technique_blueprints,
-            "measurement technique blueprints": self.technique_blueprints,
+            Members.PARTICLES: self.particle_blueprints,
+            Members.PARTICLE_BLUEPRINTS: self.particle_blueprints,
+            Members.TECHNIQUES: self.technique_blueprints,
+            Members.TECHNIQUE_BLUEPRINTS: self.technique_blueprints,
+            Members.NOTHING: {},
         }
-        blueprints = kinds.get(found.members, {})
+        blueprints = kinds[found.members]
         return {name: value for name, value in blueprints.items() if found.includes(name)}

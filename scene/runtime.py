@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scene.names import Members
 from scene.rendering.base import Frame, Image
 from scene.rendering.images import write_image
 from scene.specimen import Particle, Specimen
@@ -96,8 +97,6 @@ class RuntimeState:
 
     def particle_ids(self, set_name: str) -> frozenset[int]:
         """Return the ids of a set's particles; empty for a set that holds no particles."""
-        from scene.sets import Members
-
         if self.recipe.all_sets[set_name].members is not Members.PARTICLES:
             return frozenset()
         return frozenset(particle.id for particle in self.particles(set_name))

@@ -7,23 +7,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import ClassVar, final
 
 from scene.errors import unknown
 from scene.fields import Configurable, Text
-from scene.names import RecipeNames
+from scene.names import Members, RecipeNames
 from scene.specimen import Particle
-
-
-class Members(StrEnum):
-    """What a set can hold."""
-
-    PARTICLES = "particles"
-    TECHNIQUES = "measurement techniques"
-    PARTICLE_BLUEPRINTS = "particle blueprints"
-    TECHNIQUE_BLUEPRINTS = "measurement technique blueprints"
-    NOTHING = "nothing"
 
 
 class ObjectSet(Configurable):

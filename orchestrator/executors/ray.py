@@ -57,11 +57,6 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 
-EMBEDDED_ENVIRONMENT = {
-    # Ray's agents look so many seconds for a head that has died with its driver, then end.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "3",
-}
-
 
 @dataclass(slots=True)
 class _Actor:
@@ -123,7 +118,7 @@ class RayExecutor(Executor):
     def scale(self, useful: int) -> None:
         """Create workers up to what is useful, allowed and possible; let idle ones beyond go."""
         self._useful = useful
-        if self._connected.is_set() and self._connect_error is None:
+        if self._await_ray(0.0):
             self._adjust()
 
     @property
@@ -219,7 +214,7 @@ class RayExecutor(Executor):
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
-            os.environ.update(EMBEDDED_ENVIRONMENT | self._thread_environment())
+            os.environ.update(self._thread_environment())
             ray.init(
                 "local",
                 num_cpus=local_cpus(),
@@ -257,13 +252,31 @@ class RayExecutor(Executor):
         surplus = len(self._actors) - self._useful
         for actor in [actor for actor in self._actors if actor.attempt is None][: max(0, surplus)]:
             self._remove(actor)
-        while len(self._actors) < self._target():
+        for _ in range(self._target() - len(self._actors)):
             self._create()
 
     def _target(self) -> int:
-        most = min(self._useful, self._limit if self._limit is not None else self._capacity())
-        # A cluster that has no machines yet grows when a worker waits for one.
-        return max(most, min(1, self._useful))
+        capacity = self._capacity()
+        if self._address is None and capacity < 1:
+            raise WorkerStartError(self._no_room())
+        if self._limit is None:
+            most = capacity
+        elif self._address is None:
+            most = min(self._limit, capacity)
+        else:
+            # A cluster may grow: workers that wait for room are what makes it.
+            most = self._limit
+        return min(self._useful, max(1, most))
+
+    def _no_room(self) -> str:
+        import ray
+
+        has, wants = ray.cluster_resources(), self._reservation
+        return (
+            f"a worker reserves {wants.cpus:g} CPUs and {wants.gpus:g} GPUs, but this machine has "
+            f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}; "
+            "--cpus-per-worker and --gpus-per-worker set what it reserves"
+        )
 
     def _capacity(self) -> int:
         import ray

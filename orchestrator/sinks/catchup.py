@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from orchestrator.run import RunResult
-from orchestrator.sinks.tables import Row
+from orchestrator.sinks.arrow import Row
 
 QUEUE_LENGTH = 2_000
 """Most results kept in memory; others are fetched from the manifest later."""

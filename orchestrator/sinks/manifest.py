@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestrator.run import RunResult, RunStatus
+from orchestrator.sinks.arrow import Row
 from orchestrator.sinks.base import Sink
 from orchestrator.sinks.parts import KEY, PartTable
 from orchestrator.sinks.tables import (
     Columns,
-    Row,
-    has_particles,
     manifest_row,
     manifest_schema,
+    particles_of,
     particles_schema,
     particles_table,
     rows_table,
@@ -196,7 +196,7 @@ class ManifestSink(Sink):
 
     def _write(self, results: dict[str, RunResult], notes: dict[str, str]) -> None:
         if results:
-            without = [run_id for run_id, result in results.items() if not has_particles(result)]
+            without = [run_id for run_id, result in results.items() if not particles_of(result)]
             self._particles.remove(without)
             if len(without) < len(results):
                 self._particles.put(particles_table(results.values(), self._particles_schema))

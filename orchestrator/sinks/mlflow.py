@@ -6,32 +6,31 @@ MLflow is imported, and spoken to, on one thread of its own.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
-import math
 import os
 import posixpath
-import re
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 from orchestrator.run import RunResult
+from orchestrator.sinks import entries
+from orchestrator.sinks.arrow import Row
 from orchestrator.sinks.base import Sink
 from orchestrator.sinks.catchup import Backlog, CatchUp, RefusedError
 from orchestrator.sinks.manifest import MANIFEST
-from orchestrator.sinks.tables import Row, text_of
 from orchestrator.storage import Storage
 
 PREVIEW = "preview.jpg"
 
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
-_LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 _PAGE = 1000
 _SQLITE = "sqlite:///"
 _STATUSES = {"succeeded": "FINISHED", "failed": "FAILED"}
@@ -69,16 +68,14 @@ class MlflowSink(Sink):
         backlog: Backlog,
         close_timeout_s: float = 60.0,
     ) -> None:
-        self._arguments = (storage, tracking_uri, experiment, sweep, document)
+        self._connect = partial(_Tracker, storage, tracking_uri, experiment, sweep, document)
         self._backlog = backlog
         self._close_timeout_s = close_timeout_s
         self._catch_up: CatchUp | None = None
 
     def open(self) -> None:
         """Start the thread; it imports MLflow, finds the sweep's runs and logs what is missing."""
-        self._catch_up = CatchUp(
-            "MLflow", lambda: _Tracker(*self._arguments), self._backlog, self._close_timeout_s
-        )
+        self._catch_up = CatchUp("MLflow", self._connect, self._backlog, self._close_timeout_s)
         self._catch_up.start()
 
     def record(self, result: RunResult) -> None:
@@ -139,21 +136,21 @@ class _Tracker:
         from mlflow.entities import Metric, Param, RunTag
 
         run_id = row["run_id"]
-        finished = _milliseconds(row["finished_at"])
+        finished = entries.milliseconds(row["finished_at"])
+        params = entries.params(row)
         child = self._children.get(run_id)
-        params = _params(row)
         if child is None:
             child = self._children[run_id] = self._create_child(row)
         else:
             # A parameter can't be logged twice with another spelling, such as 1 and 1.0.
             known = self._client.get_run(child).data.params
             params = {key: value for key, value in params.items() if key not in known}
-        metrics = [Metric(key, value, finished, 0) for key, value in _metrics(row).items()]
-        tags = [RunTag(key, value) for key, value in self._tags(row).items()]
-        self._client.log_batch(child, metrics[: _MOST_METRICS - len(tags)], (), tags)
-        entries = [Param(key, value) for key, value in params.items()]
-        for start in range(0, len(entries), _MOST_PARAMS):
-            self._client.log_batch(child, (), entries[start : start + _MOST_PARAMS], ())
+        metrics = [Metric(key, value, finished, 0) for key, value in entries.metrics(row).items()]
+        tags = entries.tags(row, f"{self._storage.public_uri}/runs/{run_id}")
+        run_tags = [RunTag(key, value) for key, value in tags.items()]
+        self._client.log_batch(child, metrics[: _MOST_METRICS - len(tags)], (), run_tags)
+        for batch in itertools.batched(params.items(), _MOST_PARAMS, strict=False):
+            self._client.log_batch(child, (), [Param(key, value) for key, value in batch], ())
         self._attach(child, f"runs/{run_id}/{PREVIEW}")
         if row["status"] == "failed":
             self._attach(child, f"failures/{run_id}.log")
@@ -215,21 +212,9 @@ class _Tracker:
     def _create_child(self, row: Row) -> str:
         # The id is a tag from the start: a child left half-logged by a crash is found again.
         tags = {"mlflow.parentRunId": self._parent, "blendsweep.run_id": row["run_id"]}
-        started = _milliseconds(row["started_at"])
-        run = self._client.create_run(self._experiment_id, started, tags, _run_name(row))
+        started = entries.milliseconds(row["started_at"])
+        run = self._client.create_run(self._experiment_id, started, tags, entries.run_name(row))
         return str(run.info.run_id)
-
-    def _tags(self, row: Row) -> dict[str, str]:
-        tags = {
-            "status": row["status"],
-            "output": f"{self._storage.public_uri}/runs/{row['run_id']}",
-            "recipe": row["recipe"],
-            "device": row["device"],
-            "error_type": row.get("error_type"),
-            "error_message": row.get("error_message"),
-        }
-        tags |= {f"version.{name}": value for name, value in row["versions"].items()}
-        return {f"blendsweep.{key}": v[:_LONGEST_TAG] for key, v in tags.items() if v is not None}
 
     def _attach(self, run: str, relative: str) -> None:
         if not self._storage.exists(relative):
@@ -238,16 +223,6 @@ class _Tracker:
             path = Path(folder) / posixpath.basename(relative)
             path.write_bytes(self._storage.read(relative))
             self._client.log_artifact(run, str(path))
-
-
-def entity_name(key: str) -> str:
-    """Return `key` as MLflow takes it for params and metrics.
-
-    >>> entity_name("a.b@c")
-    'a.b_c'
-    """
-    name = posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).lstrip("/.") or "_"
-    return name[:_LONGEST_KEY]
 
 
 def _import_mlflow() -> Any:
@@ -273,37 +248,3 @@ def _prepare_database(tracking_uri: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=30.0)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _run_name(row: Row) -> str:
-    values = [f"{pair['key'].rpartition('.')[2]}={pair['value']}" for pair in row["overrides"]]
-    return " ".join([f"{row['index']:04d}", *values])[:_LONGEST_KEY]
-
-
-def _params(row: Row) -> dict[str, str]:
-    values = {"seed": row.get("seed")} | {
-        name.removeprefix("override."): value
-        for name, value in row.items()
-        if name.startswith("override.")
-    }
-    return {
-        entity_name(key): (text_of(value) or "null")[:_LONGEST_PARAM]
-        for key, value in values.items()
-    }
-
-
-def _metrics(row: Mapping[str, Any]) -> dict[str, float]:
-    chosen = {
-        name: value
-        for name, value in row.items()
-        if name.startswith(("feature.", "time.")) or name in {"coverage", "visible_particles"}
-    }
-    return {
-        entity_name(name): float(value)
-        for name, value in chosen.items()
-        if value is not None and math.isfinite(value)
-    }
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestrator.sinks.tables import Row, conform, united
-from orchestrator.storage import TEMPORARY_PREFIX, Storage
+from orchestrator.backends import TEMPORARY_PREFIX
+from orchestrator.sinks.arrow import Row, conform, united
+from orchestrator.storage import Storage
 
 KEY = "run_id"
 
@@ -70,7 +71,16 @@ class PartTable:
             if name.startswith(TEMPORARY_PREFIX):
                 self._storage.delete(f"{self._folder}/{name}")
             elif not name.startswith((".", "_")):
-                self._take_over(name, schemas, doubled)
+                try:
+                    number, schema, run_ids = self._inspect(name)
+                except _MisfitError as misfit:
+                    self._set_aside(name, str(misfit))
+                    continue
+                schemas[number] = schema
+                for run_id in run_ids:
+                    if run_id in self._part_of:
+                        doubled[self._part_of[run_id]].add(run_id)
+                    self._part_of[run_id] = number
         for schema in schemas.values():
             self._schema = united(self._schema, schema)
         for number, schema in schemas.items():
@@ -89,9 +99,11 @@ class PartTable:
 
     def rows(self, run_ids: Sequence[str]) -> list[Row]:
         """Return the rows of some runs as plain values."""
-        numbers = {self._part_of[run_id] for run_id in run_ids if run_id in self._part_of}
-        tables = [_of_runs(self._load(number), run_ids) for number in sorted(numbers)]
-        return [row for table in tables for row in table.to_pylist()]
+        return [
+            row
+            for number, present in self._by_part(run_ids).items()
+            for row in _of_runs(self._load(number), present).to_pylist()
+        ]
 
     def put(self, table: pa.Table) -> None:
         """Add rows; those of runs that are here already replace the old ones.
@@ -112,25 +124,16 @@ class PartTable:
 
     def annotate(self, column: str, values: Mapping[str, str]) -> None:
         """Set a text column of the given runs; runs that are not here are skipped."""
-        by_part: dict[int, list[str]] = defaultdict(list)
-        for run_id in values:
-            if run_id in self._part_of:
-                by_part[self._part_of[run_id]].append(run_id)
-        for number, run_ids in sorted(by_part.items()):
+        for number in self._by_part(values):
             table = self._load(number)
             keys, old = table[KEY].to_pylist(), table[column].to_pylist()
-            chosen = set(run_ids)
-            new = [values[k] if k in chosen else v for k, v in zip(keys, old, strict=True)]
+            new = [values.get(key, value) for key, value in zip(keys, old, strict=True)]
             position = table.schema.get_field_index(column)
             self._write(number, table.set_column(position, column, pa.array(new, pa.string())))
 
     def remove(self, run_ids: Iterable[str]) -> None:
         """Delete the rows of runs; those that are not here are skipped."""
-        by_part: dict[int, list[str]] = defaultdict(list)
-        for run_id in run_ids:
-            if run_id in self._part_of:
-                by_part[self._part_of[run_id]].append(run_id)
-        for number, gone in sorted(by_part.items()):
+        for number, gone in self._by_part(run_ids).items():
             self._write(number, _without(self._load(number), gone))
             for run_id in gone:
                 del self._part_of[run_id]
@@ -154,6 +157,14 @@ class PartTable:
                 del self._row_counts[number]
         return target
 
+    def _by_part(self, run_ids: Iterable[str]) -> dict[int, list[str]]:
+        """Return which of some runs are in which part; those that are not here are left out."""
+        by_part: dict[int, list[str]] = defaultdict(list)
+        for run_id in run_ids:
+            if run_id in self._part_of:
+                by_part[self._part_of[run_id]].append(run_id)
+        return dict(sorted(by_part.items()))
+
     def _places(self, table: pa.Table) -> dict[int, list[str]]:
         """Return which runs of `table` go to which part; new ones fill up the last."""
         places: dict[int, list[str]] = defaultdict(list)
@@ -170,44 +181,39 @@ class PartTable:
             places[last].append(run_id)
         return dict(sorted(places.items()))
 
-    def _take_over(
-        self, name: str, schemas: dict[int, pa.Schema], doubled: dict[int, set[str]]
-    ) -> None:
-        """Add one file to the index, or set it aside."""
+    def _inspect(self, name: str) -> tuple[int, pa.Schema, list[str]]:
+        """Count one file's rows; return its number, its columns and its runs.
+
+        Raises
+        ------
+        _MisfitError
+            If it is damaged, or no part of this table.
+        """
         match = _PART.fullmatch(name)
         if match is None:
-            self._set_aside(name, "is no part of this table")
-            return
+            raise _MisfitError("is no part of this table")
         number = int(match[1])
         try:
             with self._storage.open(f"{self._folder}/{name}") as source:
                 file = pq.ParquetFile(source)
                 schema = file.schema_arrow.remove_metadata()
-                problem = self._misfit(schema)
-                if problem:
-                    self._set_aside(name, problem)
-                    return
-                keys = file.read(columns=[KEY])[KEY].unique().to_pylist()
-                self._row_counts[number] = file.metadata.num_rows
+                self._check(schema)
+                run_ids: list[str] = file.read(columns=[KEY])[KEY].unique().to_pylist()
         except (pa.ArrowException, OSError) as error:
-            self._set_aside(name, f"is damaged ({str(error).splitlines()[0]})")
-            return
-        schemas[number] = schema
-        for key in keys:
-            if key in self._part_of:
-                doubled[self._part_of[key]].add(key)
-            self._part_of[key] = number
+            raise _MisfitError(f"is damaged ({str(error).splitlines()[0]})") from error
+        self._row_counts[number] = file.metadata.num_rows
+        return number, schema, run_ids
 
-    def _misfit(self, schema: pa.Schema) -> str | None:
+    def _check(self, schema: pa.Schema) -> None:
         for column in self._required:
             if column not in schema.names or not pa.types.is_string(schema.field(column).type):
-                return f"lacks the text column {column}"
+                raise _MisfitError(f"lacks the text column {column}")
+        known = {column.name: column.type for column in self._schema}
         for column in schema:
-            known = self._schema.field(column.name) if column.name in self._schema.names else column
-            nested = pa.types.is_nested(column.type) or pa.types.is_nested(known.type)
-            if nested and known.type != column.type:
-                return f"has another kind of column {column.name}"
-        return None
+            kind = known.get(column.name, column.type)
+            nested = pa.types.is_nested(column.type) or pa.types.is_nested(kind)
+            if nested and kind != column.type:
+                raise _MisfitError(f"has another kind of column {column.name}")
 
     def _set_aside(self, name: str, reason: str) -> None:
         # Neither pyarrow (leading underscore) nor a *.parquet pattern (ending) finds it there.
@@ -242,6 +248,10 @@ class PartTable:
         self._storage.write_file(self._path(number), stream.getvalue().to_pybytes())
         self._row_counts[number] = len(table)
         self._cached = (number, table.combine_chunks())
+
+
+class _MisfitError(Exception):
+    """A file that is no part of the table; the message tells why."""
 
 
 def _without(table: pa.Table, run_ids: Iterable[str]) -> pa.Table:

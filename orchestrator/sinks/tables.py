@@ -7,18 +7,20 @@ set has the same columns. Columns are flat; nothing is a map.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
 
 from orchestrator.run import RunResult, Scalar
+from orchestrator.sinks.arrow import Row, array, common_type, scalar_type
 from orchestrator.versions import versions
 from scene.features import FeatureSpec
+from scene.record import RunRecord
 
-type Row = dict[str, Any]
-"""Column name to plain value."""
+OVERRIDE = "override."
+"""Begins the names of the manifest's columns that hold the swept values."""
 
 STATISTICS = ("mean", "std", "min", "max")
 
@@ -54,10 +56,12 @@ _LEADING = {
     "seed": pa.int64(),
     "overrides": _OVERRIDES,
 }
-_TRAILING = {
+_CONTENT = {
     "files": _FILES,
     "visible_particles": pa.int32(),
     "coverage": pa.float64(),
+}
+_TRAILING = {
     "started_at": TIMESTAMP,
     "finished_at": TIMESTAMP,
     "versions": _VERSIONS,
@@ -108,13 +112,13 @@ class Columns:
 def manifest_schema(columns: Columns) -> pa.Schema:
     """Return the schema of the manifest, one row a run."""
     fields = dict(_LEADING)
-    fields |= {f"override.{key}": scalar_type(v) for key, v in columns.overrides.items()}
+    fields |= {f"{OVERRIDE}{key}": scalar_type(v) for key, v in columns.overrides.items()}
     for spec in columns.technique_features:
         fields |= {f"feature.{name}": _number_type(spec) for name in spec.columns}
     for name in columns.sampled_particle_features:
         fields |= {f"feature.{name}.{statistic}": pa.float64() for statistic in STATISTICS}
         fields[f"feature.{name}.count"] = pa.int64()
-    fields |= {name: _TRAILING[name] for name in ("files", "visible_particles", "coverage")}
+    fields |= _CONTENT
     stages = ("reset", "build", *columns.timings, "record", "publish", "total")
     fields |= {f"time.{stage}": pa.float64() for stage in stages}
     return pa.schema(list((fields | _TRAILING).items()))
@@ -158,28 +162,8 @@ def manifest_row(result: RunResult, sweep: str, recipe: str) -> Row:
         "time.publish": outcome.publish_seconds,
         "time.total": (outcome.finished_at - outcome.started_at).total_seconds(),
     }
-    row |= {f"override.{key}": value for key, value in run.values.items()}
-    if record is None:
-        return row
-    for name, value in record.features.items():
-        row |= _feature_columns(name, value)
-    for name in record.particle_features:
-        row |= _statistics(name, record.particles)
-    row |= {f"time.{stage}": seconds for stage, seconds in record.timings.items()}
-    row["visible_particles"] = record.visible_particles
-    row["coverage"] = record.coverage
-    row["files"] = [
-        {
-            "mode": file.mode,
-            "path": f"runs/{run.run_id}/{file.path}",
-            "sha256": file.sha256,
-            "bytes": file.bytes,
-            "width": file.width,
-            "height": file.height,
-        }
-        for file in record.files
-    ]
-    return row
+    row |= {f"{OVERRIDE}{key}": value for key, value in run.values.items()}
+    return row if record is None else row | _content(record, f"runs/{run.run_id}")
 
 
 def particles_table(results: Iterable[RunResult], schema: pa.Schema) -> pa.Table:
@@ -187,127 +171,60 @@ def particles_table(results: Iterable[RunResult], schema: pa.Schema) -> pa.Table
 
     Columns that the schema does not know are added after its own.
     """
-    columns: dict[str, list[Any]] = {"run_id": []}
-    count = 0
-    for result in results:
-        if not has_particles(result) or result.outcome.record is None:
-            continue
-        particles = result.outcome.record.particles
-        added = len(particles["particle_id"])
-        columns["run_id"] += [result.run.run_id] * added
-        for name in particles.keys() - columns.keys():
-            columns[name] = [None] * count
-        for name, values in columns.items():
-            if name != "run_id":
-                values += particles.get(name) or [None] * added
-        count += added
-    return build(schema, columns, count)
+    parts = [
+        (result.run.run_id, particles) for result in results if (particles := particles_of(result))
+    ]
+    run_ids = [run_id for run_id, particles in parts for _ in particles["particle_id"]]
+    columns: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(name for _, particles in parts for name in particles):
+        columns[name] = []
+        for _, particles in parts:
+            columns[name] += particles.get(name) or [None] * len(particles["particle_id"])
+    return _table(schema, columns | {"run_id": run_ids}, len(run_ids))
 
 
-def has_particles(result: RunResult) -> bool:
-    """Whether a run has rows in the particles table."""
+def particles_of(result: RunResult) -> Mapping[str, Sequence[Any]]:
+    """Return a run's particles, by column; nothing if there are none."""
     record = result.outcome.record
-    return record is not None and bool(record.particles.get("particle_id"))
+    return record.particles if record and record.particles.get("particle_id") else {}
 
 
 def rows_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     """Return rows as a table with at least the columns of `schema`."""
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
-    return build(schema, columns, len(rows))
+    return _table(schema, columns, len(rows))
 
 
-def build(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], count: int) -> pa.Table:
-    """Return a table of `count` rows; unknown columns get the type of their values."""
-    fields = list(schema)
-    fields += [
-        pa.field(name, scalar_type(values))
-        for name, values in sorted(columns.items())
-        if name not in schema.names
+def _table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], count: int) -> pa.Table:
+    """Return a table of `count` rows; overrides and unknown columns take their values' type."""
+    types = {column.name: column.type for column in schema}
+    for name in sorted(columns):
+        if name not in types or name.startswith(OVERRIDE):
+            types[name] = common_type(types.get(name, pa.null()), scalar_type(columns[name]))
+    arrays = [
+        array(columns[name], kind) if name in columns else pa.nulls(count, kind)
+        for name, kind in types.items()
     ]
-    arrays = []
-    for index, column in enumerate(fields):
-        values = columns.get(column.name)
-        if values is None:
-            arrays.append(pa.nulls(count, column.type))
-            continue
-        if column.name.startswith("override."):
-            known = column.type
-            fields[index] = column = column.with_type(common_type(known, scalar_type(values)))
-        arrays.append(pa.array(_fitting(values, column.type), column.type))
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def scalar_type(values: Iterable[Scalar]) -> pa.DataType:
-    """Return the narrowest type of a column that holds all of `values`."""
-    found = pa.null()
-    for value in values:
-        found = common_type(found, _type_of(value))
-    return found
-
-
-def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """Return the type of a column that can hold values of both: numbers widen, the rest is text."""
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    if {one, other} == {pa.int64(), pa.float64()}:
-        return pa.float64()
-    return pa.string()
-
-
-def united(one: pa.Schema, other: pa.Schema) -> pa.Schema:
-    """Return a schema with the columns of both; those of one name get a common type."""
-    types = {column.name: column.type for column in one}
-    for column in other:
-        types[column.name] = common_type(types.get(column.name, column.type), column.type)
-    return pa.schema(list(types.items()))
-
-
-def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return `table` with the columns of `schema`, which holds all of the table's own."""
-    if table.schema == schema:
-        return table.replace_schema_metadata(None)
-    arrays = []
-    for column in schema:
-        if column.name not in table.schema.names:
-            arrays.append(pa.nulls(len(table), column.type))
-            continue
-        values = table[column.name]
-        if pa.types.is_string(column.type) and not pa.types.is_string(values.type):
-            values = pa.array(_fitting(values.to_pylist(), column.type), column.type)
-        arrays.append(values.cast(column.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def text_of(value: Scalar) -> str | None:
-    """Return a swept value as a text column holds it: as YAML writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if value is None else str(value)
-
-
-def _fitting(values: Sequence[Any], kind: pa.DataType) -> Sequence[Any]:
-    if pa.types.is_string(kind):
-        return [text_of(value) for value in values]
-    if pa.types.is_float64(kind):
-        return [None if value is None else float(value) for value in values]
-    return values
-
-
-def _type_of(value: object) -> pa.DataType:
-    if value is None:
-        return pa.null()
-    if isinstance(value, bool):
-        return pa.bool_()
-    if isinstance(value, int):
-        return pa.int64() if -(2**63) <= value < 2**63 else pa.string()
-    return pa.float64() if isinstance(value, float) else pa.string()
+    return pa.Table.from_arrays(arrays, schema=pa.schema(list(types.items())))
 
 
 def _number_type(spec: FeatureSpec) -> pa.DataType:
     return pa.int64() if spec.integer else pa.float64()
+
+
+def _content(record: RunRecord, folder: str) -> Row:
+    """Return the part of a row that tells what was made."""
+    row: Row = {
+        "files": [asdict(file) | {"path": f"{folder}/{file.path}"} for file in record.files],
+        "visible_particles": record.visible_particles,
+        "coverage": record.coverage,
+    }
+    for name, value in record.features.items():
+        row |= _feature_columns(name, value)
+    for name in record.particle_features:
+        row |= _statistics(name, record.particles)
+    return row | {f"time.{stage}": seconds for stage, seconds in record.timings.items()}
 
 
 def _feature_columns(name: str, value: object) -> Row:

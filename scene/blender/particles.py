@@ -41,6 +41,11 @@ class MaterialLibrary:
             self._materials[key] = prototype.build(with_defaults(prototype.features, features))
         return self._materials[key]
 
+    def discard_unused(self) -> None:
+        """Remove the materials that nothing wears any more."""
+        for key in [key for key, material in self._materials.items() if material.users == 0]:
+            bpy.data.materials.remove(self._materials.pop(key))
+
 
 @final
 class ParticleObjects:

@@ -156,6 +156,7 @@ class Stage:
         name = technique.background_material
         substrate.hide_render = name is None
         substrate.data.materials.clear()
+        self._materials.discard_unused()
         if name is not None:
             material = self._materials.material(name, technique.features)
             substrate.data.materials.append(material)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import final
 
 from scene.fields import FileNamePart, Identifier, RelativeFolder, Text
-from scene.names import RecipeNames
+from scene.names import Members, RecipeNames
 from scene.rendering.base import RenderingMode
 from scene.runtime import RuntimeState, WrittenFile
-from scene.sets import Members
 from scene.steps.base import RenderingStep
 
 _DEFAULT_INTEREST = "AllParticles"

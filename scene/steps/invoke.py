@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import final
 
 from scene.fields import Text
-from scene.names import RecipeNames
+from scene.names import Members, RecipeNames
 from scene.runtime import RuntimeState
-from scene.sets import Members
 from scene.specimen import MeasurementTechnique, Particle
 from scene.steps.base import FeatureGenerationStep
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, final
 from pydantic import Field, model_validator
 
 from scene.fields import Bool, Int, Real, Text, Vector
-from scene.names import RecipeNames
+from scene.names import Members, RecipeNames
 from scene.relaxation import RelaxationSettings
 from scene.runtime import RuntimeState
-from scene.sets import Members
 from scene.steps.base import FeatureGenerationStep
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, final
 from scene.errors import unknown
 from scene.features import FeatureSpec
 from scene.fields import Text
-from scene.names import RecipeNames
+from scene.names import Members, RecipeNames
 from scene.runtime import RuntimeState
-from scene.sets import Members
 from scene.specimen import MeasurementTechnique, Particle
 from scene.steps.base import FeatureGenerationStep
 

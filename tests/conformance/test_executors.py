@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 
 from orchestrator.executors import EXECUTORS
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
@@ -30,17 +29,13 @@ type MakeAttempt = Callable[..., Attempt]
 
 
 @pytest.fixture
-def start(
-    request: pytest.FixtureRequest, tmp_path: Path, probe_plugins: Path
-) -> Iterator[Start]:
+def start(request: pytest.FixtureRequest, tmp_path: Path, probe_plugins: Path) -> Iterator[Start]:
     """Start an executor of the given kind; all are closed at the end."""
     running: list[Executor] = []
 
     def start_executor(kind: str, useful: int = 2, **options: object) -> Executor:
         address = request.getfixturevalue("ray_address") if kind == "ray" else None
-        settings = WorkerSettings(
-            str(tmp_path / "out"), plugins=(str(probe_plugins),), **options
-        )
+        settings = WorkerSettings(str(tmp_path / "out"), plugins=(str(probe_plugins),), **options)
         executor = EXECUTORS[kind](settings, Execution(address=address))
         running.append(executor)
         executor.start()
@@ -247,13 +242,22 @@ def test_workers_beyond_the_useful_number_are_let_go(start: Start) -> None:
 
 @pytest.mark.ray
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    executor = EXECUTORS["ray"](WorkerSettings(str(tmp_path)), Execution(address="127.0.0.1:1"))
+    executor.start()
+    with pytest.raises(WorkerStartError, match=r"Ray at 127\.0\.0\.1:1 can't be used"):
+        executor.wait(60.0)
+    executor.close()
+
+
+@pytest.mark.ray
+def test_a_reservation_that_this_machine_can_not_hold_is_refused(tmp_path: Path) -> None:
     executor = EXECUTORS["ray"](
-        WorkerSettings(str(tmp_path)), Execution(address="127.0.0.1:1")
+        WorkerSettings(str(tmp_path), cpus_per_worker=1000.0), Execution(workers=1)
     )
     executor.start()
-    with pytest.raises(WorkerStartError, match="127.0.0.1:1"):
-        for _ in range(120):
-            executor.wait(1.0)
+    executor.scale(1)
+    with pytest.raises(WorkerStartError, match="a worker reserves 1000 CPUs"):
+        executor.wait(60.0)
     executor.close()
 
 

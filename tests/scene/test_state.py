@@ -32,6 +32,7 @@ json.dump({
 def test_the_state_opens_as_rendered_and_is_small(new_stage: StageFactory, tmp_path: Path) -> None:
     stage = new_stage(max_samples=1)
     features = {"defocus": 0.25, "illumination_strength": 1.5, "noise_threshold": 0.0625}
+    stage.sync(specimen(*scattered(600), patch_seed=3.0))  # as before a step sets the features
     stage.sync(specimen(*scattered(600), **features))
     stage.frame(frozenset(range(1, 601))).real()
     path = tmp_path / "state.blend"

@@ -11,9 +11,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.expansion import Expansion, expand, parse_overrides, run_id
+from orchestrator.expansion import Expansion, expand, run_id
+from orchestrator.loading import load_sweep
+from orchestrator.overrides import parse_overrides
 from orchestrator.resolution import canonical
-from orchestrator.sweep import OverrideText, load_sweep
+from orchestrator.sweep import OverrideText
 from scene.compose import Composition
 from scene.errors import ConfigurationError
 

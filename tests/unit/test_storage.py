@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow.fs
 import pytest
 
-from orchestrator import storage as storage_module
-from orchestrator.storage import Storage, _ObjectStore, without_credentials
+from orchestrator.backends import ObjectStore
+from orchestrator.storage import Storage, without_credentials
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def local(tmp_path: Path) -> Storage:
 def storage(request: pytest.FixtureRequest, local: Storage) -> Storage:
     """Both kinds; the object store's code works on pyarrow's file system of this machine."""
     if request.param == "object store":
-        local._backend = _ObjectStore(pyarrow.fs.LocalFileSystem(), str(local.folder))
+        local._backend = ObjectStore(pyarrow.fs.LocalFileSystem(), str(local.folder))
     return local
 
 
@@ -108,7 +108,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage_module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         local.write_file("a.txt", b"new")
     assert local.read("a.txt") == b"old"

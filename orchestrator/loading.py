@@ -1,0 +1,207 @@
+"""Reading a sweep: its YAML file merged with the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypedDict, Unpack, final
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from orchestrator.documents import read_mapping
+from orchestrator.storage import local_folder
+from orchestrator.sweep import Count, Execution, OverrideText, Sweep, Tracking
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.fields import Bool, StrictModel, Text
+from scene.messages import schema_problems
+
+type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+@final
+class _SweepFile(StrictModel):
+    """Schema of ``sweeps/*.yaml``, after the command line has had its say."""
+
+    name: _Name
+    recipe: Annotated[Text, Field(min_length=1)]
+    recipe_dirs: tuple[Text, ...] = ()
+    plugins: tuple[Text, ...] = ()
+    overrides: tuple[Text, ...] = ()
+    output: Annotated[Text, Field(min_length=1)] | None = None
+    limit: Count | None = None
+    retry_failed: Bool = False
+    execution: Execution = Execution()
+    tracking: Tracking = Tracking()
+
+
+class SweepOptions(TypedDict, total=False):
+    """Options of the command line; None leaves the sweep file's value."""
+
+    output: str | None
+    limit: int | None
+    executor: str | None
+    address: str | None
+    workers: int | None
+    cpus_per_worker: float | None
+    gpus_per_worker: float | None
+    timeout: float | None
+    max_attempts: int | None
+    retry_failed: bool | None
+    plugins: Sequence[str] | None
+    tracking_uri: str | None
+    experiment: str | None
+    mlflow: bool | None
+
+
+_OPTION_PATHS: dict[str, tuple[str, ...]] = {
+    "output": ("output",),
+    "limit": ("limit",),
+    "executor": ("execution", "executor"),
+    "address": ("execution", "address"),
+    "workers": ("execution", "workers"),
+    "cpus_per_worker": ("execution", "cpus_per_worker"),
+    "gpus_per_worker": ("execution", "gpus_per_worker"),
+    "timeout": ("execution", "timeout_s"),
+    "max_attempts": ("execution", "max_attempts"),
+    "retry_failed": ("retry_failed",),
+    "tracking_uri": ("tracking", "uri"),
+    "experiment": ("tracking", "experiment"),
+    "mlflow": ("tracking", "enabled"),
+}
+
+
+def load_sweep(
+    path: str | Path, overrides: Sequence[str] = (), **options: Unpack[SweepOptions]
+) -> Sweep:
+    """Read a sweep file and merge it with the command line, which wins.
+
+    Parameters
+    ----------
+    path
+        The sweep file. Folders in it are relative to its own folder, its output to the current
+        one.
+    overrides
+        Overrides from the command line: one for a key that the file overrides takes that one's
+        place, others come after it.
+    options
+        Further options of the command line.
+
+    Raises
+    ------
+    ConfigurationError
+        With every problem found.
+    """
+    path = Path(path)
+    document = read_mapping(path)
+    given = {
+        _OPTION_PATHS[name]: name
+        for name, value in options.items()
+        if name in _OPTION_PATHS and value is not None
+    }
+    for place, name in given.items():
+        _set(document, place, options[name])  # type: ignore[literal-required]
+    document.setdefault("name", path.stem)
+    try:
+        file = _SweepFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigurationError(_located(error, path, given)) from error
+    problems: list[Problem] = []
+    recipe_dirs = _recipe_dirs(path, file, problems)
+    recipe = _find_recipe(path, file.recipe, recipe_dirs, problems)
+    plugins = [str(path.parent / folder) for folder in file.plugins]
+    plugins += options.get("plugins") or ()
+    problems += [
+        Problem(str(path), "plugins", f"{folder} is not a folder")
+        for folder in plugins
+        if not Path(folder).is_dir()
+    ]
+    merged = _merge(path, file.overrides, overrides, problems)
+    if problems or recipe is None:
+        raise ConfigurationError(problems)
+    output = file.output or f"outputs/{file.name}"
+    folder = local_folder(output)
+    return Sweep(
+        name=file.name,
+        source=path,
+        recipe=recipe,
+        recipe_dirs=recipe_dirs,
+        plugins=tuple(str(Path(folder).absolute()) for folder in plugins),
+        overrides=merged,
+        output=output if folder is None else str(folder),
+        limit=file.limit,
+        retry_failed=file.retry_failed,
+        execution=file.execution,
+        tracking=file.tracking,
+    )
+
+
+def _set(document: dict[str, Any], place: tuple[str, ...], value: object) -> None:
+    for key in place[:-1]:
+        inner = document.get(key)
+        if inner is not None and not isinstance(inner, dict):
+            return  # the schema tells what is wrong with it
+        document[key] = document = dict(inner or {})
+    document[place[-1]] = value
+
+
+def _located(
+    error: ValidationError, path: Path, given: dict[tuple[str, ...], str]
+) -> list[Problem]:
+    problems = []
+    for place, message in schema_problems(_SweepFile, error):
+        option = given.get(tuple(str(part) for part in place))
+        if option is None:
+            problems.append(Problem(str(path), ".".join(map(str, place)), message))
+        else:
+            problems.append(Problem(COMMAND_LINE, f"--{option.replace('_', '-')}", message))
+    return problems
+
+
+def _recipe_dirs(path: Path, file: _SweepFile, problems: list[Problem]) -> tuple[Path, ...]:
+    named = [path.parent / folder for folder in file.recipe_dirs]
+    problems += [
+        Problem(str(path), f"recipe_dirs.{index}", f"{folder} is not a folder")
+        for index, folder in enumerate(named)
+        if not folder.is_dir()
+    ]
+    usual = [path.parent.parent / "recipes", path.parent, Path("recipes")]
+    folders = [folder.absolute() for folder in [*named, *usual] if folder.is_dir()]
+    return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
+
+
+def _find_recipe(
+    path: Path, recipe: str, folders: Sequence[Path], problems: list[Problem]
+) -> Path | None:
+    """Return the file of a recipe given by name, or by path from the sweep's or current folder."""
+    if re.search(r"[/\\]|\.ya?ml$", recipe):
+        candidates = [base / recipe for base in (path.parent, Path(), *folders)]
+    else:
+        candidates = [folder / f"{recipe}.yaml" for folder in folders]
+    for candidate in candidates:
+        if candidate.is_file() and candidate.resolve() != path.resolve():
+            return candidate.resolve()
+    names = {file.stem for folder in folders for file in folder.glob("*.yaml")} - {path.stem}
+    searched = ", ".join(str(folder) for folder in folders)
+    message = f"{unknown('recipe', recipe, names)} (searched: {searched or 'no folder'})"
+    problems.append(Problem(str(path), "recipe", message))
+    return None
+
+
+def _merge(
+    path: Path, in_file: Sequence[str], on_command_line: Sequence[str], problems: list[Problem]
+) -> tuple[OverrideText, ...]:
+    """Return the overrides of both, the command line's in place of the file's for the same key."""
+    merged: dict[str, OverrideText] = {}
+    groups = [
+        [OverrideText(text, str(path), f"overrides.{i}") for i, text in enumerate(in_file)],
+        [OverrideText(text, COMMAND_LINE) for text in on_command_line],
+    ]
+    for group in groups:
+        seen: set[str] = set()
+        for override in group:
+            if override.key in seen:
+                problems.append(override.problem(f"overrides {override.key!r} a second time"))
+            seen.add(override.key)
+            merged[override.key] = override
+    return tuple(merged.values())

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import orchestrator.progress
+from orchestrator.cli import COST, app, with_default_command
+from orchestrator.lock import OutputLockedError, locked
+from orchestrator.progress import Pace, duration
+from orchestrator.scheduler import Counts
+from orchestrator.summary import FailedRun, Summary
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    document = {
+        "recipe": "spheres_sem",
+        "overrides": [
+            "blueprints.particles.Bead.number=1,2",
+            "initial_runtime_state.seed=range(3)",
+        ],
+    }
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        app(with_default_command([str(text) for text in arguments]), prog_name="test")
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["a.yaml"], ["run", "a.yaml"]),
+        (["--dry-run", "a.yaml"], ["run", "--dry-run", "a.yaml"]),
+        (["run", "a.yaml"], ["run", "a.yaml"]),
+        (["status", "out"], ["status", "out"]),
+        (["--help"], ["--help"]),
+        ([], []),
+    ],
+)
+def test_run_is_the_default_command(given: list[str], meant: list[str]) -> None:
+    assert with_default_command(given) == meant
+
+
+def test_help_teaches_what_a_sweep_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "--help")
+    assert code == 0
+    assert " ".join(COST.split()) in " ".join(out.split())
+    assert "render.resolution_percentage=25" in out
+    assert "--limit" in out
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "run", "--help")
+    assert code == 0
+    options = (
+        "dry-run output limit executor address workers cpus-per-worker gpus-per-worker timeout "
+        "max-attempts retry-failed plugins tracking-uri experiment no-mlflow json debug"
+    )
+    assert [name for name in options.split() if f"--{name} " not in out] == []
+
+
+def test_a_dry_run_prints_index_id_and_swept_values(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = call(capsys, sweep, "--dry-run", "--output", tmp_path / "out")
+    *lines, total = out.splitlines()
+    assert (code, total) == (0, "6 runs")
+    for index, line in enumerate(lines):
+        assert re.fullmatch(
+            rf"{index}  [0-9a-f]{{16}}  blueprints.particles.Bead.number={1 + index // 3} "
+            rf"initial_runtime_state.seed={index % 3}",
+            line,
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_overrides_and_limit_of_the_command_line_win(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["initial_runtime_state.seed=7,8", "--limit", "3", "--dry-run", "--json"]
+    code, out, _ = call(capsys, sweep, *arguments)
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["runs"] == 3
+    assert "seed=7" in out.splitlines()[0]
+
+
+def test_errors_are_sentences_on_stderr(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, sweep, "blueprints.particles.Beed.number=3", "--dry-run")
+    assert (code, out) == (2, "")
+    assert "did you mean" in err
+    assert "Traceback" not in err
+    code, _, err = call(capsys, sweep, "blueprints.particles.Beed.number=3", "--dry-run", "--debug")
+    assert code == 2
+    assert "Traceback" in err
+
+
+@pytest.mark.parametrize("arguments", [["--limit", "x"], ["--no-such-option"], ["--workers", "0"]])
+def test_wrong_usage_exits_with_2(
+    arguments: list[str], sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = call(capsys, sweep, "--dry-run", *arguments)
+    assert code == 2
+    assert arguments[0] in err
+
+
+def test_status_of_no_data_set_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = call(capsys, "status", tmp_path)
+    assert code == 2
+    assert "no sweep.yaml" in err
+
+
+def summary(counts: Counts, *, complete: bool = True) -> Summary:
+    failure = FailedRun("f" * 16, "StepError", "it broke\nat length", "failures/f.log")
+    return Summary(
+        sweep="small",
+        output="/data/out",
+        counts=counts,
+        failures=(failure,) if counts.failed else (),
+        complete=complete,
+        seconds=200.0,
+        tracking_uri="sqlite:////data/out/mlflow.db",
+        command="python -m orchestrator small.yaml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "complete", "code"),
+    [
+        (Counts(3, done=3), True, 0),
+        (Counts(3, done=1, skipped=2), True, 0),
+        (Counts(3, done=2, failed=1), True, 1),
+        (Counts(3, done=2, failed_before=1), True, 1),
+        (Counts(3, done=1), False, 130),
+    ],
+)
+def test_the_exit_code_tells_how_it_ended(counts: Counts, complete: bool, code: int) -> None:
+    assert summary(counts, complete=complete).exit_code == code
+
+
+def test_the_summary_tells_where_everything_is() -> None:
+    text = "\n".join(summary(Counts(4, done=2, failed=1), complete=False).lines())
+    assert "small: 2 runs done in 3 min, 1 failed, 1 left" in text
+    assert "uv run mlflow ui --backend-store-uri sqlite:////data/out/mlflow.db" in text
+    assert f"{'f' * 16}: StepError: it broke\n" in text
+    assert "/data/out/failures/f.log" in text
+    assert "python -m orchestrator small.yaml" in text
+
+
+def test_durations_are_told_in_fitting_units() -> None:
+    assert [duration(s) for s in (0.4, 42.4, 200, 7500)] == ["0 s", "42 s", "3 min", "2 h 5 min"]
+
+
+def test_the_pace_starts_with_the_first_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 100.0, 160.0])
+    monkeypatch.setattr(orchestrator.progress.time, "monotonic", lambda: next(now))
+    pace = Pace()
+    assert pace.text(Counts(10)) == ""
+    assert pace.text(Counts(10, in_flight=2)) == ""
+    assert pace.text(Counts(10, done=4, in_flight=2)) == "4.0 runs/min, 2 min left"
+
+
+def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    now = [0.0]
+    monkeypatch.setattr(orchestrator.progress, "_own_stdout", lambda: stream)
+    monkeypatch.setattr(orchestrator.progress.time, "monotonic", lambda: now[0])
+    progress = orchestrator.progress.PlainProgress()
+    for second in range(31):
+        now[0] = float(second)
+        progress.update(Counts(100, done=second, in_flight=2), 2)
+    progress.update(Counts(100, done=99, failed=1), 2)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 5
+    assert lines[1].startswith("10/100 runs done, 0 failed, 2 in flight, 2 workers, 60.0 runs/min")
+    assert lines[-1].startswith("100/100 runs done, 1 failed")
+
+
+def test_an_output_has_one_driver(tmp_path: Path) -> None:
+    refused = pytest.raises(OutputLockedError, match=r"in use by process \d+ on ")
+    with locked(tmp_path), refused, locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass
