@@ -32,7 +32,7 @@ class Driver:
     scheduler
         Decides what to start and what to try again.
     executor
-        Runs attempts; started only if there is something to run, closed in any case.
+        Runs attempts; started already if there is something to run, closed at the end.
     sinks
         Receive each run's final result once.
     storage
@@ -81,9 +81,7 @@ class Driver:
         """
         with ExitStack() as stack:
             interruption = stack.enter_context(Interruption(self._scheduler.drain))
-            if not self._scheduler.finished:
-                stack.callback(self._executor.close)
-                self._executor.start()
+            stack.callback(self._executor.close)
             announced = False
             while not self._scheduler.finished and not interruption.drop:
                 if interruption.requested and not announced:

@@ -58,9 +58,8 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         executor = create_executor(sweep)
         storage.write_file("sweep.yaml", f"{sweep.document()}runs: {len(runs)}\n".encode())
         manifest, sinks = create_sinks(sweep, runs, storage)
-        for sink in sinks:
-            stack.callback(sink.close)
-            sink.open()
+        stack.callback(manifest.close)
+        manifest.open()
         scheduler = Scheduler(
             runs,
             len(runs),
@@ -68,6 +67,15 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
             max_attempts=sweep.execution.max_attempts,
             retry_failed=sweep.retry_failed,
         )
+        stack.callback(executor.close)
+        if not scheduler.finished:
+            # Before the other sinks: MLflow loads on a thread while Ray starts, but an inline
+            # executor loads Blender here, and two such loads at a time are asking for trouble.
+            executor.start()
+        for sink in sinks:
+            if sink is not manifest:
+                stack.callback(sink.close)
+                sink.open()
         progress = stack.enter_context(make_progress())
         driver = Driver(scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s)
         complete = driver.run()
