@@ -219,13 +219,27 @@ def status(
             _print_json(found.as_json())
 
 
+@app.command()
+def compact(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Merge the manifest's and the particles table's part files."""
+    with _errors_told(debug=debug):
+        from orchestrator.compaction import compact_output
+
+        for table, files in compact_output(output).items():
+            typer.echo(f"{table}: {files} part file" + ("s" if files != 1 else ""))
+
+
 def with_default_command(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with the command ``run`` in front if they name none.
 
     >>> with_default_command(["sweeps/sem.yaml", "--dry-run"])
     ['run', 'sweeps/sem.yaml', '--dry-run']
     """
-    commands = {"run", "status", "--help", "-h"}
+    commands = {"run", "status", "compact", "--help", "-h"}
     if not arguments or arguments[0] in commands:
         return list(arguments)
     return ["run", *arguments]

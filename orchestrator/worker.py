@@ -9,6 +9,7 @@ import socket
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,7 +148,9 @@ class Worker:
         # One image of each kind tells the run; single-particle renders may count hundreds.
         firsts = {file.mode: folder / file.path for file in reversed(record.files) if file.width}
         if firsts:
-            images = [firsts[mode] for mode in sorted(firsts) if firsts[mode].suffix == ".png"]
+            images = [
+                firsts[mode] for mode in _preview_order(firsts) if firsts[mode].suffix == ".png"
+            ]
             (folder / PREVIEW_FILE).write_bytes(preview(images))
         return record
 
@@ -171,6 +174,11 @@ class Worker:
         names = (f"{run_id}-{number}" for number in range(1, len(taken) + 2))
         free = next(name for name in names if name not in taken)
         self._storage.move(f"runs/{run_id}", f"damaged/{free}")
+
+
+def _preview_order(modes: Iterable[str]) -> list[str]:
+    """Return the modes as a preview shows them: the lifelike image first, then by name."""
+    return sorted(modes, key=lambda mode: (mode != "real", mode))
 
 
 def thread_environment(reservation: Reservation) -> dict[str, str]:

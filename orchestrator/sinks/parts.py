@@ -195,10 +195,10 @@ class PartTable:
         number = int(match[1])
         try:
             with self._storage.open(f"{self._folder}/{name}") as source:
-                file = pq.ParquetFile(source)
+                file = pq.ParquetFile(source, pre_buffer=False)
                 schema = file.schema_arrow.remove_metadata()
                 self._check(schema)
-                run_ids: list[str] = file.read(columns=[KEY])[KEY].unique().to_pylist()
+                run_ids: list[str] = _read(file, [KEY])[KEY].unique().to_pylist()
         except (pa.ArrowException, OSError) as error:
             raise _MisfitError(f"is damaged ({str(error).splitlines()[0]})") from error
         self._row_counts[number] = file.metadata.num_rows
@@ -236,10 +236,10 @@ class PartTable:
             table = conform(self._cached[1], self._schema)
             return table if columns is None else table.select(columns)
         with self._storage.open(self._path(number)) as source:
-            file = pq.ParquetFile(source)
+            file = pq.ParquetFile(source, pre_buffer=False)
             if columns is not None:
-                return file.read(columns=columns)
-            return conform(file.read(), self._schema)
+                return _read(file, columns)
+            return conform(_read(file), self._schema)
 
     def _write(self, number: int, table: pa.Table) -> None:
         stream = pa.BufferOutputStream()
@@ -260,3 +260,9 @@ def _without(table: pa.Table, run_ids: Iterable[str]) -> pa.Table:
 
 def _of_runs(table: pa.Table, run_ids: Iterable[str]) -> pa.Table:
     return table.filter(pc.is_in(table[KEY], pa.array(run_ids, pa.string())))
+
+
+def _read(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    # On this thread alone: Arrow's own, still letting go of Python's bytes while the interpreter
+    # ends, can abort the process.
+    return file.read(columns=columns, use_threads=False)

@@ -143,7 +143,12 @@ def test_resuming_renders_nothing_twice(
         assert done.json["executed"] == executed
         assert done.json["succeeded"] == count
     assert len(log.read_text().splitlines()) == 4
-    assert [row["index"] for row in manifest(output)] == [0, 1, 2, 3]
+    before = manifest(output)
+    assert [row["index"] for row in before] == [0, 1, 2, 3]
+    done = orchestrate("compact", output)
+    assert done.code == 0, done.out + done.err
+    assert done.out.splitlines() == ["manifest: 1 part file", "particles: 1 part file"]
+    assert manifest(output) == before
 
 
 def test_a_published_run_that_nobody_recorded_is_adopted(

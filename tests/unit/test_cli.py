@@ -44,6 +44,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
         (["--dry-run", "a.yaml"], ["run", "--dry-run", "a.yaml"]),
         (["run", "a.yaml"], ["run", "a.yaml"]),
         (["status", "out"], ["status", "out"]),
+        (["compact", "out"], ["compact", "out"]),
         (["--help"], ["--help"]),
         ([], []),
     ],
@@ -114,10 +115,11 @@ def test_wrong_usage_exits_with_2(
     assert arguments[0] in err
 
 
-def test_status_of_no_data_set_is_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["status", "compact"])
+def test_what_is_no_data_set_is_an_error(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, err = call(capsys, "status", tmp_path)
+    code, _, err = call(capsys, command, tmp_path)
     assert code == 2
     assert "no sweep.yaml" in err
 

@@ -1,0 +1,33 @@
+"""Merging a data set's part files, for readers that like few and large ones."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from orchestrator.lock import locked
+from orchestrator.sinks.manifest import compact
+from orchestrator.status import read_status
+from orchestrator.storage import Storage
+
+
+def compact_output(uri: str) -> dict[str, int]:
+    """Merge the part files of the data set at `uri`.
+
+    Returns
+    -------
+    dict
+        Table name to its number of part files.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no data set.
+    OutputLockedError
+        If a driver is at work on it.
+    """
+    read_status(uri)  # tells of a folder that is no data set
+    storage = Storage(uri)
+    with ExitStack() as stack:
+        if storage.folder is not None:
+            stack.enter_context(locked(storage.folder))
+        return compact(storage)
