@@ -1,5 +1,7 @@
 # Every check of the project. `just` alone lists them; `uv run just` works without an installed just.
 
+EXPORT := "--quiet --no-header --no-dev --no-emit-project --format requirements-txt"
+
 default:
     @just --list --unsorted
 
@@ -13,6 +15,7 @@ lint:
     uv run ruff check .
     uv run mypy
     uv run lint-imports
+    uv export {{EXPORT}} | diff deploy/requirements.txt -
 
 # Rewrite what the formatter and the safe fixes can.
 format:
@@ -29,4 +32,4 @@ quickstart:
 
 # Pin the resolution for machines that are set up without uv.
 requirements:
-    uv export --quiet --no-dev --no-emit-project --format requirements-txt --output-file deploy/requirements.txt
+    uv export {{EXPORT}} > deploy/requirements.txt
