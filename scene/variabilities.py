@@ -57,6 +57,15 @@ class Variability(Configurable):
         return None
 
 
+class _Repeated(Variability):
+    """The same number `num_dimensions` times; a plain number for 1."""
+
+    num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
+
+    def _repeated(self, number: float) -> FeatureValue:
+        return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
+
+
 class _HomogeneousUniform(Variability):
     """Uniform draw r = location + scale * U[0, 1)."""
 
@@ -82,10 +91,8 @@ class UniformDistribution3dHomogeneous(_HomogeneousUniform):
 
 
 @final
-class UniformDistributionNdHomogeneous(_HomogeneousUniform):
+class UniformDistributionNdHomogeneous(_HomogeneousUniform, _Repeated):
     """One draw r = location + scale * U[0, 1), repeated `num_dimensions` times; a number for 1."""
-
-    num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
 
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
         """Draw r or (r, ..., r)."""
@@ -95,9 +102,6 @@ class UniformDistributionNdHomogeneous(_HomogeneousUniform):
     def extremes(self) -> tuple[FeatureValue, ...]:
         """Return both ends of the interval."""
         return self._repeated(self.location), self._repeated(self.location + self.scale)
-
-    def _repeated(self, number: float) -> FeatureValue:
-        return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
 
 
 @final
@@ -124,7 +128,7 @@ class UniformDistributionInt(Variability):
 
 
 @final
-class NormalDistribution(Variability):
+class NormalDistribution(_Repeated):
     """Normal with `mean` and `standard_deviation`, redrawn until `min` <= r <= `max`.
 
     Given `num_dimensions` times, as the same number; a plain number for 1.
@@ -134,7 +138,6 @@ class NormalDistribution(Variability):
     standard_deviation: Positive
     min: Real
     max: Real
-    num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
 
     @model_validator(mode="after")
     def _reachable(self) -> NormalDistribution:
@@ -154,9 +157,6 @@ class NormalDistribution(Variability):
     def extremes(self) -> tuple[FeatureValue, ...]:
         """Return `min` and `max`."""
         return self._repeated(self.min), self._repeated(self.max)
-
-    def _repeated(self, number: float) -> FeatureValue:
-        return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
 
 
 @final
