@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 COST = (
     "The full sweeps/sem.yaml is 180 runs of 100 to 600 beads at 960 x 960 pixels. Almost all of "
-    "its time goes into the mode 'real': 14 minutes for 600 beads on 2 busy CPU cores, an estimated "
-    "35 hours in all. On a GPU it has not been measured."
+    "its time goes into the mode 'real': 14 minutes for 600 beads on 2 busy CPU cores, an "
+    "estimated 35 hours in all. On a GPU it has not been measured."
 )
 
 HELP = f"""Sweep a recipe for a synthetic microscopy image into a labelled data set.
