@@ -13,6 +13,7 @@ from scene.features import FeatureSpec
 from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
+    Fidelity,
     GeometryPrototype,
     MaterialPrototype,
     MeasurementTechniquePrototype,
@@ -102,6 +103,9 @@ class RenderSettings(StrictModel):
         Share of `resolution` that is rendered; the scene stays the same.
     max_samples
         Most samples a pixel of `real` gets, whatever the noise threshold.
+    fidelity
+        ``fast``, or ``reference`` for materials and integrator settings exactly as published; both
+        give the same look.
     """
 
     resolution: tuple[
@@ -109,6 +113,7 @@ class RenderSettings(StrictModel):
     ] = (960, 960)
     resolution_percentage: Annotated[Int, Field(ge=1, le=100)] = 100
     max_samples: Annotated[Int, Field(ge=1, le=1_000_000)] = 4096
+    fidelity: Fidelity = "fast"
 
 
 @final

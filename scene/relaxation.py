@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+FRAME_RATE = 24
+"""Frames in a second of simulated time, for a `time_scale` of 1."""
+
 
 class CollisionShape(StrEnum):
     """The shape that stands for a particle in the simulation."""
@@ -27,7 +30,7 @@ class RelaxationSettings:
     collision_shape
         The shape that stands for every particle.
     num_frames
-        Simulated frames, at 24 a second of simulated time.
+        Simulated frames, at `FRAME_RATE` a second of simulated time.
     use_gravity
         Whether `gravity` acts.
     gravity

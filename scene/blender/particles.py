@@ -8,7 +8,12 @@ from typing import final
 import bpy  # noqa: TID253
 
 from scene.features import FeatureSpec, FeatureValue
-from scene.prototypes.base import PARTICLE_FEATURES, GeometryPrototype, MaterialPrototype
+from scene.prototypes.base import (
+    PARTICLE_FEATURES,
+    Fidelity,
+    GeometryPrototype,
+    MaterialPrototype,
+)
 from scene.registry import Registry
 from scene.specimen import Particle
 
@@ -24,8 +29,9 @@ PARTICLE_ID = "particle_id"
 class MaterialLibrary:
     """Materials shared by all that have the same prototype and feature values."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, fidelity: Fidelity) -> None:
         self._registry = registry
+        self._fidelity = fidelity
         self._materials: dict[PrototypeKey, bpy.types.Material] = {}
 
     def key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
@@ -38,7 +44,8 @@ class MaterialLibrary:
         key = self.key(name, features)
         if key not in self._materials:
             prototype = self._registry.prototype(MaterialPrototype, name)
-            self._materials[key] = prototype.build(with_defaults(prototype.features, features))
+            values = with_defaults(prototype.features, features)
+            self._materials[key] = prototype.build(values, self._fidelity)
         return self._materials[key]
 
     def discard_unused(self) -> None:

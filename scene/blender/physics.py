@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import bpy  # noqa: TID253
+import numpy as np
 
 from scene.blender.render import temporarily
-from scene.relaxation import RelaxationSettings
+from scene.relaxation import FRAME_RATE, RelaxationSettings
 
 _VOLUME_FRICTION = 0.5
 _VOLUME_RESTITUTION = 0.0
@@ -34,13 +35,18 @@ def relaxed(
     The scene is left as it was: no rigid body, no cache, the same frame. The result depends on
     the bodies' order, shapes and poses and on the settings, on nothing else.
     """
-    last = settings.num_frames + 1
+    merged = merged_frames(settings)
+    last = settings.num_frames // merged + 1
     changes = (
         (scene, "frame_current", 1),
+        (scene.render, "fps", FRAME_RATE),
+        (scene.render, "fps_base", 1.0),
         (scene, "use_gravity", settings.use_gravity),
         (scene, "gravity", settings.gravity),
     )
     with temporarily(changes), _rigid_body_world(scene, bodies, container, settings) as world:
+        world.substeps_per_frame = merged * settings.substeps_per_frame
+        world.time_scale = merged * settings.time_scale
         world.point_cache.frame_start = 1
         world.point_cache.frame_end = last
         # Bullet advances by one frame at a time, and only in order.
@@ -48,6 +54,33 @@ def relaxed(
             scene.frame_set(frame)
         depsgraph = bpy.context.evaluated_depsgraph_get()
         return [_pose(body.evaluated_get(depsgraph)) for body in bodies]
+
+
+def merged_frames(settings: RelaxationSettings) -> int:
+    """Return how many of the recipe's frames Blender steps as one.
+
+    Every frame costs an update of all objects, while Bullet's steps can be had in one frame as
+    well: k times the substeps over k times the time. That gives the same poses to the bit where k
+    divides the frames and the length of a step, which Blender computes in single precision, stays
+    the same.
+    """
+    limits = bpy.types.RigidBodyWorld.bl_rna.properties
+    most = min(
+        limits["substeps_per_frame"].hard_max // settings.substeps_per_frame,
+        int(limits["time_scale"].hard_max / settings.time_scale),
+        settings.num_frames,
+    )
+    exact = _step_seconds(settings, 1)
+    return next(
+        k
+        for k in range(max(1, most), 0, -1)
+        if settings.num_frames % k == 0 and _step_seconds(settings, k) == exact
+    )
+
+
+def _step_seconds(settings: RelaxationSettings, merged: int) -> np.float32:
+    frame = np.float32(1.0) / np.float32(FRAME_RATE) * np.float32(merged * settings.time_scale)
+    return np.float32(frame) / np.float32(merged * settings.substeps_per_frame)
 
 
 @contextmanager
@@ -63,9 +96,7 @@ def _rigid_body_world(
     members = bpy.data.collections.new("RigidBodies")
     try:
         world.collection = members
-        world.substeps_per_frame = settings.substeps_per_frame
         world.solver_iterations = settings.solver_iterations
-        world.time_scale = settings.time_scale
         for body in bodies:
             members.objects.link(body)  # makes it a rigid body, too
             _set_up_particle(body.rigid_body, settings)

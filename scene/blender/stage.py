@@ -45,7 +45,7 @@ class Stage:
     registry
         Where prototypes are found.
     render_settings
-        Size of the images and largest number of samples.
+        Size of the images, largest number of samples, and fidelity.
     cycles_seed
         Seed of Cycles' noise, a 31-bit integer.
     """
@@ -60,7 +60,8 @@ class Stage:
         self._registry = registry
         self._resolution = render_settings.resolution
         self._scene = bpy.context.scene
-        self._materials = MaterialLibrary(registry)
+        self._fidelity = render_settings.fidelity
+        self._materials = MaterialLibrary(registry, self._fidelity)
         collection = bpy.data.collections.new("Particles")
         self._scene.collection.children.link(collection)
         self._particles = ParticleObjects(registry, self._materials, collection)
@@ -143,9 +144,10 @@ class Stage:
             return False
         prototype = self._registry.prototype(MeasurementTechniquePrototype, technique.prototype)
         if self._technique is None:
-            prototype.build(self._scene, self._resolution)
+            prototype.build(self._scene, self._resolution, self._fidelity)
         self._technique = state
-        prototype.apply(self._scene, with_defaults(prototype.features, technique.features))
+        values = with_defaults(prototype.features, technique.features)
+        prototype.apply(self._scene, values, self._fidelity)
         self._sync_substrate(technique)
         return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scene.features import FeatureSpec, FeatureValue
 from scene.specimen import MeasurementVolume
@@ -16,31 +16,12 @@ from scene.specimen import MeasurementVolume
 if TYPE_CHECKING:
     import bpy
 
-PARTICLE_FEATURES: tuple[FeatureSpec, ...] = (
-    FeatureSpec(
-        name="dimensions",
-        default=(5.0, 5.0, 5.0),
-        description="edges of the bounding box along the particle's own axes, in scene units",
-        components=3,
-        minimum=1e-6,
-        maximum=1e6,
-    ),
-    FeatureSpec(
-        name="location",
-        default=(0.0, 0.0, 0.0),
-        description="centre in scene units",
-        components=3,
-        minimum=-1e9,
-        maximum=1e9,
-    ),
-    FeatureSpec(
-        name="rotation",
-        default=(0.0, 0.0, 0.0),
-        description="Euler angles, order XYZ, in radians",
-        components=3,
-    ),
-)
-"""The features of every particle, whatever its geometry and material."""
+type Fidelity = Literal["fast", "reference"]
+"""How literally an image follows the figures that its look is defined by.
+
+``reference`` takes every material and integrator setting as it was published. ``fast`` looks the
+same, its noise included, and renders in a fraction of the time.
+"""
 
 SUBSTRATE = "Substrate"
 """Name of the technique's object that carries the background material; it may be absent."""
@@ -81,7 +62,7 @@ class MaterialPrototype(Prototype):
     """The material of a particle or of the substrate."""
 
     @abstractmethod
-    def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Material:
+    def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:
         """Return a new material for the given values of this prototype's features."""
 
 
@@ -93,7 +74,9 @@ class MeasurementTechniquePrototype(Prototype):
         """Return the measurement volume for a render of `resolution` (width, height) pixels."""
 
     @abstractmethod
-    def build(self, scene: bpy.types.Scene, resolution: tuple[int, int]) -> None:
+    def build(
+        self, scene: bpy.types.Scene, resolution: tuple[int, int], fidelity: Fidelity
+    ) -> None:
         """Put camera, illumination, substrate and render settings into an empty scene.
 
         The objects that others have to find are named `SUBSTRATE` and `MEASUREMENT_VOLUME`; the
@@ -102,5 +85,7 @@ class MeasurementTechniquePrototype(Prototype):
         """
 
     @abstractmethod
-    def apply(self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue]) -> None:
-        """Set the technique to the given values of this prototype's features."""
+    def apply(
+        self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue], fidelity: Fidelity
+    ) -> None:
+        """Set the technique, built with the same `fidelity`, to the given features' values."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scene.features import FeatureValue
+from scene.prototypes.base import Fidelity
 from scene.registry import Registry
 from scene.reservation import Reservation
 from scene.specimen import MeasurementTechnique, Particle, Specimen
@@ -33,6 +34,7 @@ class SmallRender:
     resolution: tuple[int, int] = (960, 960)
     resolution_percentage: int = 10
     max_samples: int = 16
+    fidelity: Fidelity = "fast"
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from PIL import Image
 from scene.compose import Composition
 from scene.errors import StepError
 from scene.parsing import parse
+from scene.prototypes.measurement_techniques.secondary_electron_microscope import NOISE_MATCH
 from scene.record import RECORD_FILE, RunRecord
 from scene.registry import Registry
 from scene.rendering.modes import category_color
@@ -128,17 +130,27 @@ def test_all_ground_truth_agrees_with_the_particles_table(execute: Execute, tmp_
         assert top - 1e-3 <= nearest <= top + size / 2
 
 
-def test_recorded_features_are_those_of_the_scene(execute: Execute, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fidelity", ["fast", "reference"])
+def test_recorded_features_are_those_of_the_scene(
+    execute: Execute, tmp_path: Path, fidelity: str
+) -> None:
     import bpy
 
-    record = execute(tmp_path / "run", f"~{RENDER}.1")
+    record = execute(tmp_path / "run", f"~{RENDER}.1", f"render.fidelity={fidelity}")
     scene = bpy.context.scene
     focus = (1 - record.features["defocus"]) * 51.2
     assert scene.camera.data.dof.focus_distance == pytest.approx(focus)
-    assert scene.cycles.adaptive_threshold == pytest.approx(record.features["noise_threshold"])
-    light = bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
+    threshold = record.features["noise_threshold"]
     strength = record.features["illumination_strength"]
-    assert light.inputs["Strength"].default_value == pytest.approx(strength)
+    if fidelity == "reference":
+        assert scene.cycles.adaptive_threshold == pytest.approx(threshold)
+        light = bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
+        assert light.inputs["Strength"].default_value == pytest.approx(strength)
+    else:
+        assert scene.cycles.adaptive_threshold == pytest.approx(NOISE_MATCH * threshold)
+        light = bpy.data.lights["Illumination"]
+        radiance = light.energy / (math.pi * light.size * light.size_y)
+        assert radiance == pytest.approx(strength)
     beads = {made["particle_id"]: made for made in scene.objects if "particle_id" in made}
     for index, particle_id in enumerate(record.particles["particle_id"]):
         location = [record.particles[f"location_{axis}"][index] for axis in "xyz"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from .conftest import StageFactory, bead, scattered, specimen
 
@@ -57,6 +58,21 @@ def test_brighter_illumination_brightens(new_stage: StageFactory) -> None:
         stage.sync(specimen(bead(1, (0.0, 0.0, 5.0)), illumination_strength=strength))
         means.append(stage.frame(frozenset({1})).real().mean())
     assert 1.8 < means[1] / means[0] < 2.1
+
+
+def test_both_fidelities_look_alike(new_stage: StageFactory) -> None:
+    images = []
+    for fidelity in ("fast", "reference"):
+        stage = new_stage(max_samples=256, fidelity=fidelity)
+        beads = [bead(1, (-20.0, 15.0, 8.0), 16.0), bead(2, (10.0, -10.0, 12.0), 24.0)]
+        stage.sync(specimen(*beads, noise_threshold=0.0, illumination_strength=1.5))
+        frame = stage.frame(frozenset({1, 2}))
+        images.append(frame.real().astype(float))
+    fast, reference = images
+    for part in (frame.buffers.instance == n for n in range(3)):
+        assert fast[part].mean() == pytest.approx(reference[part].mean(), rel=0.05)
+    blocks = [image.reshape(12, 8, 12, 8).mean(axis=(1, 3)) for image in images]
+    np.testing.assert_allclose(*blocks, atol=0.04 * 255)
 
 
 def test_xray_shows_what_is_hidden(new_stage: StageFactory) -> None:

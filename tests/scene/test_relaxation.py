@@ -51,6 +51,36 @@ def test_the_same_start_gives_the_same_end(new_stage: StageFactory) -> None:
     np.testing.assert_array_equal(*ends)
 
 
+@pytest.mark.parametrize(
+    ("num_frames", "substeps", "time_scale", "merged"),
+    [(40, 10, 1.0, 40), (40, 10, 5.0, 8), (10, 7, 0.3, 2), (7, 7, 1.0, 1), (1, 1, 100.0, 1)],
+)
+def test_merged_frames_give_the_same_poses_to_the_bit(
+    new_stage: StageFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    num_frames: int,
+    substeps: int,
+    time_scale: float,
+    merged: int,
+) -> None:
+    from scene.blender import physics
+
+    settings: dict[str, Any] = {
+        "gravity": (0.0, 0.0, -100.0),
+        "num_frames": num_frames,
+        "substeps_per_frame": substeps,
+        "time_scale": time_scale,
+    }
+    assert physics.merged_frames(RelaxationSettings(**settings)) == merged
+    ends = []
+    for _ in range(2):
+        world = specimen(*scattered(60))
+        relax(new_stage(), world, **settings)
+        ends.append([(p.features["location"], p.features["rotation"]) for p in world.particles])
+        monkeypatch.setattr(physics, "merged_frames", lambda _: 1)
+    assert ends[0] == ends[1]
+
+
 def test_nothing_is_left_behind(new_stage: StageFactory) -> None:
     import bpy
 

@@ -7,6 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from scene.prototypes.measurement_techniques.secondary_electron_microscope import (
+    LAMPS,
+    NOISE_MATCH,
+)
+
 from .conftest import StageFactory, scattered, specimen
 
 INSPECT = """
@@ -21,16 +28,18 @@ json.dump({
     "camera": scene.camera.data.type,
     "engine": scene.render.engine,
     "focus": scene.camera.data.dof.focus_distance,
-    "strength": bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
-        .inputs["Strength"].default_value,
+    "lamps": sum(made.type == "LIGHT" for made in scene.objects),
     "threshold": scene.cycles.adaptive_threshold,
     "transform": scene.view_settings.view_transform,
 }, open(sys.argv[2], "w"))
 """
 
 
-def test_the_state_opens_as_rendered_and_is_small(new_stage: StageFactory, tmp_path: Path) -> None:
-    stage = new_stage(max_samples=1)
+@pytest.mark.parametrize("fidelity", ["fast", "reference"])
+def test_the_state_opens_as_rendered_and_is_small(
+    new_stage: StageFactory, tmp_path: Path, fidelity: str
+) -> None:
+    stage = new_stage(max_samples=1, fidelity=fidelity)
     features = {"defocus": 0.25, "illumination_strength": 1.5, "noise_threshold": 0.0625}
     stage.sync(specimen(*scattered(600), patch_seed=3.0))  # as before a step sets the features
     stage.sync(specimen(*scattered(600), **features))
@@ -44,10 +53,15 @@ def test_the_state_opens_as_rendered_and_is_small(new_stage: StageFactory, tmp_p
     seen = json.loads(result.read_text())
     assert seen["ids"] == list(range(1, 601))
     assert seen["meshes"] == 1
-    assert seen["materials"] == ["Illumination", "sem_patchy_silicone", "sem_polystyrene"]
+    worn = ["sem_patchy_silicone", "sem_polystyrene"]
+    if fidelity == "fast":
+        assert (seen["materials"], seen["lamps"]) == (worn, LAMPS)
+        assert seen["threshold"] == pytest.approx(NOISE_MATCH * 0.0625)
+    else:
+        assert (seen["materials"], seen["lamps"]) == (["Illumination", *worn], 0)
+        assert seen["threshold"] == 0.0625
     assert (seen["camera"], seen["engine"], seen["transform"]) == ("ORTHO", "CYCLES", "Raw")
     assert abs(seen["focus"] - 0.75 * 51.2) < 1e-4
-    assert (seen["strength"], seen["threshold"]) == (1.5, 0.0625)
 
 
 def test_the_state_names_no_folder_of_this_machine(new_stage: StageFactory, tmp_path: Path) -> None:

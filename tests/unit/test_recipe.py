@@ -102,6 +102,12 @@ VARIABILITY = "process_conditions.feature_variabilities"
         ("rendr", {}, "rendr", "unknown key 'rendr'; did you mean 'render'?"),
         ("render.resolution", [960], "render.resolution.1", "is missing"),
         (
+            "render.fidelity",
+            "referense",
+            "render.fidelity",
+            "unknown value 'referense'; did you mean 'reference'?",
+        ),
+        (
             "render.resolution_percentage",
             101,
             "render.resolution_percentage",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.features import FeatureSpec, FeatureValue
-from scene.prototypes.base import MaterialPrototype
+from scene.prototypes.base import Fidelity, MaterialPrototype
 
 if TYPE_CHECKING:
     import bpy
@@ -39,7 +39,7 @@ class SemPatchySilicone(MaterialPrototype):
         ),
     )
 
-    def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Material:
+    def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:
         """Return a new material for the given `patch_scale` and `patch_seed`."""
         import bpy
 
@@ -90,10 +90,16 @@ class SemPatchySilicone(MaterialPrototype):
         link(plateau.outputs["Result"], height.inputs[0])
         link(height.outputs["Value"], bump.inputs["Height"])
 
-        surface = nodes.new("ShaderNodeBsdfPrincipled")
-        surface.inputs["Roughness"].default_value = 1.0
-        surface.inputs["IOR"].default_value = 1.45
-        link(gray.outputs["Value"], surface.inputs["Base Color"])
+        if fidelity == "reference":
+            surface = nodes.new("ShaderNodeBsdfPrincipled")
+            surface.inputs["Roughness"].default_value = 1.0
+            surface.inputs["IOR"].default_value = 1.45
+            color = surface.inputs["Base Color"]
+        else:
+            # The faint reflection that is left out costs a tenth of the render and is not seen.
+            surface = nodes.new("ShaderNodeBsdfDiffuse")
+            color = surface.inputs["Color"]
+        link(gray.outputs["Value"], color)
         link(bump.outputs["Normal"], surface.inputs["Normal"])
         output = nodes.new("ShaderNodeOutputMaterial")
         link(surface.outputs["BSDF"], output.inputs["Surface"])
