@@ -100,8 +100,7 @@ class Driver:
         self._executor.scale(counts.in_flight if self._scheduler.draining else counts.left)
         while self._executor.free and (attempt := self._scheduler.start()) is not None:
             self._executor.submit(attempt)
-            deadline = time.monotonic() + self._timeout_s
-            self._deadlines[attempt.run.run_id] = (attempt, deadline)
+            self._set_deadline(attempt)
         self._progress.update(self._scheduler.counts, self._executor.workers)
         for outcome in self._executor.wait(POLL_SECONDS):
             self._take(outcome)
@@ -133,8 +132,13 @@ class Driver:
         now = time.monotonic()
         for attempt in [attempt for attempt, at in self._deadlines.values() if now > at]:
             message = f"no result within {self._timeout_s:g} s; its worker was ended"
-            del self._deadlines[attempt.run.run_id]  # the outcome comes with the next wait
-            self._executor.kill(attempt, Failure("AttemptTimeout", message))
+            if self._executor.kill(attempt, Failure("AttemptTimeout", message)):
+                del self._deadlines[attempt.run.run_id]  # the outcome comes with the next wait
+            else:
+                self._set_deadline(attempt)
+
+    def _set_deadline(self, attempt: Attempt) -> None:
+        self._deadlines[attempt.run.run_id] = (attempt, time.monotonic() + self._timeout_s)
 
 
 def failure_log_path(run_id: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import logging
 import platform
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +14,20 @@ from scene.errors import StepError
 from scene.features import FeatureValue
 from scene.record import RECORD_FILE, FileRecord, RunRecord
 from scene.rendering.modes import category_color
-from scene.runtime import RuntimeState, Stopwatch, WrittenFile
+from scene.runtime import RuntimeState, WrittenFile
 from scene.specimen import Particle
 from scene.statistics import visibility
 from scene.streams import Streams
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
+    from scene.blender.stage import Stage
     from scene.recipe import Recipe
     from scene.registry import Registry
     from scene.steps.base import Step
 
 RECIPE_FILE = "recipe.yaml"
+_PYTHON = {"python": platform.python_version()}
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     recipe
         What to make.
     session
-        A warm Blender; it is reset first.
+        A warm Blender; it is reset when a step first asks for the stage.
     output
         The run's folder, which exists and is empty.
     registry
@@ -53,10 +56,7 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     StepError
         If a step raises; it names the step.
     """
-    stopwatch = Stopwatch()
-    with stopwatch.measure("reset"):
-        session.reset()
-        state = _initial_state(recipe, session, output, registry, stopwatch)
+    state = _initial_state(recipe, session, output, registry)
     chain = recipe.synth_chain
     for place, steps in (
         ("feature_generation_steps", chain.feature_generation_steps),
@@ -72,18 +72,18 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
 
 
 def _initial_state(
-    recipe: Recipe, session: Session, output: Path, registry: Registry, stopwatch: Stopwatch
+    recipe: Recipe, session: Session, output: Path, registry: Registry
 ) -> RuntimeState:
-    from scene.blender.stage import Stage  # the driver imports this module without Blender
-
     streams = Streams(recipe.initial_runtime_state.seed)
+
+    def new_stage() -> Stage:
+        from scene.blender.stage import Stage  # the driver imports this module without Blender
+
+        session.reset()
+        return Stage(session, registry, recipe.render, streams.integer("cycles"))
+
     return RuntimeState(
-        recipe=recipe,
-        registry=registry,
-        output=output,
-        streams=streams,
-        blender_stage=Stage(session, registry, recipe.render, streams.integer("cycles")),
-        stopwatch=stopwatch,
+        recipe=recipe, registry=registry, output=output, streams=streams, new_stage=new_stage
     )
 
 
@@ -117,12 +117,13 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
         files=files,
         timings=dict(state.stopwatch.seconds),
         device=session.device,
-        versions={
-            "blendsweep": importlib.metadata.version("blendsweep"),
-            "bpy": session.bpy_version,
-            "python": platform.python_version(),
-        },
+        versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
     )
+
+
+@cache
+def _own_version() -> str:
+    return importlib.metadata.version("blendsweep")
 
 
 def _particle_table(state: RuntimeState) -> dict[str, list[Any]]:

@@ -7,7 +7,6 @@ reported together.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -52,7 +51,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         With every problem of the recipe; each names its path in the YAML.
     """
     found: Found = []
-    tree = copy.deepcopy(dict(resolved))
+    tree = {key: _copied(value) for key, value in resolved.items()}
     names = _make_elements(tree, registry, found)
     recipe: Recipe | None = None
     try:
@@ -66,6 +65,13 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
             Problem(source, ".".join(map(str, path)), message) for path, message in ordered
         )
     return recipe
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of plain data; copy.deepcopy, made for any graph of objects, takes longer."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _make_elements(tree: dict[str, Any], registry: Registry, found: Found) -> RecipeNames:

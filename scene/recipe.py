@@ -139,7 +139,10 @@ class Recipe(StrictModel):
 
     def write(self, path: Path) -> None:
         """Write the resolved recipe as YAML that runs again by itself."""
-        text = yaml.safe_dump(self._document, sort_keys=False, allow_unicode=True)
+        # The dumper in C is ten times faster than yaml.safe_dump.
+        text = yaml.dump(
+            self._document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True
+        )
         path.write_text(text, encoding="utf-8")
 
     @property

@@ -62,6 +62,7 @@ class Registry:
     def __init__(self, plugin_folders: Sequence[str | Path] = ()) -> None:
         self._folders = tuple(Path(folder) for folder in plugin_folders)
         self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
+        self._found: dict[tuple[type, str], type] = {}
 
     def find[T](self, base: type[T], target: object, what: str) -> type[T]:
         """Return the class that `target` names.
@@ -82,6 +83,12 @@ class Registry:
         """
         if not isinstance(target, str):
             raise ValueError(f"expected a name such as '$builtins.X', got {target!r}")
+        key = (base, target)
+        if key not in self._found:
+            self._found[key] = self._look_up(base, target, what)
+        return self._found[key]
+
+    def _look_up[T](self, base: type[T], target: str, what: str) -> type[T]:
         namespace, _, name = target.partition(".")
         if namespace == "$builtins":
             builtins = {n: c for n, c in _builtin_classes().items() if issubclass(c, base)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,8 +68,8 @@ class RuntimeState:
         The run's folder.
     stopwatch
         Where the time goes.
-    blender_stage
-        Blender's scene, possibly behind the specimen; steps use `stage`.
+    new_stage
+        Empties Blender's scene and returns its stage; steps use `stage`.
     files
         Everything written so far.
     """
@@ -78,17 +78,25 @@ class RuntimeState:
     registry: Registry
     output: Path
     streams: Streams
-    blender_stage: Stage
+    new_stage: Callable[[], Stage]
     specimen: Specimen = field(default_factory=Specimen)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     files: list[WrittenFile] = field(default_factory=list)
+    _stage: Stage | None = None
 
     @property
     def stage(self) -> Stage:
-        """Blender's scene, brought up to the specimen."""
+        """Blender's scene, brought up to the specimen.
+
+        The first to ask empties what an earlier run left there; a run that never asks does
+        without Blender.
+        """
+        if self._stage is None:
+            with self.stopwatch.measure("reset"):
+                self._stage = self.new_stage()
         with self.stopwatch.measure("build"):
-            self.blender_stage.sync(self.specimen)
-        return self.blender_stage
+            self._stage.sync(self.specimen)
+        return self._stage
 
     def particles(self, set_name: str) -> list[Particle]:
         """Return the particles of a set, by id."""

@@ -44,7 +44,7 @@ class WorkerSettings:
 
 
 class Executor(ABC):
-    """Runs attempts on workers, one in flight per worker.
+    """Runs attempts on workers, which execute one at a time.
 
     An executor reports every submitted attempt exactly once, whatever becomes of its worker, and
     never retries: what to try again is the scheduler's decision.
@@ -85,8 +85,15 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def kill(self, attempt: Attempt, failure: Failure) -> None:
-        """End the attempt's worker now; its outcome, with `failure`, comes from the next `wait`."""
+    def kill(self, attempt: Attempt, failure: Failure) -> bool:
+        """End the attempt's worker now; its outcome, with `failure`, comes from the next `wait`.
+
+        Returns
+        -------
+        bool
+            False if the attempt was not alone on its worker, or waits for one: then nothing is
+            reported, and it begins anew, alone.
+        """
 
     @abstractmethod
     def close(self) -> None:

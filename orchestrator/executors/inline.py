@@ -67,7 +67,7 @@ class InlineExecutor(Executor):
             outcomes.append(self._worker.execute(attempt))
         return outcomes
 
-    def kill(self, attempt: Attempt, failure: Failure) -> None:
+    def kill(self, attempt: Attempt, failure: Failure) -> bool:
         """Drop the attempt, which waits for its turn."""
         if self._worker is None or self._submitted != attempt:
             raise ValueError(f"run {attempt.run.run_id} is not in flight")
@@ -84,6 +84,7 @@ class InlineExecutor(Executor):
                 failure=failure,
             )
         )
+        return True
 
     def close(self) -> None:
         """Let go of the session; bpy itself stays loaded until the process ends."""

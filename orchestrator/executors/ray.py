@@ -8,6 +8,10 @@ A worker's life::
     starting ──warm──> idle <──submit/outcome──> busy
         │               │                          │
         └──fails────────┴──recycled, let go────────┴──dies, killed──> replaced while runs are left
+
+Short runs share a call, as many as `CallSize` finds worth it. A call that ends with its worker is
+taken apart: nobody knows which of its attempts was at fault, so each is tried again alone, without
+being reported.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -27,6 +31,7 @@ from typing import TYPE_CHECKING, Any, final
 import psutil
 
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
+from orchestrator.executors.batching import CallSize
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.worker import Worker, WorkerInfo, thread_environment
 from scene.reservation import Reservation
@@ -46,6 +51,9 @@ OBJECT_STORE_BYTES = 80 * 2**20
 
 SHUTDOWN_SECONDS = 30.0
 
+CAPACITY_SECONDS = 1.0
+"""How long a cluster's size is taken as known."""
+
 REACH_SECONDS = 10.0
 """How long a cluster's head may take to answer."""
 
@@ -60,19 +68,24 @@ ENVIRONMENT = {
 
 @dataclass(slots=True)
 class _Actor:
-    """A worker as the driver sees it; busy while it has an attempt, idle while it has no call."""
+    """A worker as the driver sees it: busy while it has a call, till then it takes attempts."""
 
     name: str
     handle: Any
     call: ray.ObjectRef[Any] | None
     info: WorkerInfo | None = None
-    attempt: Attempt | None = None
+    attempts: list[Attempt] = field(default_factory=list)
     submitted_at: datetime | None = None
     runs: int = 0
 
     @property
     def idle(self) -> bool:
         return self.call is None
+
+    def begin(self) -> None:
+        """Send the attempts off."""
+        self.submitted_at = datetime.now(UTC)
+        self.call = self.handle.execute.remote(self.attempts)
 
 
 @final
@@ -100,6 +113,8 @@ class RayExecutor(Executor):
         self._reservation = Reservation()
         self._actors: list[_Actor] = []
         self._killed: deque[AttemptOutcome] = deque()
+        self._alone: deque[Attempt] = deque()
+        self._call_size = CallSize()
         self._processes: list[psutil.Process] = []
         self._named = 0
         self._start_failures = 0
@@ -108,6 +123,8 @@ class RayExecutor(Executor):
         self._connect_error: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._signals_restored = False
+        self._known_capacity = 0
+        self._capacity_until = 0.0
 
     def start(self) -> None:
         """Begin to start, or to join, Ray, and return at once."""
@@ -128,17 +145,25 @@ class RayExecutor(Executor):
 
     @property
     def free(self) -> int:
-        """How many workers are idle."""
-        return sum(actor.idle for actor in self._actors)
+        """How many more attempts idle workers take."""
+        size = self._call_size.runs
+        room = sum(max(0, size - len(actor.attempts)) for actor in self._actors if actor.idle)
+        return max(0, room - len(self._alone))
 
     def submit(self, attempt: Attempt) -> None:
-        """Hand an attempt to an idle worker."""
-        actor = next((actor for actor in self._actors if actor.idle), None)
-        if actor is None:
+        """Hand an attempt to an idle worker; one that is tried again gets a worker to itself."""
+        if not self.free:
             raise RuntimeError("no worker is free")
-        actor.attempt = attempt
-        actor.submitted_at = datetime.now(UTC)
-        actor.call = actor.handle.execute.remote(attempt)
+        if attempt.number > 1:
+            self._alone.append(attempt)
+            self._start_alone()
+            return
+        actor = min(
+            (actor for actor in self._actors if actor.idle), key=lambda actor: len(actor.attempts)
+        )
+        actor.attempts.append(attempt)
+        if len(actor.attempts) >= self._call_size.runs:
+            actor.begin()
 
     def wait(self, timeout_s: float) -> list[AttemptOutcome]:
         """Return the outcomes that have arrived; see `Executor.wait`."""
@@ -149,6 +174,10 @@ class RayExecutor(Executor):
         import ray
 
         self._adjust()
+        self._start_alone()
+        for actor in self._actors:
+            if actor.idle and actor.attempts:
+                actor.begin()
         calls = {actor.call: actor for actor in self._actors if actor.call is not None}
         if not calls:
             # Possible only while a joined cluster has no room for any worker.
@@ -161,19 +190,22 @@ class RayExecutor(Executor):
             more, _ = ray.wait(pending, num_returns=len(pending), timeout=0.0)
             ready += more
         for call in ready:
-            outcome = self._collect(calls[call])
-            if outcome is not None:
-                outcomes.append(outcome)
+            outcomes += self._collect(calls[call])
         self._adjust()
         return outcomes
 
-    def kill(self, attempt: Attempt, failure: Failure) -> None:
+    def kill(self, attempt: Attempt, failure: Failure) -> bool:
         """End the worker that has the attempt; a new one takes its place."""
+        if attempt in self._alone:
+            return False
         for actor in self._actors:
-            if actor.attempt == attempt:
-                self._killed.append(_failed(actor, failure))
+            if attempt in actor.attempts:
                 self._remove(actor)
-                return
+                if len(actor.attempts) > 1:
+                    self._alone += actor.attempts
+                    return False
+                self._killed.append(_failed(actor, failure))
+                return True
         raise ValueError(f"run {attempt.run.run_id} is not in flight")
 
     def close(self) -> None:
@@ -250,10 +282,17 @@ class RayExecutor(Executor):
     def _adjust(self) -> None:
         """Bring the number of workers towards what is useful."""
         surplus = len(self._actors) - self._useful
-        for actor in [actor for actor in self._actors if actor.attempt is None][: max(0, surplus)]:
+        for actor in [actor for actor in self._actors if not actor.attempts][: max(0, surplus)]:
             self._remove(actor)
         for _ in range(self._target() - len(self._actors)):
             self._create()
+
+    def _start_alone(self) -> None:
+        """Give attempts that must not share a call to workers that have none."""
+        for actor in self._actors:
+            if self._alone and actor.idle and not actor.attempts:
+                actor.attempts = [self._alone.popleft()]
+                actor.begin()
 
     def _target(self) -> int:
         capacity = self._capacity()
@@ -279,13 +318,19 @@ class RayExecutor(Executor):
         )
 
     def _capacity(self) -> int:
+        """Return how many workers the cluster has room for, as of a moment ago."""
         import ray
 
+        now = time.monotonic()
+        if now < self._capacity_until:
+            return self._known_capacity
         resources = ray.cluster_resources()
         capacity = resources.get("CPU", 0) / self._reservation.cpus
         if self._reservation.gpus > 0:
             capacity = min(capacity, resources.get("GPU", 0) / self._reservation.gpus)
-        return int(capacity + 1e-6)
+        self._known_capacity = int(capacity + 1e-6)
+        self._capacity_until = now + CAPACITY_SECONDS
+        return self._known_capacity
 
     def _create(self) -> None:
         import ray
@@ -313,7 +358,7 @@ class RayExecutor(Executor):
         self._actors.remove(actor)
         ray.kill(actor.handle)
 
-    def _collect(self, actor: _Actor) -> AttemptOutcome | None:
+    def _collect(self, actor: _Actor) -> list[AttemptOutcome]:
         """Take the result of the actor's call, which is ready."""
         import ray
         from ray.exceptions import RayError
@@ -324,22 +369,27 @@ class RayExecutor(Executor):
             self._remove(actor)
             if actor.info is None:
                 self._count_start_failure(error)
-                return None
-            return _failed(actor, Failure("WorkerDied", _cause(error), _crash_report(actor, error)))
+                return []
+            if len(actor.attempts) > 1:
+                self._alone += actor.attempts
+                return []
+            failure = Failure("WorkerDied", _cause(error), _crash_report(actor, error))
+            return [_failed(actor, failure)]
         actor.call = None
         if actor.info is None:
             self._take_in(actor, result)
-            return None
-        outcome: AttemptOutcome
-        outcome, resident_mb = result
-        actor.attempt = None
-        actor.runs += 1
+            return []
+        outcomes: list[AttemptOutcome]
+        outcomes, resident_mb = result
+        actor.attempts = []
+        actor.runs += len(outcomes)
+        self._call_size.learn(outcomes)
         if (
             actor.runs >= self._settings.recycle_after_runs
             or resident_mb > self._settings.recycle_above_mb
         ):
             self._remove(actor)
-        return outcome
+        return outcomes
 
     def _take_in(self, actor: _Actor, info: WorkerInfo) -> None:
         actor.info = info
@@ -366,15 +416,16 @@ class _RayWorker:
         self._worker = Worker(*self._arguments)
         return self._worker.warm()
 
-    def execute(self, attempt: Attempt) -> tuple[AttemptOutcome, float]:
-        return self._worker.execute(attempt), self._worker.resident_mb()
+    def execute(self, attempts: list[Attempt]) -> tuple[list[AttemptOutcome], float]:
+        return [self._worker.execute(attempt) for attempt in attempts], self._worker.resident_mb()
 
 
 def _failed(actor: _Actor, failure: Failure) -> AttemptOutcome:
-    if actor.attempt is None or actor.info is None or actor.submitted_at is None:
+    if actor.info is None or actor.submitted_at is None:
         raise RuntimeError(f"{actor.name} has no attempt")
+    (attempt,) = actor.attempts
     return AttemptOutcome(
-        attempt=actor.attempt,
+        attempt=attempt,
         worker=actor.name,
         node=actor.info.node,
         device=actor.info.device,

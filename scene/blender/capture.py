@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import IO, final
 
 _KEPT_BYTES = 1 << 20
@@ -62,6 +63,11 @@ def captured_output() -> Iterator[CapturedLog]:
                     os.close(original)
 
 
+@cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def _duplicate(descriptor: int) -> int | None:
     try:
         return os.dup(descriptor)
@@ -74,4 +80,4 @@ def _flush() -> None:
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
     # The C library has a buffer of its own, which a redirected descriptor fills up.
-    ctypes.CDLL(None).fflush(None)
+    _c_library().fflush(None)
