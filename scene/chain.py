@@ -56,7 +56,7 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     StepError
         If a step raises; it names the step.
     """
-    state = _initial_state(recipe, session, output, registry)
+    state = initial_state(recipe, session, output, registry)
     chain = recipe.synth_chain
     for place, steps in (
         ("feature_generation_steps", chain.feature_generation_steps),
@@ -71,9 +71,10 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     return record
 
 
-def _initial_state(
+def initial_state(
     recipe: Recipe, session: Session, output: Path, registry: Registry
 ) -> RuntimeState:
+    """Return the state before the first step; the parameters are those of `execute`."""
     streams = Streams(recipe.initial_runtime_state.seed)
 
     def new_stage() -> Stage:

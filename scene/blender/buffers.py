@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -25,6 +26,20 @@ def render_buffers(scene: bpy.types.Scene, interest: frozenset[int]) -> Geometry
     interest
         Particles to keep; others hide what is behind them and count as nothing.
     """
+    with prepared_for_buffers(scene):
+        passes = render_passes(scene, combined_channels=1)
+    ids = np.rint(passes["Combined"][..., 0]).astype(np.uint16)
+    kept = np.isin(ids, np.fromiter(sorted(interest), dtype=np.uint16, count=len(interest)))
+    return GeometryBuffers(
+        depth=np.where(kept, passes["Depth"][..., 0], np.float32(np.inf)),
+        normal=_facing_normals(passes["Normal"], kept, camera_axes(scene)),
+        instance=np.where(kept, ids, np.uint16(0)),
+    )
+
+
+@contextmanager
+def prepared_for_buffers(scene: bpy.types.Scene) -> Iterator[None]:
+    """Make a render of the scene give depth, normals and ids while the block runs."""
     override = _id_material()
     layer = scene.view_layers[0]
     changes = (
@@ -35,16 +50,9 @@ def render_buffers(scene: bpy.types.Scene, interest: frozenset[int]) -> Geometry
     )
     try:
         with temporarily(changes):
-            passes = render_passes(scene)
+            yield
     finally:
         bpy.data.materials.remove(override)
-    ids = np.rint(passes["Combined"][..., 0]).astype(np.uint16)
-    kept = np.isin(ids, np.fromiter(sorted(interest), dtype=np.uint16, count=len(interest)))
-    return GeometryBuffers(
-        depth=np.where(kept, passes["Depth"][..., 0], np.float32(np.inf)),
-        normal=_facing_normals(passes["Normal"], kept, camera_axes(scene)),
-        instance=np.where(kept, ids, np.uint16(0)),
-    )
 
 
 def cheap_render(scene: bpy.types.Scene) -> Iterator[Change]:
@@ -75,8 +83,9 @@ def _facing_normals(
     """
     normal = world @ axes.T
     np.maximum(normal[..., 2], _SMALLEST_COSINE, out=normal[..., 2])
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    normal[~kept] = 0.0
+    # A third of the time of numpy.linalg.norm over the last axis.
+    length = np.sqrt(np.einsum("ijk,ijk->ij", normal, normal))
+    normal *= (kept / length)[..., np.newaxis]
     return normal
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import final
 
 import bpy  # noqa: TID253
@@ -52,18 +53,22 @@ class BlenderFrame(Frame):
     def buffers(self) -> GeometryBuffers:
         """The geometry buffers, rendered at the first use."""
         if self._buffers is None:
-            shown = self._interest | self._overlapping
-            with temporarily([*self._only(shown), *self._technique_hidden()]):
+            with self.particles_alone():
                 self._buffers = render_buffers(self._require_camera(), self._interest)
             self.buffer_renders += 1
         return self._buffers
+
+    def particles_alone(self) -> AbstractContextManager[None]:
+        """Hide everything but the frame's particles while the block runs."""
+        shown = self._interest | self._overlapping
+        return temporarily([*self._only(shown), *self._technique_hidden()])
 
     def real(self) -> NDArray[np.uint8]:
         """Render with the technique's own materials and light: (height, width) gray."""
         unseen = [(self._particles[key], "visible_camera", False) for key in self._overlapping]
         with temporarily([*self._only(self._interest | self._overlapping), *unseen]):
             combined = render_passes(self._require_camera())["Combined"]
-        gray = combined[..., :3] @ np.array(LUMINANCE, dtype=np.float32)
+        gray = combined @ np.array(LUMINANCE, dtype=np.float32)
         return np.rint(np.clip(gray, 0.0, 1.0) * 255.0).astype(np.uint8)
 
     def xray(self) -> NDArray[np.uint8]:

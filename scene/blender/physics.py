@@ -44,7 +44,7 @@ def relaxed(
         (scene, "use_gravity", settings.use_gravity),
         (scene, "gravity", settings.gravity),
     )
-    with temporarily(changes), _rigid_body_world(scene, bodies, container, settings) as world:
+    with temporarily(changes), rigid_body_world(scene, bodies, container, settings) as world:
         world.substeps_per_frame = merged * settings.substeps_per_frame
         world.time_scale = merged * settings.time_scale
         world.point_cache.frame_start = 1
@@ -84,12 +84,13 @@ def _step_seconds(settings: RelaxationSettings, merged: int) -> np.float32:
 
 
 @contextmanager
-def _rigid_body_world(
+def rigid_body_world(
     scene: bpy.types.Scene,
     bodies: Sequence[bpy.types.Object],
     container: bpy.types.Object | None,
     settings: RelaxationSettings,
 ) -> Iterator[bpy.types.RigidBodyWorld]:
+    """Make the bodies rigid while the block runs; how long frames and steps are is left to set."""
     # Only an operator makes a world; it is called once, not for each object.
     bpy.ops.rigidbody.world_add()
     world = scene.rigidbody_world

@@ -42,6 +42,7 @@ def write_image(path: Path, array: Image) -> None:
         PillowImage.fromarray(array).save(path, format="PNG", compress_level=PNG_COMPRESSION)
     elif suffix in {".tiff", ".tif"} and kind == ("float32", ()):
         # zlib with the floating point predictor would be smaller, but fewer programs read it.
+        # tifffile leaves the compression to imagecodecs, at twice the speed of Python's zlib.
         tifffile.imwrite(
             path,
             array,

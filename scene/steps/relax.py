@@ -73,9 +73,11 @@ class RelaxCollisions(FeatureGenerationStep):
         """Run the simulation."""
         ids = state.particle_ids(self.affected_set_name)
         if ids:
-            state.stage.relax(state.specimen, ids, self._settings())
+            state.stage.relax(state.specimen, ids, self.settings)
 
-    def _settings(self) -> RelaxationSettings:
+    @property
+    def settings(self) -> RelaxationSettings:
+        """What Blender needs to know, defaults filled in."""
         given = self.model_dump(exclude={"affected_set_name", "damping"}, exclude_none=True)
         if self.damping is not None:
             given |= {"linear_damping": self.damping, "angular_damping": self.damping}

@@ -159,6 +159,20 @@ def test_recorded_features_are_those_of_the_scene(
         assert list(beads[particle_id].dimensions) == pytest.approx(size, rel=1e-2)
 
 
+def test_a_run_whose_steps_do_without_blender_leaves_it_alone(
+    execute: Execute, tmp_path: Path
+) -> None:
+    import bpy
+
+    bpy.data.objects.new("Witness", None)
+    record = execute(tmp_path / "without", f"{RENDER}=[]", f"~{STEPS}.5")
+    assert "Witness" in bpy.data.objects
+    assert not {"reset", "build"} & record.timings.keys()
+    record = execute(tmp_path / "with", f"{RENDER}=[]")
+    assert "Witness" not in bpy.data.objects
+    assert {"reset", "build"} <= record.timings.keys()
+
+
 def test_the_same_run_gives_the_same_bytes(execute: Execute, tmp_path: Path) -> None:
     first = execute(tmp_path / "first")
     execute(tmp_path / "other", "initial_runtime_state.seed=1")

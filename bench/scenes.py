@@ -1,0 +1,69 @@
+"""The tutorial's scene in a warm Blender, for benchmarks that look inside one run."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from scene.blender.session import Session
+from scene.chain import initial_state
+from scene.compose import Composition
+from scene.parsing import parse
+from scene.recipe import Recipe
+from scene.registry import Registry
+from scene.reservation import Reservation
+from scene.runtime import RuntimeState
+
+RECIPE = Path("recipes/spheres_sem.yaml")
+NUMBER = "blueprints.particles.Bead.number"
+PERCENTAGE = "render.resolution_percentage"
+RELAX = 5
+"""Index of RelaxCollisions among the feature generation steps."""
+
+
+RESERVATION = Reservation(cpus=os.process_cpu_count() or 1)
+"""All cores of this machine."""
+
+
+@cache
+def session() -> Session:
+    """Return this process's Blender, with all cores."""
+    return Session(RESERVATION)
+
+
+@cache
+def registry() -> Registry:
+    """Return the built-in names."""
+    return Registry()
+
+
+def resolved(*overrides: str) -> dict[str, Any]:
+    """Return the tutorial's recipe with overrides, as plain data."""
+    return Composition(RECIPE).resolve(overrides)
+
+
+def recipe(*overrides: str) -> Recipe:
+    """Return the tutorial's recipe with overrides."""
+    return parse(resolved(*overrides), str(RECIPE), registry())
+
+
+def begun(*overrides: str) -> RuntimeState:
+    """Return the state of a run before its first step."""
+    return initial_state(recipe(*overrides), session(), Path("outputs/bench"), registry())
+
+
+def generated(*overrides: str) -> RuntimeState:
+    """Return the state of a run after its feature generation steps, its scene built."""
+    state = begun(*overrides)
+    with session().captured():
+        for step in state.recipe.synth_chain.feature_generation_steps:
+            step.execute(state)
+        _ = state.stage
+    return state
+
+
+def all_ids(state: RuntimeState) -> frozenset[int]:
+    """Return the ids of all particles."""
+    return state.particle_ids("AllParticles")

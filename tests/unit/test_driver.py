@@ -1,0 +1,113 @@
+"""The driver's loop, with an executor whose workers hang."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import final, override
+
+from orchestrator.driver import Driver
+from orchestrator.executors.base import Executor
+from orchestrator.progress import Progress
+from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.scheduler import Counts, Scheduler
+from orchestrator.sinks.base import Sink
+from orchestrator.storage import Storage
+
+TIMEOUT_S = 0.2
+
+
+@final
+class Hanging(Executor):
+    """Never finishes an attempt; the first one killed is said to have shared its worker."""
+
+    def __init__(self) -> None:
+        self.submitted: list[float] = []
+        self.kills: list[float] = []
+        self._ended: list[AttemptOutcome] = []
+
+    @override
+    def start(self) -> None: ...
+
+    @override
+    def scale(self, useful: int) -> None: ...
+
+    @property
+    @override
+    def workers(self) -> int:
+        return 1
+
+    @property
+    @override
+    def free(self) -> int:
+        return 1 - len(self.submitted)
+
+    @override
+    def submit(self, attempt: Attempt) -> None:
+        self.submitted.append(time.monotonic())
+
+    @override
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:
+        time.sleep(min(timeout_s, 0.01))
+        ended, self._ended = self._ended, []
+        return ended
+
+    @override
+    def kill(self, attempt: Attempt, failure: Failure) -> bool:
+        self.kills.append(time.monotonic())
+        if len(self.kills) == 1:
+            return False
+        now = datetime.now(UTC)
+        self._ended.append(AttemptOutcome(attempt, "w", "n", "CPU", now, now, failure=failure))
+        return True
+
+    @override
+    def close(self) -> None: ...
+
+
+@final
+class Kept(Sink):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.results: list[RunResult] = []
+
+    @override
+    def open(self) -> None: ...
+
+    @override
+    def record(self, result: RunResult) -> None:
+        self.results.append(result)
+
+    @override
+    def flush(self) -> None: ...
+
+    @override
+    def close(self) -> None: ...
+
+
+@final
+class Silent(Progress):
+    """Shows nothing."""
+
+    @override
+    def update(self, counts: Counts, workers: int) -> None: ...
+
+    @override
+    def note(self, text: str) -> None: ...
+
+
+def test_an_attempt_that_shared_its_worker_has_its_whole_time_again(tmp_path: Path) -> None:
+    run = Run(0, "0" * 16, {}, (), {})
+    executor, sink = Hanging(), Kept()
+    scheduler = Scheduler([run], 1, {}, max_attempts=1)
+    driver = Driver(scheduler, executor, [sink], Storage(str(tmp_path)), Silent(), TIMEOUT_S)
+    assert driver.run()
+    first, second = executor.kills
+    assert first - executor.submitted[0] >= TIMEOUT_S
+    assert second - first >= TIMEOUT_S
+    (result,) = sink.results
+    assert result.status is RunStatus.FAILED
+    assert result.outcome.failure is not None
+    assert result.outcome.failure.error_type == "AttemptTimeout"
