@@ -17,8 +17,6 @@ being reported.
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import threading
 import time
 from collections import deque
@@ -32,6 +30,7 @@ import psutil
 
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.executors.batching import CallSize
+from orchestrator.executors.host import check_reachable, local_cpus, restore_signals
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.worker import Worker, WorkerInfo, thread_environment
 from scene.reservation import Reservation
@@ -53,9 +52,6 @@ SHUTDOWN_SECONDS = 30.0
 
 CAPACITY_SECONDS = 1.0
 """How long a cluster's size is taken as known."""
-
-REACH_SECONDS = 10.0
-"""How long a cluster's head may take to answer."""
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -242,7 +238,7 @@ class RayExecutor(Executor):
         import ray
 
         if self._address is not None:
-            _check_reachable(self._address)
+            check_reachable(self._address)
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
@@ -274,7 +270,7 @@ class RayExecutor(Executor):
             ) from self._connect_error
         if not self._signals_restored:
             self._signals_restored = True
-            _restore_signals()
+            restore_signals()
         return True
 
     # -- Workers ---------------------------------------------------------------------------------
@@ -460,31 +456,3 @@ def _crash_report(actor: _Actor, error: Exception) -> str:
                 encoding="utf-8", errors="replace"
             )
     return report
-
-
-def _restore_signals() -> None:
-    """Put Python's handlers back in place of those that Ray's core installs for crashes.
-
-    Theirs abort the process three seconds after a SIGTERM, whatever Python makes of it.
-    """
-    if threading.current_thread() is threading.main_thread():
-        handler = signal.getsignal(signal.SIGTERM)
-        if handler is not None:
-            signal.signal(signal.SIGTERM, handler)
-
-
-def _check_reachable(address: str) -> None:
-    """Fail at once where Ray would try for minutes to reach a ``host:port``."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
-
-
-def local_cpus() -> int:
-    """Return the CPU cores that this process may use, control group limits included."""
-    cores = os.process_cpu_count() or 1
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        if quota != "max":
-            cores = min(cores, max(1, int(quota) // int(period)))
-    return cores

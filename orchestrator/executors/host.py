@@ -1,0 +1,41 @@
+"""What an executor asks of the machine and the process that it runs in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+REACH_SECONDS = 10.0
+"""How long a cluster's head may take to answer."""
+
+
+def restore_signals() -> None:
+    """Put Python's handlers back in place of those that Ray's core installs for crashes.
+
+    Theirs abort the process three seconds after a SIGTERM, whatever Python makes of it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+
+
+def check_reachable(address: str) -> None:
+    """Fail at once where Ray would try for minutes to reach a ``host:port``."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+
+
+def local_cpus() -> int:
+    """Return the CPU cores that this process may use, control group limits included."""
+    cores = os.process_cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
