@@ -55,7 +55,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         FeatureSpec(
             name="noise_threshold",
             default=0.075,
-            description="noise at which a pixel counts as done; 0 renders every sample",
+            description="noise at which a pixel counts as done; 0 lets Cycles choose",
             minimum=0.0,
             maximum=1.0,
         ),
