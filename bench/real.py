@@ -93,7 +93,7 @@ def variants(percentage: int, seeds: int) -> list[Row]:
         ("beads: Burley's profile", lambda: _scattering("BURLEY")),
     ]
     later: list[tuple[str, Callable[[], None]]] = [
-        ("light by world instead of lamps", _world_light),
+        ("light by world instead of a wall", _world_light),
         ("light tree", lambda: _cycles("use_light_tree", value=True)),
         ("2 diffuse bounces", lambda: _cycles("diffuse_bounces", value=2)),
         ("no caustics", lambda: _cycles("caustics_reflective", value=False)),
@@ -122,7 +122,7 @@ def variants(percentage: int, seeds: int) -> list[Row]:
         change()
         add(name, render_noise(seeds))
     scene_of("fast", percentage)
-    add("+ 16 area lamps, threshold and least samples matched (fast)", render_noise(seeds))
+    add("+ threshold and least samples matched (fast)", render_noise(seeds))
     for name, change in aside:
         scene_of("reference", percentage)
         change()
@@ -169,7 +169,7 @@ def _matt_substrate() -> None:
 
 
 def _world_light() -> None:
-    """Light the scene by a band of the sky in place of the lamps, as seen from the origin."""
+    """Light the scene by a band of the sky in place of the wall, as seen from the origin."""
     import bpy
 
     from scene.prototypes.measurement_techniques.secondary_electron_microscope import (
@@ -178,10 +178,10 @@ def _world_light() -> None:
         ILLUMINATION,
     )
 
-    scene, lamp = bpy.context.scene, bpy.data.lights[ILLUMINATION]
-    strength = lamp.energy / (math.pi * lamp.size * lamp.size_y)
-    for made in [made for made in scene.objects if made.type == "LIGHT"]:
-        made.hide_render = True
+    scene = bpy.context.scene
+    emission = bpy.data.materials[ILLUMINATION].node_tree.nodes["Emission"]
+    strength = emission.inputs["Strength"].default_value
+    scene.objects[ILLUMINATION].hide_render = True
     tree = scene.world.node_tree
     add, link = tree.nodes.new, tree.links.new
     ray = add("ShaderNodeTexCoord")

@@ -27,12 +27,9 @@ CYLINDER_SHARE = 0.2
 CYLINDER_SEGMENTS = 128
 CYLINDER_TILT = 0.209
 ILLUMINATION = "Illumination"
-"""Name of the illumination's objects, and of the material or lamp that they share."""
+"""Name of the illumination's object and material."""
 
-LAMPS = 16
-"""So many area lamps stand for the cylinder in `fast`."""
-
-NOISE_MATCH = 1.06
+NOISE_MATCH = 1.1
 """Adaptive threshold of `fast` over that of `reference` at which both are equally noisy."""
 
 
@@ -79,14 +76,11 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         """Put camera, illumination, substrate and render settings into an empty scene."""
         size = max(resolution)
         self._add_camera(scene, size)
-        if fidelity == "reference":
-            self._add_glowing_wall(scene, size)
-        else:
-            self._add_lamps(scene, size)
+        self._add_illumination(scene, size)
         self._add_substrate(scene, size)
         self._add_volume(scene, self.volume(resolution))
         self._set_up_rendering(scene)
-        # Cycles' light tree looks for the lamps that matter at a point; here all of them do.
+        # Cycles' light tree looks for the lights that matter at a point; here all of them do.
         scene.cycles.use_light_tree = fidelity == "reference"
 
     def apply(
@@ -102,14 +96,10 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         assert not isinstance(threshold, tuple)
         assert not isinstance(defocus, tuple)
         scene.camera.data.dof.focus_distance = (1.0 - defocus) * CAMERA_HEIGHT
-        if fidelity == "reference":
-            emission = bpy.data.materials[ILLUMINATION].node_tree.nodes["Emission"]
-            emission.inputs["Strength"].default_value = strength
-            scene.cycles.adaptive_threshold = threshold
-        else:
-            lamp = bpy.data.lights[ILLUMINATION]
-            # A lamp of power P and area A has the radiance P / (pi A).
-            lamp.energy = strength * math.pi * lamp.size * lamp.size_y
+        emission = bpy.data.materials[ILLUMINATION].node_tree.nodes["Emission"]
+        emission.inputs["Strength"].default_value = strength
+        scene.cycles.adaptive_threshold = threshold
+        if fidelity == "fast":
             scene.cycles.adaptive_threshold = NOISE_MATCH * threshold
             scene.cycles.adaptive_min_samples = _fewest_samples(threshold)
 
@@ -127,33 +117,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         scene.collection.objects.link(camera)
         scene.camera = camera
 
-    def _add_lamps(self, scene: bpy.types.Scene, size: int) -> None:
-        """Put area lamps, which Cycles samples better than a mesh, where the cylinder's wall is.
-
-        They form a prism whose base has the area of the cylinder's.
-        """
-        import bpy
-        from mathutils import Euler, Matrix, Vector
-
-        half_turn = math.pi / LAMPS
-        apothem = CYLINDER_SHARE * size * math.sqrt(half_turn / math.tan(half_turn))
-        lamp = bpy.data.lights.new(ILLUMINATION, "AREA")
-        lamp.shape = "RECTANGLE"
-        lamp.size = 2 * apothem * math.tan(half_turn)
-        lamp.size_y = CYLINDER_SHARE * size
-        tilt = Euler((0.0, CYLINDER_TILT, 0.0)).to_matrix().to_4x4()
-        for index in range(LAMPS):
-            angle = 2 * half_turn * index
-            outwards = Vector((math.cos(angle), math.sin(angle), 0.0))
-            along_wall = Vector((-outwards.y, outwards.x, 0.0))
-            # A lamp shines along its own -z; its size is along x, its size_y along y.
-            axes = Matrix((along_wall, (0.0, 0.0, 1.0), outwards)).transposed().to_4x4()
-            placed = bpy.data.objects.new(f"{ILLUMINATION}.{index:02d}", lamp)
-            placed.matrix_world = tilt @ Matrix.Translation(apothem * outwards) @ axes
-            placed.visible_camera = False
-            scene.collection.objects.link(placed)
-
-    def _add_glowing_wall(self, scene: bpy.types.Scene, size: int) -> None:
+    def _add_illumination(self, scene: bpy.types.Scene, size: int) -> None:
         import bpy
 
         radius, half = CYLINDER_SHARE * size, CYLINDER_SHARE * size / 2
