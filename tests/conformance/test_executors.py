@@ -249,18 +249,6 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     executor.close()
 
 
-@pytest.mark.ray
-def test_a_reservation_that_this_machine_can_not_hold_is_refused(tmp_path: Path) -> None:
-    executor = EXECUTORS["ray"](
-        WorkerSettings(str(tmp_path), cpus_per_worker=1000.0), Execution(workers=1)
-    )
-    executor.start()
-    executor.scale(1)
-    with pytest.raises(WorkerStartError, match="a worker reserves 1000 CPUs"):
-        executor.wait(60.0)
-    executor.close()
-
-
 def share_calls(executor: Executor, runs: int) -> None:
     """Let the Ray executor's next call hold so many runs, as after many short ones."""
     executor._call_size.runs = runs  # type: ignore[attr-defined]
@@ -335,8 +323,20 @@ def test_killing_a_shared_call_starts_its_runs_again_alone(
     assert found == {hung.run.run_id: failure, innocent.run.run_id: None}
 
 
-# Last, since a process that had an embedded Ray can't use the tests' shared one any more: the two
-# differ in how calls are authenticated, which Ray settles once a process.
+# The last two embed a Ray. A process that did so can't use the tests' shared one any more: Ray
+# cancels the actors that it asks for.
+@pytest.mark.ray
+def test_a_reservation_that_this_machine_can_not_hold_is_refused(tmp_path: Path) -> None:
+    executor = EXECUTORS["ray"](
+        WorkerSettings(str(tmp_path), cpus_per_worker=1000.0), Execution(workers=1)
+    )
+    executor.start()
+    executor.scale(1)
+    with pytest.raises(WorkerStartError, match="a worker reserves 1000 CPUs"):
+        executor.wait(60.0)
+    executor.close()
+
+
 @pytest.mark.ray
 def test_an_embedded_ray_leaves_no_process_behind(
     tmp_path: Path, probe_plugins: Path, make_attempt: MakeAttempt
