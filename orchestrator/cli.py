@@ -220,6 +220,27 @@ def status(
 
 
 @app.command()
+def verify(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Last line on stdout: the result as one JSON object.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Compare every file with its checksum; set damaged runs aside, to be made again."""
+    with _errors_told(debug=debug):
+        from orchestrator.verification import verify_output
+
+        found = verify_output(output)
+        for line in found.lines():
+            typer.echo(line)
+        if as_json:
+            _print_json(found.as_json())
+    raise typer.Exit(1 if found.damaged else 0)
+
+
+@app.command()
 def compact(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
     *,
@@ -239,7 +260,7 @@ def with_default_command(arguments: Sequence[str]) -> list[str]:
     >>> with_default_command(["sweeps/sem.yaml", "--dry-run"])
     ['run', 'sweeps/sem.yaml', '--dry-run']
     """
-    commands = {"run", "status", "compact", "--help", "-h"}
+    commands = {"run", "status", "verify", "compact", "--help", "-h"}
     if not arguments or arguments[0] in commands:
         return list(arguments)
     return ["run", *arguments]
@@ -291,7 +312,12 @@ def _sentence(error: Exception) -> str:
 
 def _exit_code(error: Exception) -> int:
     from orchestrator.executors.base import WorkerStartError
+    from orchestrator.interruption import INTERRUPTED
     from orchestrator.lock import OutputLockedError
+    from orchestrator.storage import OutputError
+
+    if isinstance(error, OutputError):
+        return INTERRUPTED
 
     nothing_started = (
         ConfigurationError,

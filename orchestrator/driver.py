@@ -13,7 +13,7 @@ from orchestrator.progress import Progress
 from orchestrator.run import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks.base import Sink
-from orchestrator.storage import Storage
+from orchestrator.storage import OutputError, Storage
 from orchestrator.summary import FailedRun
 
 KEPT_FAILURES = 10
@@ -78,6 +78,8 @@ class Driver:
         ------
         WorkerStartError
             If no worker can be brought up.
+        OutputError
+            If the output can't be written; runs in flight stay unsettled.
         """
         with ExitStack() as stack:
             interruption = stack.enter_context(Interruption(self._scheduler.drain))
@@ -92,6 +94,9 @@ class Driver:
                     announced = True
                 self._turn()
             self._progress.update(self._scheduler.counts, self._executor.workers)
+            # Ending workers may take a while: what they made is on record before.
+            for sink in self._sinks:
+                sink.flush()
         return not interruption.requested or self._scheduler.counts.left == 0
 
     def _turn(self) -> None:
@@ -108,8 +113,10 @@ class Driver:
 
     def _take(self, outcome: AttemptOutcome) -> None:
         self._deadlines.pop(outcome.attempt.run.run_id, None)
-        result = self._scheduler.finish(outcome)
         failure = outcome.failure
+        if failure is not None and failure.output_at_fault:
+            raise OutputError(self._storage.public_uri, failure.message)
+        result = self._scheduler.finish(outcome)
         if result is None:
             if failure is not None and not self._scheduler.draining:
                 self._progress.note(f"{_told(outcome, failure)}; trying again")

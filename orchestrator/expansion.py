@@ -40,6 +40,11 @@ class Expansion(Sequence[Run]):
         The recipe.
     limit
         Only the first so many runs; None for all.
+
+    Attributes
+    ----------
+    recipe_document
+        The recipe before overrides, as YAML.
     """
 
     def __init__(
@@ -51,7 +56,13 @@ class Expansion(Sequence[Run]):
         if limit is not None:
             self._count = min(self._count, limit)
         self.resolver = ProductResolver(self.axes, composition)
+        self.recipe_document = composition.document()
         self._set_axes = tuple(n for n, axis in enumerate(axes) if axis.prefix != "~")
+
+    @property
+    def recipe_hash(self) -> str:
+        """16 hex digits that name the recipe before overrides."""
+        return hashlib.sha256(self.recipe_document.encode()).hexdigest()[:16]
 
     @property
     def swept_keys(self) -> tuple[str, ...]:

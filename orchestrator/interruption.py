@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self, final
 
 TERMINATION_GRACE_S = 20.0
-"""Seconds that runs in flight may take to finish after a SIGTERM: shorter than the 30 s after
-which stopped containers are usually killed."""
+"""Seconds that runs in flight may take to finish after a SIGTERM."""
+
+TERMINATION_LIMIT_S = 28.0
+"""Seconds after a SIGTERM at which the process ends, whatever it waits for: shorter than the 30 s
+after which stopped containers are usually killed."""
+
+INTERRUPTED = 130
+"""Exit code of what was interrupted and can be resumed."""
 
 
 @final
@@ -18,8 +27,9 @@ class Interruption:
     """Takes the signals of this process while its block runs; main thread only.
 
     The first Ctrl-C asks to drain: let runs in flight finish and start no more. The second asks
-    to drop them. A third ends the process at once. SIGTERM drains, and drops after
-    `TERMINATION_GRACE_S`.
+    to drop them. A third ends the process at once. SIGTERM drains, drops after
+    `TERMINATION_GRACE_S`, and ends the process after `TERMINATION_LIMIT_S`, even if it is in
+    native code by then or waits for a server.
 
     Parameters
     ----------
@@ -56,9 +66,24 @@ class Interruption:
         again = self.requested
         self.requested = True
         if number == signal.SIGTERM:
-            self._drop_at = self._drop_at or time.monotonic() + TERMINATION_GRACE_S
+            if self._drop_at is None:
+                self._drop_at = time.monotonic() + TERMINATION_GRACE_S
+                _end_process_later()
         elif again:
             self._drop_at = time.monotonic()
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         if not again:
             self._on_drain()
+
+
+def _end_process_later() -> None:
+    timer = threading.Timer(TERMINATION_LIMIT_S, _end_process)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_process() -> None:
+    # What is recorded is durable, and what is not is rendered again: nothing to tidy up.
+    sys.stderr.write("terminated before everything was closed; the same command resumes\n")
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -13,12 +13,14 @@ from orchestrator.executors import create as create_executor
 from orchestrator.executors.base import ATTEMPTS_FOLDER
 from orchestrator.lock import locked
 from orchestrator.progress import make_progress
+from orchestrator.runs_folder import check_runs_folder
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks import create as create_sinks
-from orchestrator.storage import Storage, without_credentials
+from orchestrator.storage import OutputError, Storage, reason, without_credentials
 from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
 from scene.blender.libraries import check_libraries
+from scene.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from orchestrator.expansion import Expansion
@@ -42,6 +44,10 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         If a system library that Blender needs is not installed on this machine, where it renders.
     OutputLockedError
         If another driver is at work on the same output.
+    ConfigurationError
+        If the output can't be written from the start.
+    OutputError
+        If it can't be written any more.
     WorkerStartError
         If no worker can be brought up.
     """
@@ -50,20 +56,15 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         check_libraries()
     storage = Storage(sweep.output)
     with ExitStack() as stack:
-        if storage.folder is not None:
-            storage.folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(storage.folder))
-            _remove_attempts(storage.folder)
-            stack.callback(_remove_attempts, storage.folder)
+        _take_over(sweep, runs, storage, stack)
         executor = create_executor(sweep)
-        storage.write_file("sweep.yaml", f"{sweep.document()}runs: {len(runs)}\n".encode())
         manifest, sinks = create_sinks(sweep, runs, storage)
         stack.callback(manifest.close)
         manifest.open()
         scheduler = Scheduler(
             runs,
             len(runs),
-            manifest.statuses(),
+            check_runs_folder(storage, manifest.statuses()),
             max_attempts=sweep.execution.max_attempts,
             retry_failed=sweep.retry_failed,
         )
@@ -90,6 +91,24 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         tracking_uri=None if uri is None else without_credentials(uri),
         command=command,
     )
+
+
+def _take_over(sweep: Sweep, runs: Expansion, storage: Storage, stack: ExitStack) -> None:
+    """Lock the output while the stack lasts, clear it of old attempts, and describe the sweep."""
+    try:
+        if storage.folder is not None:
+            storage.folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(storage.folder))
+            _remove_attempts(storage.folder)
+            stack.callback(_remove_attempts, storage.folder)
+        # `status` reads both: what the sweep is of, even after the recipe has changed.
+        recipe, document = runs.recipe_document, sweep.document(runs.recipe_hash, len(runs))
+        storage.write_file(f"recipes/{runs.recipe_hash}.yaml", recipe.encode())
+        storage.write_file("sweep.yaml", document.encode())
+    except (OSError, OutputError) as error:
+        why = error.reason if isinstance(error, OutputError) else reason(error)
+        message = f"{storage.public_uri} can't be written: {why}"
+        raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
 
 
 def _remove_attempts(output: Path) -> None:

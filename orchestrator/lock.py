@@ -14,6 +14,9 @@ from scene.errors import BlendsweepError
 
 LOCK_FILE = ".lock"
 
+PATIENCE_S = 0.5
+"""Longer than `owner` holds the lock to see whether anybody does."""
+
 
 class OutputLockedError(BlendsweepError):
     """Another driver is at work on the same output.
@@ -53,12 +56,29 @@ def locked(output: Path) -> Iterator[None]:
     path = output / LOCK_FILE
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=PATIENCE_S)
     except Timeout:
-        owner = path.read_text(encoding="utf-8").strip() or "another driver"
-        raise OutputLockedError(str(output), owner) from None
+        raise OutputLockedError(str(output), _named(path)) from None
     try:
         path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
         yield
     finally:
         lock.release()
+
+
+def owner(output: Path) -> str | None:
+    """Return who holds `output`, as it named itself; None if nobody does."""
+    path = output / LOCK_FILE
+    if not path.is_file():
+        return None
+    try:
+        with FileLock(path, blocking=False):
+            return None
+    except Timeout:
+        return _named(path)
+    except OSError:
+        return None  # a data set on a disk that can't be written has no driver
+
+
+def _named(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() or "another driver"

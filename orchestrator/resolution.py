@@ -25,6 +25,9 @@ class Composable(Protocol):
     def resolve(self, overrides: Sequence[str] = ()) -> dict[str, Any]:
         """Return the resolved recipe."""
 
+    def document(self) -> str:
+        """Return the recipe as YAML, before overrides."""
+
 
 class Assignments(Protocol):
     """All that one override can assign: :class:`orchestrator.overrides.Axis`."""

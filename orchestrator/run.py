@@ -64,11 +64,14 @@ class Failure:
         One sentence.
     log
         Traceback and Blender's log; may be empty where the worker died.
+    output_at_fault
+        Whether the output could not be written: nothing that another attempt would mend.
     """
 
     error_type: str
     message: str
     log: str = ""
+    output_at_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any, final
 
 import yaml
 
 from orchestrator.driver import failure_log_path
+from orchestrator.lock import owner
+from orchestrator.progress import duration
 from orchestrator.run import RunStatus
 from orchestrator.storage import Storage
 from scene.errors import ConfigurationError, Problem
 
 SHOWN_LOGS = 3
+
+EXACT_RUNS = 200_000
+"""Up to so many runs, each is looked up; larger sweeps go by the recipe that rows name."""
+
+RECENT_RUNS = 200
+"""The rate is that of so many runs that ended last."""
+
+_COLUMNS = ("run_id", "sweep", "recipe", "recipe_hash", "status", "error_type", "error_message",
+            "finished_at")  # fmt: skip
 
 
 @final
@@ -25,6 +39,26 @@ class Cause:
     error_type: str
     error_message: str
     run_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Runs in the data set that the last sweep does not ask for.
+
+    Parameters
+    ----------
+    sweep, recipe, recipe_hash
+        Where they come from.
+    succeeded, failed
+        How many.
+    """
+
+    sweep: str
+    recipe: str
+    recipe_hash: str
+    succeeded: int
+    failed: int
 
 
 @final
@@ -41,9 +75,15 @@ class Status:
     total
         Number of that sweep's runs.
     succeeded, failed
-        Rows of the manifest by status.
+        That sweep's runs on record, by status.
     causes
-        Failures by cause, the most frequent first.
+        Its failures by cause, the most frequent first.
+    others
+        Other runs on record: of other sweeps, recipes or values.
+    driver
+        Who is at work on it; None if nobody is, or where that can't be told.
+    runs_per_minute
+        Pace of the runs that ended last; None for fewer than two.
     """
 
     output: str
@@ -52,10 +92,13 @@ class Status:
     succeeded: int
     failed: int
     causes: tuple[Cause, ...]
+    others: tuple[Others, ...]
+    driver: str | None
+    runs_per_minute: float | None
 
     @property
     def left(self) -> int:
-        """Runs without a row; the manifest may also hold runs of earlier, other sweeps."""
+        """Runs of the sweep without a row."""
         return max(0, self.total - self.succeeded - self.failed)
 
     def lines(self) -> Iterator[str]:
@@ -64,6 +107,7 @@ class Status:
             f"{self.sweep}: {self.total} runs, {self.succeeded} succeeded, "
             f"{self.failed} failed, {self.left} left"
         )
+        yield self._pace()
         for cause in self.causes:
             message = cause.error_message.partition("\n")[0]
             yield f"{len(cause.run_ids)} x {cause.error_type}: {message}"
@@ -71,6 +115,11 @@ class Status:
                 yield f"    {self.output}/{failure_log_path(run_id)}"
             if len(cause.run_ids) > SHOWN_LOGS:
                 yield f"    and {len(cause.run_ids) - SHOWN_LOGS} more"
+        for other in self.others:
+            yield (
+                f"also here: {other.succeeded} succeeded and {other.failed} failed runs of "
+                f"{other.sweep}, recipes/{other.recipe_hash}.yaml ({other.recipe})"
+            )
 
     def as_json(self) -> dict[str, Any]:
         """Return the status for programs."""
@@ -81,6 +130,8 @@ class Status:
             "succeeded": self.succeeded,
             "failed": self.failed,
             "left": self.left,
+            "driver": self.driver,
+            "runs_per_minute": self.runs_per_minute,
             "failures": [
                 {
                     "error_type": cause.error_type,
@@ -89,7 +140,28 @@ class Status:
                 }
                 for cause in self.causes
             ],
+            "others": [
+                {
+                    "sweep": other.sweep,
+                    "recipe": other.recipe,
+                    "recipe_hash": other.recipe_hash,
+                    "succeeded": other.succeeded,
+                    "failed": other.failed,
+                }
+                for other in self.others
+            ],
         }
+
+    def _pace(self) -> str:
+        pace = ""
+        if self.runs_per_minute:
+            pace = f"{self.runs_per_minute:.3g} runs/min"
+            if self.driver is not None and self.left:
+                pace += f", about {duration(60 * self.left / self.runs_per_minute)} left"
+        if self.driver is not None:
+            return f"running: {self.driver}" + (f", {pace}" if pace else "")
+        work = "not running; the sweep's command resumes it" if self.left else "complete"
+        return work + (f" (last pace: {pace})" if pace else "")
 
 
 def read_status(uri: str) -> Status:
@@ -101,38 +173,88 @@ def read_status(uri: str) -> Status:
         If there is no data set.
     """
     storage = Storage(uri)
-    try:
-        sweep = yaml.safe_load(storage.read("sweep.yaml"))
-        name, total = str(sweep["name"]), int(sweep["runs"])
-    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
-        message = "is not the output of a sweep: there is no sweep.yaml in it that can be read"
-        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from None
+    sweep = _read_sweep(storage)
+    wanted = _run_ids(storage, sweep)
     counts: Counter[str] = Counter()
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in _rows(storage):
+    others: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    ended: list[datetime] = []
+    for row in manifest_rows(storage, _COLUMNS):
+        ended.append(row["finished_at"])
+        place = row["sweep"] or "", row["recipe"] or "", row["recipe_hash"] or ""
+        same_recipe = row["recipe_hash"] == sweep["recipe_hash"]
+        if not (same_recipe if wanted is None else row["run_id"] in wanted):
+            others[place][row["status"]] += 1
+            continue
         counts[row["status"]] += 1
         if row["status"] == RunStatus.FAILED:
             failed[row["error_type"], row["error_message"]].append(row["run_id"])
     causes = [Cause(*key, tuple(run_ids)) for key, run_ids in failed.items()]
     return Status(
         output=storage.public_uri,
-        sweep=name,
-        total=total,
+        sweep=sweep["name"],
+        total=sweep["runs"],
         succeeded=counts[RunStatus.SUCCEEDED],
         failed=counts[RunStatus.FAILED],
         causes=tuple(sorted(causes, key=lambda cause: -len(cause.run_ids))),
+        others=tuple(
+            Others(*place, found[RunStatus.SUCCEEDED], found[RunStatus.FAILED])
+            for place, found in sorted(others.items())
+        ),
+        driver=None if storage.folder is None else owner(storage.folder),
+        runs_per_minute=_pace_of(ended),
     )
 
 
-def _rows(storage: Storage) -> Iterator[dict[str, Any]]:
+def manifest_rows(storage: Storage, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the manifest's rows as plain values; columns that a part lacks are None."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = ["run_id", "status", "error_type", "error_message"]
     for name in storage.list("manifest"):
         if name.startswith("part-") and name.endswith(".parquet"):
             data = pa.BufferReader(storage.read(f"manifest/{name}"))
             # On this thread alone: Arrow's own, still letting go of Python's bytes while the
             # interpreter ends, would abort the process.
             with pq.ParquetFile(data, pre_buffer=False) as part:
-                yield from part.read(columns, use_threads=False).to_pylist()
+                present = [column for column in columns if column in part.schema_arrow.names]
+                for row in part.read(present, use_threads=False).to_pylist():
+                    yield dict.fromkeys(columns) | row
+
+
+def _read_sweep(storage: Storage) -> Mapping[str, Any]:
+    try:
+        sweep = yaml.safe_load(storage.read("sweep.yaml"))
+        return {
+            "name": str(sweep["name"]),
+            "runs": int(sweep["runs"]),
+            "recipe_hash": str(sweep["recipe_hash"]),
+            "overrides": [str(text) for text in sweep["overrides"]],
+            "limit": sweep["limit"],
+        }
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        message = "is not the output of a sweep: there is no sweep.yaml in it that can be read"
+        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from None
+
+
+def _run_ids(storage: Storage, sweep: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the ids of the sweep's runs; None for a sweep too large for that."""
+    if sweep["runs"] > EXACT_RUNS:
+        return None
+    from orchestrator.expansion import Expansion
+    from orchestrator.overrides import parse_overrides
+    from orchestrator.sweep import OverrideText
+    from scene.compose import Composition
+
+    axes = parse_overrides([OverrideText(text, "sweep.yaml") for text in sweep["overrides"]])
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "recipe.yaml"
+        recipe.write_bytes(storage.read(f"recipes/{sweep['recipe_hash']}.yaml"))
+        runs = Expansion(axes, Composition(recipe), sweep["limit"])
+    return frozenset(run.run_id for run in runs)
+
+
+def _pace_of(ended: list[datetime]) -> float | None:
+    last = sorted(ended)[-RECENT_RUNS:]
+    span = (last[-1] - last[0]).total_seconds() if len(last) > 1 else 0.0
+    return 60 * (len(last) - 1) / span if span > 0 else None

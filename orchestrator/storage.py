@@ -6,16 +6,44 @@ half-written file: a file or a run's folder appears whole or not at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.backends import Backend, LocalFolder, ObjectStore
+from scene.errors import BlendsweepError
+
+
+class OutputError(BlendsweepError):
+    """The output can't be reached or written; what it holds is whole.
+
+    Parameters
+    ----------
+    output
+        The folder, or the URI without credentials.
+    reason
+        What the file system answers, for instance ``No space left on device``.
+    """
+
+    def __init__(self, output: str, reason: str) -> None:
+        self.output = output
+        self.reason = reason
+        super().__init__(output, reason)
+
+    def __str__(self) -> str:
+        return (
+            f"the output {self.output} can't be used: {self.reason}; what it holds is whole, "
+            "and once that is mended the same command goes on where it stopped"
+        )
 
 
 @final
 class Storage:
     """One data set's place.
+
+    Every method raises `OutputError` where the place can't be reached, read or written.
 
     Parameters
     ----------
@@ -52,11 +80,13 @@ class Storage:
             False, with nothing changed, if `relative` exists already. On an object store
             a folder counts as existing once its ``record.json``, uploaded last, is there.
         """
-        return self._backend.publish(folder, _checked(relative))
+        with self._access():
+            return self._backend.publish(folder, _checked(relative))
 
     def write_file(self, relative: str, data: bytes) -> None:
         """Write or replace one file; a reader finds the old or the new content, never a part."""
-        self._backend.write_file(_checked(relative), data)
+        with self._access():
+            self._backend.write_file(_checked(relative), data)
 
     def read(self, relative: str) -> bytes:
         """Return a file's content.
@@ -66,7 +96,8 @@ class Storage:
         FileNotFoundError
             If there is none.
         """
-        return self._backend.read(_checked(relative))
+        with self._access():
+            return self._backend.read(_checked(relative))
 
     def open(self, relative: str) -> BinaryIO:
         """Open a file for reading at any position, for instance by pyarrow.
@@ -76,19 +107,23 @@ class Storage:
         FileNotFoundError
             If there is none.
         """
-        return self._backend.open(_checked(relative))
+        with self._access():
+            return self._backend.open(_checked(relative))
 
     def exists(self, relative: str) -> bool:
         """Whether there is a file or folder `relative`."""
-        return self._backend.exists(_checked(relative))
+        with self._access():
+            return self._backend.exists(_checked(relative))
 
     def list(self, relative: str) -> list[str]:
         """Return the sorted names of the files and folders in a folder; none if it is missing."""
-        return self._backend.list(_checked(relative))
+        with self._access():
+            return self._backend.list(_checked(relative))
 
     def delete(self, relative: str) -> None:
         """Delete a file or a folder with all it holds; nothing happens if it is missing."""
-        self._backend.delete(_checked(relative))
+        with self._access():
+            self._backend.delete(_checked(relative))
 
     def move(self, relative: str, target: str) -> None:
         """Rename a file or a folder.
@@ -100,7 +135,22 @@ class Storage:
         """
         if self.exists(target):
             raise FileExistsError(f"{target} exists in {self.public_uri}")
-        self._backend.move(_checked(relative), _checked(target))
+        with self._access():
+            self._backend.move(_checked(relative), _checked(target))
+
+    @contextmanager
+    def _access(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as error:
+            raise OutputError(self.public_uri, reason(error)) from error
+
+
+def reason(error: OSError) -> str:
+    """Return what the operating system, or pyarrow for an object store, gave as its reason."""
+    return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def local_folder(uri: str) -> Path | None:

@@ -156,14 +156,23 @@ class Sweep:
         folder = local_folder(self.output) or Path("outputs", self.name).absolute()
         return self.tracking.uri or f"sqlite:///{folder}/mlflow.db"
 
-    def document(self) -> str:
-        """Return ``sweep.yaml``: the resolved sweep and the versions of what makes the images."""
+    def document(self, recipe_hash: str, runs: int) -> str:
+        """Return ``sweep.yaml``: the resolved sweep and the versions of what makes the images.
+
+        Parameters
+        ----------
+        recipe_hash
+            Names the recipe's content before overrides, kept as ``recipes/<recipe_hash>.yaml``.
+        runs
+            How many runs the sweep has.
+        """
         tracking = self.tracking.model_dump()
         if self.tracking.uri is not None:
             tracking["uri"] = without_credentials(self.tracking.uri)
         content = {
             "name": self.name,
             "recipe": str(self.recipe),
+            "recipe_hash": recipe_hash,
             "recipe_dirs": [str(folder) for folder in self.recipe_dirs],
             "plugins": list(self.plugins),
             "overrides": [override.text for override in self.overrides],
@@ -172,5 +181,6 @@ class Sweep:
             "execution": self.execution.model_dump(),
             "tracking": tracking,
             "versions": versions(),
+            "runs": runs,
         }
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import shutil
 import socket
-import tempfile
 import time
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
 from orchestrator.executors.base import ATTEMPTS_FOLDER, WorkerSettings
 from orchestrator.run import Attempt, AttemptOutcome, Failure
-from orchestrator.storage import Storage
+from orchestrator.runs_folder import RUNS, difference, set_aside
+from orchestrator.storage import OutputError, Storage, reason
 from scene.blender.session import Session
 from scene.chain import execute
 from scene.parsing import parse
@@ -25,8 +26,14 @@ from scene.record import RECORD_FILE, RunRecord
 from scene.registry import Registry
 from scene.rendering.images import preview
 from scene.reservation import Reservation
+from scene.scratch import lasting_scratch_folder
 
 PREVIEW_FILE = "preview.jpg"
+
+LEAST_FREE_BYTES = 2**20
+"""A disk with less room than this is full."""
+
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @final
@@ -128,7 +135,7 @@ class Worker:
                 finally:
                     captured = log.text
             start = time.perf_counter()
-            if not self._storage.publish(folder, f"runs/{run_id}"):
+            if not self._storage.publish(folder, f"{RUNS}/{run_id}"):
                 # Another attempt, thought dead, got there first; both hold the same bytes.
                 record = self._published(run_id) or record
             return record, None, time.perf_counter() - start
@@ -136,7 +143,9 @@ class Worker:
         except (Exception, SystemExit) as error:  # noqa: BLE001
             report = "".join(traceback.format_exception(error))
             log_text = f"{report}\n--- Blender's output ---\n{captured}" if captured else report
-            return None, Failure(type(error).__name__, str(error), log_text), 0.0
+            fault = self._output_fault(error, log_text)
+            message = str(error) if fault is None else fault
+            return None, Failure(type(error).__name__, message, log_text, fault is not None), 0.0
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -155,25 +164,41 @@ class Worker:
         return record
 
     def _published(self, run_id: str) -> RunRecord | None:
-        target = f"runs/{run_id}"
+        target = f"{RUNS}/{run_id}"
         if not self._storage.exists(target):
             return None
         try:
             record = RunRecord.from_json(
                 self._storage.read(f"{target}/{RECORD_FILE}").decode("utf-8")
             )
-            if all(self._storage.exists(f"{target}/{file.path}") for file in record.files):
+            files = [asdict(file) | {"path": f"{target}/{file.path}"} for file in record.files]
+            if difference(self._storage, files) is None:
                 return record
-        except (FileNotFoundError, ValueError):
-            pass
-        self._set_aside(run_id)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            pass  # no record, or none of ours
+        set_aside(self._storage, run_id)
         return None
 
-    def _set_aside(self, run_id: str) -> None:
-        taken = set(self._storage.list("damaged"))
-        names = (f"{run_id}-{number}" for number in range(1, len(taken) + 2))
-        free = next(name for name in names if name not in taken)
-        self._storage.move(f"runs/{run_id}", f"damaged/{free}")
+    def _output_fault(self, error: BaseException, log: str) -> str | None:
+        """Return why the output can't be written, where that is what made an attempt fail."""
+        link: BaseException | None = error
+        while link is not None:
+            if isinstance(link, OutputError):
+                return link.reason
+            if isinstance(link, OSError) and link.errno in _DISK_FAULTS and self._scratch_is_output:
+                return reason(link)
+            link = link.__cause__ or link.__context__
+        # Blender tells of a full disk in words of its own, or not at all.
+        full = os.strerror(errno.ENOSPC)
+        if self._scratch_is_output and (
+            full in log or shutil.disk_usage(self._scratch).free < LEAST_FREE_BYTES
+        ):
+            return full
+        return None
+
+    @property
+    def _scratch_is_output(self) -> bool:
+        return self._storage.folder is not None
 
 
 def _preview_order(modes: Iterable[str]) -> list[str]:
@@ -189,7 +214,7 @@ def thread_environment(reservation: Reservation) -> dict[str, str]:
 
 def _scratch_folder(output: Path | None) -> Path:
     if output is None:
-        return Path(tempfile.mkdtemp(prefix="blendsweep-"))
+        return lasting_scratch_folder()
     scratch = output / ATTEMPTS_FOLDER
     scratch.mkdir(parents=True, exist_ok=True)
     return scratch

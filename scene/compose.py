@@ -96,6 +96,10 @@ class Composition:
             raise self._error(str(error.full_key or ""), _first_sentence(error)) from error
         return cast("dict[str, Any]", resolved)
 
+    def document(self) -> str:
+        """Return the composed recipe as YAML, interpolations unresolved: a recipe by itself."""
+        return OmegaConf.to_yaml(self._config)
+
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""
         try:

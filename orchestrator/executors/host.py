@@ -9,6 +9,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+
 REACH_SECONDS = 10.0
 """How long a cluster's head may take to answer."""
 
@@ -31,11 +33,25 @@ def check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
 
 
+def out_of_memory_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory, here or in all.
+
+    0 where the kernel does not tell.
+    """
+    for place in (_CONTROL_GROUP / "memory.events", Path("/proc/vmstat")):
+        with suppress(OSError, ValueError):
+            for line in place.read_text(encoding="ascii").splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
+    return 0
+
+
 def local_cpus() -> int:
     """Return the CPU cores that this process may use, control group limits included."""
     cores = os.process_cpu_count() or 1
     with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        quota, period = (_CONTROL_GROUP / "cpu.max").read_text(encoding="ascii").split()
         if quota != "max":
             cores = min(cores, max(1, int(quota) // int(period)))
     return cores

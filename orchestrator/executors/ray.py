@@ -30,7 +30,12 @@ import psutil
 
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.executors.batching import CallSize
-from orchestrator.executors.host import check_reachable, local_cpus, restore_signals
+from orchestrator.executors.host import (
+    check_reachable,
+    local_cpus,
+    out_of_memory_kills,
+    restore_signals,
+)
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.worker import Worker, WorkerInfo, thread_environment
 from scene.reservation import Reservation
@@ -43,7 +48,10 @@ GPU_SHARE = 0.5
 relax its beads on the CPU while the other renders."""
 
 START_FAILURES = 3
-"""So many workers in a row that fail to start end the sweep."""
+"""So many workers in a row that fail to start, while none is warm, end the sweep."""
+
+LONGEST_PAUSE_S = 60.0
+"""Most time after a worker failed to start until the next one is tried."""
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """Near the least that Ray accepts; only small plain data travels here."""
@@ -61,6 +69,11 @@ ENVIRONMENT = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 
+EMBEDDED_ENVIRONMENT = {
+    # Ray's agents outlive a killed driver for as long as they look for its head.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+}
+
 
 @dataclass(slots=True)
 class _Actor:
@@ -72,6 +85,7 @@ class _Actor:
     info: WorkerInfo | None = None
     attempts: list[Attempt] = field(default_factory=list)
     submitted_at: datetime | None = None
+    memory_kills: int = 0
     runs: int = 0
 
     @property
@@ -81,6 +95,7 @@ class _Actor:
     def begin(self) -> None:
         """Send the attempts off."""
         self.submitted_at = datetime.now(UTC)
+        self.memory_kills = out_of_memory_kills()
         self.call = self.handle.execute.remote(self.attempts)
 
 
@@ -114,6 +129,7 @@ class RayExecutor(Executor):
         self._processes: list[psutil.Process] = []
         self._named = 0
         self._start_failures = 0
+        self._start_not_before = 0.0
         self._connected = threading.Event()
         self._closing = threading.Event()
         self._connect_error: BaseException | None = None
@@ -242,7 +258,7 @@ class RayExecutor(Executor):
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
-            os.environ.update(self._thread_environment())
+            os.environ.update(EMBEDDED_ENVIRONMENT | self._thread_environment())
             ray.init(
                 "local",
                 num_cpus=local_cpus(),
@@ -280,8 +296,10 @@ class RayExecutor(Executor):
         surplus = len(self._actors) - self._useful
         for actor in [actor for actor in self._actors if not actor.attempts][: max(0, surplus)]:
             self._remove(actor)
-        for _ in range(self._target() - len(self._actors)):
-            self._create()
+        wanted = self._target() - len(self._actors)
+        if time.monotonic() >= self._start_not_before:
+            for _ in range(wanted):
+                self._create()
 
     def _start_alone(self) -> None:
         """Give attempts that must not share a call to workers that have none."""
@@ -369,8 +387,7 @@ class RayExecutor(Executor):
             if len(actor.attempts) > 1:
                 self._alone += actor.attempts
                 return []
-            failure = Failure("WorkerDied", _cause(error), _crash_report(actor, error))
-            return [_failed(actor, failure)]
+            return [_failed(actor, self._death(actor, error))]
         actor.call = None
         if actor.info is None:
             self._take_in(actor, result)
@@ -396,9 +413,25 @@ class RayExecutor(Executor):
         self._processes = [process for process in self._processes if process.is_running()]
 
     def _count_start_failure(self, error: Exception) -> None:
+        if _machine_left(error):
+            return  # the next worker finds another place
         self._start_failures += 1
-        if self._start_failures >= START_FAILURES:
+        if self._start_failures >= START_FAILURES and not self.workers:
             raise WorkerStartError(f"no worker can start: {_cause(error)}") from error
+        pause = min(LONGEST_PAUSE_S, 2.0 ** (self._start_failures - 1))
+        self._start_not_before = time.monotonic() + pause
+
+    def _death(self, actor: _Actor, error: Exception) -> Failure:
+        """Return why a worker died as an attempt's failure."""
+        from ray.exceptions import OutOfMemoryError
+
+        log = _crash_report(actor, error)
+        if isinstance(error, OutOfMemoryError):
+            return Failure("OutOfMemory", _cause(error), log)
+        if self._address is None and out_of_memory_kills() > actor.memory_kills:
+            message = "out of memory: the kernel killed a process of this machine meanwhile"
+            return Failure("OutOfMemory", message, log)
+        return Failure("MachineLeft" if _machine_left(error) else "WorkerDied", _cause(error), log)
 
 
 @final
@@ -437,7 +470,7 @@ def _cause(error: Exception) -> str:
 
     if isinstance(error, exceptions.OutOfMemoryError):
         return "out of memory: Ray ended the worker because its machine had too little left"
-    if isinstance(error, exceptions.NodeDiedError):
+    if _machine_left(error):
         return "its machine left the cluster"
     if isinstance(error, exceptions.RayTaskError):
         return f"{type(error.cause).__name__}: {error.cause}"
@@ -446,6 +479,13 @@ def _cause(error: Exception) -> str:
     if "connection error code 2" in detail:
         return "its process ended without a word: a crash in native code, or killed from outside"
     return f"its process ended: {detail.splitlines()[0] if detail else type(error).__name__}"
+
+
+def _machine_left(error: Exception) -> bool:
+    from ray.exceptions import NodeDiedError
+
+    # Ray tells of a dead machine by this type, or by an actor's death with this cause.
+    return isinstance(error, NodeDiedError) or "node was terminated" in str(error)
 
 
 def _crash_report(actor: _Actor, error: Exception) -> str:

@@ -11,7 +11,7 @@ from orchestrator.sinks.base import Sink
 if TYPE_CHECKING:
     from orchestrator.expansion import Expansion
     from orchestrator.sinks.manifest import ManifestSink
-    from orchestrator.sinks.tables import Columns
+    from orchestrator.sinks.tables import Columns, Origin
     from orchestrator.storage import Storage
     from orchestrator.sweep import Sweep
 
@@ -25,6 +25,8 @@ class SinkContext:
     ----------
     sweep
         What is recorded.
+    document
+        Content of ``sweep.yaml``.
     storage
         The data set.
     manifest
@@ -32,6 +34,7 @@ class SinkContext:
     """
 
     sweep: Sweep
+    document: str
     storage: Storage
     manifest: ManifestSink
 
@@ -41,17 +44,20 @@ def create(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSin
 
     They are closed in the opposite order, the manifest last.
     """
-    manifest = create_manifest(sweep, _columns(sweep, runs), storage)
-    context = SinkContext(sweep, storage, manifest)
+    from orchestrator.sinks.tables import Origin
+
+    origin = Origin(sweep.name, sweep.recipe_name, runs.recipe_hash)
+    manifest = create_manifest(origin, _columns(sweep, runs), storage)
+    context = SinkContext(sweep, sweep.document(runs.recipe_hash, len(runs)), storage, manifest)
     made = [factory(context) for factory in SINKS.values()]
     return manifest, [sink for sink in made if sink is not None]
 
 
-def create_manifest(sweep: Sweep, columns: Columns, storage: Storage) -> ManifestSink:
+def create_manifest(origin: Origin, columns: Columns, storage: Storage) -> ManifestSink:
     """Return the manifest's sink."""
     from orchestrator.sinks.manifest import ManifestSink
 
-    return ManifestSink(storage, sweep.name, sweep.recipe_name, columns)
+    return ManifestSink(storage, origin, columns)
 
 
 def _columns(sweep: Sweep, runs: Expansion) -> Columns:
@@ -84,7 +90,7 @@ def _mlflow(context: SinkContext) -> Sink | None:
         sweep.tracking_uri,
         sweep.experiment,
         sweep.name,
-        sweep.document(),
+        context.document,
         Backlog(manifest.row, manifest.unlogged, manifest.annotate),
     )
 

@@ -16,6 +16,7 @@ from orchestrator.sinks.base import Sink
 from orchestrator.sinks.parts import KEY, PartTable
 from orchestrator.sinks.tables import (
     Columns,
+    Origin,
     manifest_row,
     manifest_schema,
     particles_of,
@@ -50,15 +51,14 @@ class ManifestSink(Sink):
     ----------
     storage
         The data set.
-    sweep, recipe
-        Names of both, for the rows.
+    origin
+        Where the runs come from, for the rows.
     columns
         What decides the columns.
     """
 
-    def __init__(self, storage: Storage, sweep: str, recipe: str, columns: Columns) -> None:
-        self._sweep = sweep
-        self._recipe = recipe
+    def __init__(self, storage: Storage, origin: Origin, columns: Columns) -> None:
+        self._origin = origin
         self._manifest_schema = manifest_schema(columns)
         self._particles_schema = particles_schema(columns)
         self._manifest = PartTable(
@@ -114,7 +114,7 @@ class ManifestSink(Sink):
 
         Raises
         ------
-        OSError
+        OutputError
             If an earlier result could not be written.
         """
         self._raise_error()
@@ -130,7 +130,7 @@ class ManifestSink(Sink):
 
     def row(self, result: RunResult) -> Row:
         """Return a result as the manifest's row, without nulls."""
-        row = manifest_row(result, self._sweep, self._recipe)
+        row = manifest_row(result, self._origin)
         return {name: value for name, value in row.items() if value is not None}
 
     def flush(self) -> None:
@@ -138,7 +138,7 @@ class ManifestSink(Sink):
 
         Raises
         ------
-        OSError
+        OutputError
             If the output can't be written.
         """
         self._raise_error()
@@ -200,7 +200,7 @@ class ManifestSink(Sink):
             self._particles.remove(without)
             if len(without) < len(results):
                 self._particles.put(particles_table(results.values(), self._particles_schema))
-            rows = [manifest_row(result, self._sweep, self._recipe) for result in results.values()]
+            rows = [manifest_row(result, self._origin) for result in results.values()]
             for row in rows:
                 row["mlflow_run_id"] = notes.get(row[KEY])
             self._manifest.put(rows_table(rows, self._manifest_schema))

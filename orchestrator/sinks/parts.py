@@ -12,7 +12,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import final
+from typing import Any, final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -193,16 +193,25 @@ class PartTable:
         if match is None:
             raise _MisfitError("is no part of this table")
         number = int(match[1])
+        path = f"{self._folder}/{name}"
         try:
-            with self._storage.open(f"{self._folder}/{name}") as source:
-                file = pq.ParquetFile(source, pre_buffer=False)
-                schema = file.schema_arrow.remove_metadata()
-                self._check(schema)
-                run_ids: list[str] = _read(file, [KEY])[KEY].unique().to_pylist()
+            with self._storage.open(path) as source:
+                return number, *self._read_head(number, source)
+        except (pa.ArrowException, OSError):
+            # Damage, or a store that does not answer, which would be no reason to set it aside.
+            whole = pa.BufferReader(self._storage.read(path))
+        try:
+            return number, *self._read_head(number, whole)
         except (pa.ArrowException, OSError) as error:
             raise _MisfitError(f"is damaged ({str(error).splitlines()[0]})") from error
+
+    def _read_head(self, number: int, source: Any) -> tuple[pa.Schema, list[str]]:
+        file = pq.ParquetFile(source, pre_buffer=False)
+        schema = file.schema_arrow.remove_metadata()
+        self._check(schema)
+        run_ids: list[str] = _read(file, [KEY])[KEY].unique().to_pylist()
         self._row_counts[number] = file.metadata.num_rows
-        return number, schema, run_ids
+        return schema, run_ids
 
     def _check(self, schema: pa.Schema) -> None:
         for column in self._required:

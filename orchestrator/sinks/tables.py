@@ -45,6 +45,7 @@ _LEADING = {
     "run_id": pa.string(),
     "sweep": pa.string(),
     "recipe": pa.string(),
+    "recipe_hash": pa.string(),
     "index": pa.int64(),
     "status": pa.string(),
     "error_type": pa.string(),
@@ -81,6 +82,24 @@ _PIXELS = {
     "bbox_height": pa.int32(),
     "touches_border": pa.bool_(),
 }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where runs come from.
+
+    Parameters
+    ----------
+    sweep, recipe
+        Names of both.
+    recipe_hash
+        16 hex digits that name the recipe's content before overrides.
+    """
+
+    sweep: str
+    recipe: str
+    recipe_hash: str | None = None
 
 
 @final
@@ -132,20 +151,15 @@ def particles_schema(columns: Columns) -> pa.Schema:
     return pa.schema(list((fields | _PIXELS).items()))
 
 
-def manifest_row(result: RunResult, sweep: str, recipe: str) -> Row:
-    """Return the manifest's row of one run.
-
-    Parameters
-    ----------
-    sweep, recipe
-        Names of both.
-    """
+def manifest_row(result: RunResult, origin: Origin) -> Row:
+    """Return the manifest's row of one run."""
     outcome, run = result.outcome, result.run
     record, failure = outcome.record, outcome.failure
     row: Row = {
         "run_id": run.run_id,
-        "sweep": sweep,
-        "recipe": recipe,
+        "sweep": origin.sweep,
+        "recipe": origin.recipe,
+        "recipe_hash": origin.recipe_hash,
         "index": run.index,
         "status": result.status.value,
         "error_type": failure.error_type if failure else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -18,11 +17,13 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from scene.errors import RenderError
+from scene.scratch import memory_folder, scratch_folder
 
 type Passes = dict[str, NDArray[np.float32]]
 type Change = tuple[Any, str, Any]
 
-_SHARED_MEMORY = Path("/dev/shm")
+MOST_BYTES_PER_PIXEL = 64
+"""At most what all passes of a render take: 16 channels of 32 bits."""
 
 
 def render_passes(scene: bpy.types.Scene, combined_channels: int = 3) -> Passes:
@@ -44,7 +45,7 @@ def render_passes(scene: bpy.types.Scene, combined_channels: int = 3) -> Passes:
     RenderError
         If Blender wrote no image.
     """
-    with scratch_folder() as folder:
+    with scratch_folder(memory_folder(_bytes_of_passes(scene))) as folder:
         file = folder / "passes.exr"
         with to_multilayer_exr(scene, file):
             bpy.ops.render.render(write_still=True, scene=scene.name)
@@ -91,12 +92,10 @@ def _current(owner: object, name: str) -> object:
     return value.copy() if isinstance(value, Vector) else value
 
 
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Yield a private temporary folder, in memory where the machine has such a place."""
-    parent = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="blendsweep-", dir=parent) as folder:
-        yield Path(folder)
+def _bytes_of_passes(scene: bpy.types.Scene) -> float:
+    render = scene.render
+    pixels = render.resolution_x * render.resolution_y * (render.resolution_percentage / 100) ** 2
+    return float(pixels * MOST_BYTES_PER_PIXEL)
 
 
 def _read_passes(file: Path, combined_channels: int) -> Passes:

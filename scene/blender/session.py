@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import AbstractContextManager
 from typing import final
@@ -12,6 +13,7 @@ from scene.blender.capture import CapturedLog, captured_output
 from scene.blender.devices import select_device
 from scene.blender.libraries import check_libraries
 from scene.reservation import Reservation
+from scene.scratch import lasting_scratch_folder, remove_orphans
 
 
 @final
@@ -40,6 +42,7 @@ class Session:
 
     def __init__(self, reservation: Reservation) -> None:
         check_libraries()
+        remove_orphans()
         _import_bpy()
         import bpy
 
@@ -88,8 +91,14 @@ def _import_bpy() -> None:
 
     Among them is a pure-Python ``bpy`` that would shadow the real one in child processes.
     """
-    path = list(sys.path)
+    path, place = list(sys.path), os.environ.get("TMPDIR")
+    # Blender makes a folder for temporary files as it starts, which a killed one leaves behind.
+    os.environ["TMPDIR"] = str(lasting_scratch_folder())
     try:
         import bpy  # noqa: F401
     finally:
         sys.path[:] = path
+        if place is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = place

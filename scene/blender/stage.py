@@ -16,13 +16,13 @@ from scene.blender.particles import (
     with_defaults,
 )
 from scene.blender.physics import relaxed
-from scene.blender.render import scratch_folder
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
     MeasurementTechniquePrototype,
 )
 from scene.relaxation import RelaxationSettings
+from scene.scratch import memory_folder, scratch_folder
 from scene.specimen import MeasurementTechnique, Specimen
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from scene.registry import Registry
 
 _FRAMES_KEPT = 4
+_MOST_SCENE_BYTES = 64 * 2**20
 
 
 @final
@@ -109,7 +110,7 @@ class Stage:
         """Save the scene as a compressed Blender file that opens as rendered by `real`."""
         _forget_visited_folders()
         # Blender writes the path into the file, so it is saved elsewhere and then moved.
-        with scratch_folder() as folder:
+        with scratch_folder(memory_folder(_MOST_SCENE_BYTES)) as folder:
             file = folder / path.name
             bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
             shutil.move(file, path)

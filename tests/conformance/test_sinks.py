@@ -14,7 +14,7 @@ import pytest
 from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 from orchestrator.sinks import SINKS, SinkContext, create_manifest
 from orchestrator.sinks.manifest import ManifestSink
-from orchestrator.sinks.tables import Columns
+from orchestrator.sinks.tables import Columns, Origin
 from orchestrator.storage import Storage
 from orchestrator.sweep import Execution, Sweep, Tracking
 from scene.record import FileRecord, RunRecord
@@ -89,8 +89,10 @@ class Bench:
     storage: Storage
 
     def start(self) -> tuple[Any, ManifestSink]:
-        manifest = create_manifest(self.sweep, Columns(timings=("Relax",)), self.storage)
-        sink = SINKS[self.name](SinkContext(self.sweep, self.storage, manifest))
+        manifest = create_manifest(
+            Origin(self.sweep.name, "beads"), Columns(timings=("Relax",)), self.storage
+        )
+        sink = SINKS[self.name](SinkContext(self.sweep, "name: demo\n", self.storage, manifest))
         assert sink is not None
         manifest.open()
         if sink is not manifest:

@@ -22,7 +22,7 @@ from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, R
 from orchestrator.sinks import manifest as manifest_module
 from orchestrator.sinks.manifest import ManifestSink, compact
 from orchestrator.sinks.parts import PartTable
-from orchestrator.sinks.tables import Columns
+from orchestrator.sinks.tables import Columns, Origin
 from orchestrator.storage import Storage
 from scene.features import FeatureSpec
 from scene.record import FileRecord, RunRecord
@@ -105,7 +105,7 @@ def storage(tmp_path: Path) -> Storage:
 
 
 def make_sink(storage: Storage, columns: Columns = COLUMNS) -> ManifestSink:
-    sink = ManifestSink(storage, "demo", "beads", columns)
+    sink = ManifestSink(storage, Origin("demo", "beads", "0123456789abcdef"), columns)
     sink.open()
     return sink
 
@@ -129,6 +129,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "run_id": "0000000000000003",
         "sweep": "demo",
         "recipe": "beads",
+        "recipe_hash": "0123456789abcdef",
         "index": 3,
         "status": "succeeded",
         "error_type": None,

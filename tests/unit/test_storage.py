@@ -7,7 +7,7 @@ import pyarrow.fs
 import pytest
 
 from orchestrator.backends import ObjectStore
-from orchestrator.storage import Storage, without_credentials
+from orchestrator.storage import OutputError, Storage, without_credentials
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OutputError, match="No space"):
         local.write_file("a.txt", b"new")
     assert local.read("a.txt") == b"old"
     assert local.list(".") == ["a.txt"]

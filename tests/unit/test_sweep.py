@@ -124,9 +124,11 @@ def test_whatever_the_bytes_the_answer_is_a_sweep_or_a_clean_error(
 def test_the_document_is_complete_and_without_credentials(folder: Path) -> None:
     path = write(folder, "name: demo\nrecipe: beads\ntracking: {uri: 'http://me:pw@host/'}\n")
     sweep = load_sweep(path, ["a=1"], output="s3://key:secret@bucket/x")
-    document = yaml.safe_load(sweep.document())
+    text = sweep.document("0123456789abcdef", 7)
+    document = yaml.safe_load(text)
+    assert (document["recipe_hash"], document["runs"]) == ("0123456789abcdef", 7)
     assert document["overrides"] == ["a=1"]
     assert document["output"] == "s3://bucket/x"
     assert document["tracking"]["uri"] == "http://host/"
     assert {"blendsweep", "bpy", "ray", "mlflow", "python"} == document["versions"].keys()
-    assert "secret" not in sweep.document()
+    assert "secret" not in text

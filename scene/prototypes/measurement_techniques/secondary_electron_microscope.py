@@ -29,7 +29,7 @@ CYLINDER_TILT = 0.209
 ILLUMINATION = "Illumination"
 """Name of the illumination's object and material."""
 
-NOISE_MATCH = 1.1
+NOISE_MATCH = 1.07
 """Adaptive threshold of `fast` over that of `reference` at which both are equally noisy."""
 
 
