@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from scene.fields import Int, Real, Text
 from scene.runtime import RuntimeState
 from scene.steps.base import RenderingStep
+
+_eaten: list[bytes] = []
 
 
 class Stripes(RenderingStep):
@@ -36,14 +39,19 @@ class Log(RenderingStep):
 
 
 class Fault(RenderingStep):
-    """Does `kind`, as long as the file `until` has fewer than `times` lines."""
+    """Does `kind`, as long as the file `until` has fewer than `times` lines.
+
+    ``raise`` an error, ``exit`` by SystemExit, ``os_exit``, ``segfault``, ``hang`` in Python,
+    ``hang_native`` with the interpreter's lock held, ``eat_memory`` of `megabytes` and keep it,
+    ``fill_disk`` with `megabytes` next to the run's images, or ``none``.
+    """
 
     kind: Text = "none"
     until: Text | None = None
     times: Int = 1_000_000
+    megabytes: Int = 0
 
     def execute(self, state: RuntimeState) -> None:
-        del state
         if self.until is not None:
             path = Path(self.until)
             done = len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
@@ -51,14 +59,38 @@ class Fault(RenderingStep):
                 return
             with path.open("a", encoding="utf-8") as stream:
                 stream.write("fault\n")
-        if self.kind == "raise":
-            raise ValueError("a fault that was asked for")
-        if self.kind == "exit":
-            raise SystemExit(3)
-        if self.kind == "segfault":
-            ctypes.string_at(0)
-        if self.kind == "hang":
-            time.sleep(600)
+        FAULTS[self.kind](self, state.output)
+
+
+def _raise(*_: object) -> None:
+    raise ValueError("a fault that was asked for")
+
+
+def _exit(*_: object) -> None:
+    raise SystemExit(3)
+
+
+def _eat_memory(fault: Fault, _: Path) -> None:
+    for _ in range(fault.megabytes):
+        _eaten.append(os.urandom(2**20))
+        time.sleep(0.001)  # a watcher looks every now and then
+
+
+def _fill_disk(fault: Fault, output: Path) -> None:
+    (output / "ballast").write_bytes(bytes(fault.megabytes * 2**20))
+
+
+FAULTS: dict[str, Callable[[Fault, Path], object]] = {
+    "none": lambda *_: None,
+    "raise": _raise,
+    "exit": _exit,
+    "os_exit": lambda *_: os._exit(3),
+    "segfault": lambda *_: ctypes.string_at(0),
+    "hang": lambda *_: time.sleep(600),
+    "hang_native": lambda *_: ctypes.PyDLL(None).sleep(600),
+    "eat_memory": _eat_memory,
+    "fill_disk": _fill_disk,
+}
 
 
 class Sleep(RenderingStep):

@@ -1,0 +1,145 @@
+"""Bad input: one sentence for each error, exit code 2, nothing started, nothing written."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+type Orchestrate = Callable[..., Any]
+
+SWEEP = "name: s\nrecipe: {recipe}\noverrides: []\n"
+NUMBER = "blueprints.particles.Bead.number"
+STEPS = "synth_chain.rendering_steps"
+
+NINE = [f"{name}: &{name} [{', '.join(9 * [f'*{before}'])}]"
+        for before, name in itertools.pairwise("abcdefghi")]  # fmt: skip
+BOMB = "\n".join(["a: &a [x]", *NINE])
+"""43 million entries, if anybody wrote them out."""
+
+SWEEPS = {
+    "malformed YAML": ("name: [", "malformed YAML in line 1"),
+    "no mapping": ("- 1", "expected a mapping of keys, got a list"),
+    "unknown key": ("recipe: spheres_sem\nworkers: 3", "workers: unknown key"),
+    "wrong type": ("recipe: spheres_sem\nexecution: {workers: many}", "execution.workers: "),
+    "huge number": ("recipe: spheres_sem\nexecution: {timeout_s: 1e999}", "execution.timeout_s: "),
+    "NaN": ("recipe: spheres_sem\nexecution: {timeout_s: .nan}", "execution.timeout_s: "),
+    "path as name": ("recipe: spheres_sem\nname: ../../x", "name: "),
+    "unknown recipe": ("recipe: spheres", "recipe: unknown recipe 'spheres'; did you mean"),
+    "given twice": ("recipe: spheres_sem\nrecipe: x", "the key 'recipe' is given twice"),
+    "bomb": (f"{BOMB}\nrecipe: spheres_sem", "unknown key"),
+}  # fmt: skip
+
+OVERRIDES = {
+    f"{NUMBER}=0": "at least 1",
+    f"{NUMBER}=-5": "at least 1",
+    f"{NUMBER}=1000000000000000000000000": "at most 65535",
+    f"{NUMBER}=many": "number",
+    f"{NUMBER}=.nan": "number",
+    f"{NUMBER}=[1": "Hydra's grammar",
+    f"{NUMBER}": "Hydra's grammar",
+    f"{NUMBER}=1,1": "two runs resolve to the same recipe",
+    f"{NUMBER}=range(0)": "sweep would be empty",
+    "blueprints.particles.Bed.number=3": "did you mean 'Bead'?",
+    "render.resolution=[100000,100000]": "at most 16384",
+    "render.resolution_percentage=nan": "resolution_percentage",
+    f"{STEPS}.1.prefix=../../x": "prefix",
+    f"{STEPS}.1.rendering_mode_name=../x": "rendering_mode_name",
+    f"{STEPS}.1._target_=os.system": "_target_",
+    f"{STEPS}.1._target_=$plugins.os.system": "_target_",
+    "render.max_samples=${oc.env:HOME}": "only references to other keys are allowed",
+    "name=../../x": "name",
+    "+hydra.run.dir=/x": "",
+    "initial_runtime_state.seed=18446744073709551616": "at most",
+    "initial_runtime_state.seed=shuffle(range(3))": "shuffle()",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "here"
+    made.mkdir()
+    return made
+
+
+def refused(done: Any, folder: Path, expected: str, before: set[Path]) -> None:
+    assert done.code == 2, done.out + done.err
+    assert expected in done.err, done.err
+    lines = done.err.splitlines()
+    assert all(line.startswith("error: ") for line in lines), done.err
+    assert "Traceback" not in done.err
+    assert set(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("case", SWEEPS)
+def test_bad_sweeps_are_refused(case: str, orchestrate: Orchestrate, folder: Path) -> None:
+    text, expected = SWEEPS[case]
+    sweep = folder / "sweep.yaml"
+    sweep.write_text(text)
+    refused(orchestrate(sweep, "--output", folder / "out"), folder, expected, {sweep})
+
+
+def test_a_sweep_that_is_no_text_is_refused(orchestrate: Orchestrate, folder: Path) -> None:
+    sweep = folder / "sweep.yaml"
+    sweep.write_bytes(b"name: \xff\xfe")
+    refused(orchestrate(sweep, "--output", folder / "out"), folder, "not a UTF-8 text", {sweep})
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_bad_overrides_are_refused(override: str, orchestrate: Orchestrate, folder: Path) -> None:
+    done = orchestrate("sweeps/quickstart.yaml", override, "--output", folder / "out")
+    refused(done, folder, OVERRIDES[override], set())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("defaults: [own, _self_]\nname: x", "the recipe includes itself"),
+        ("defaults: [nowhere, _self_]\nname: x", "nowhere"),
+        ("defaults: [../../etc/passwd, _self_]", ""),
+        ("a: ${oc.env:HOME}", "only references to other keys are allowed"),
+        ("a: ${a}", ""),
+        ("a: [", "is not valid YAML"),
+        ("blueprints: {_target_: os.system}", "blueprints"),
+        ("defaults: [BaseRecipe, _self_]\nsynth_chain: {rendering_steps: [{_target_: os.system}]}",
+         "_target_"),
+    ],
+)  # fmt: skip
+def test_bad_recipes_are_refused(
+    text: str, expected: str, orchestrate: Orchestrate, folder: Path
+) -> None:
+    recipe, sweep = folder / "own.yaml", folder / "sweep.yaml"
+    recipe.write_text(text)
+    sweep.write_text(SWEEP.format(recipe="own.yaml"))
+    done = orchestrate(sweep, "--output", folder / "out")
+    refused(done, folder, expected, {recipe, sweep})
+
+
+@pytest.mark.blender
+def test_ten_million_runs_take_no_more_memory_than_ten(
+    spawn: Callable[..., subprocess.Popen[str]],
+    cheap_sweep: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    peaks = []
+    for count in (10, 10_000_000):
+        log, output = tmp_path / f"log{count}", tmp_path / f"out{count}"
+        sweep = cheap_sweep(count, f"synth_chain.rendering_steps.1.file={log}")
+        arguments = [sweep, "--output", output, "--no-mlflow", "--executor", "inline"]
+        process = spawn(*arguments)
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, psutil.Process(process.pid).memory_info().rss)
+            if log.exists() and len(log.read_text().splitlines()) >= 10:
+                process.terminate()
+            time.sleep(0.05)
+        out, err = process.communicate()
+        assert process.returncode == (0 if count == 10 else 130), out + err
+        peaks.append(peak / 2**20)
+    assert peaks[1] < peaks[0] + 30, peaks
