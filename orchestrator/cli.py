@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 import traceback
@@ -286,7 +287,11 @@ def _this_command() -> str:
 @contextmanager
 def _errors_told(*, debug: bool) -> Iterator[None]:
     """Turn errors into sentences on stderr and exit codes."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    # A stream of its own: while Blender renders in this process, descriptor 2 leads into its log.
+    own_stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+    logging.basicConfig(
+        format="%(levelname)s: %(message)s", level=logging.WARNING, stream=own_stderr
+    )
     try:
         yield
     except KeyboardInterrupt:

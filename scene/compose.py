@@ -15,7 +15,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -58,6 +58,12 @@ class Composition:
         try:
             with initialize_config_dir(str(path.parent.resolve()), version_base="1.3"):
                 config = compose(path.stem, overrides=[f"hydra.searchpath={searchpath}"])
+        except MissingConfigException as error:
+            names = {
+                file.stem for folder in (path.parent, *folders) for file in folder.glob("*.y*ml")
+            }
+            sentence = unknown("recipe", error.missing_cfg_file, names - {path.stem})
+            raise self._error("defaults", sentence) from error
         except (HydraException, OmegaConfBaseException) as error:
             raise self._error("", _first_sentence(error)) from error
         except RecursionError as error:

@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartErr
 from orchestrator.executors.batching import CallSize
 from orchestrator.executors.host import (
     check_reachable,
+    ended_with_this_process,
     local_cpus,
     out_of_memory_kills,
     restore_signals,
@@ -67,11 +68,6 @@ ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # Ray prints the deaths of workers to stdout; the driver reports them itself.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
-}
-
-EMBEDDED_ENVIRONMENT = {
-    # Ray's agents outlive a killed driver for as long as they look for its head.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 
 
@@ -134,6 +130,7 @@ class RayExecutor(Executor):
         self._closing = threading.Event()
         self._connect_error: BaseException | None = None
         self._thread: threading.Thread | None = None
+        self._stack = ExitStack()
         self._signals_restored = False
         self._known_capacity = 0
         self._capacity_until = 0.0
@@ -249,6 +246,7 @@ class RayExecutor(Executor):
         self._connected.set()
         self._closing.wait()
         ray.shutdown()
+        self._stack.close()
 
     def _connect(self) -> None:
         import ray
@@ -258,7 +256,7 @@ class RayExecutor(Executor):
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
-            os.environ.update(EMBEDDED_ENVIRONMENT | self._thread_environment())
+            os.environ.update(self._thread_environment())
             ray.init(
                 "local",
                 num_cpus=local_cpus(),
@@ -267,6 +265,7 @@ class RayExecutor(Executor):
                 log_to_driver=False,
                 logging_level="ERROR",
             )
+            self._stack.enter_context(ended_with_this_process(_agents()))
         gpus = self._settings.gpus_per_worker
         if gpus is None:
             gpus = GPU_SHARE if ray.cluster_resources().get("GPU", 0) > 0 else 0.0
@@ -413,7 +412,7 @@ class RayExecutor(Executor):
         self._processes = [process for process in self._processes if process.is_running()]
 
     def _count_start_failure(self, error: Exception) -> None:
-        if _machine_left(error):
+        if _machine_lost(error):
             return  # the next worker finds another place
         self._start_failures += 1
         if self._start_failures >= START_FAILURES and not self.workers:
@@ -431,7 +430,7 @@ class RayExecutor(Executor):
         if self._address is None and out_of_memory_kills() > actor.memory_kills:
             message = "out of memory: the kernel killed a process of this machine meanwhile"
             return Failure("OutOfMemory", message, log)
-        return Failure("MachineLeft" if _machine_left(error) else "WorkerDied", _cause(error), log)
+        return Failure("MachineLost" if _machine_lost(error) else "WorkerDied", _cause(error), log)
 
 
 @final
@@ -464,14 +463,24 @@ def _failed(actor: _Actor, failure: Failure) -> AttemptOutcome:
     )
 
 
+def _agents() -> list[psutil.Process]:
+    """Return the agents of this process's Ray."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "agent" in " ".join(process.cmdline()).lower():
+                found.append(process)
+    return found
+
+
 def _cause(error: Exception) -> str:
     """Return one sentence on what ended a worker."""
     from ray import exceptions
 
     if isinstance(error, exceptions.OutOfMemoryError):
         return "out of memory: Ray ended the worker because its machine had too little left"
-    if _machine_left(error):
-        return "its machine left the cluster"
+    if _machine_lost(error):
+        return "its machine died, left the cluster or does not answer any more"
     if isinstance(error, exceptions.RayTaskError):
         return f"{type(error.cause).__name__}: {error.cause}"
     # Ray's texts are paragraphs; the exit detail is their last word on what happened.
@@ -481,11 +490,12 @@ def _cause(error: Exception) -> str:
     return f"its process ended: {detail.splitlines()[0] if detail else type(error).__name__}"
 
 
-def _machine_left(error: Exception) -> bool:
-    from ray.exceptions import NodeDiedError
+def _machine_lost(error: Exception) -> bool:
+    """Whether Ray tells of a machine that is gone, or, sooner, that an actor does not answer."""
+    from ray.exceptions import ActorUnavailableError, NodeDiedError
 
-    # Ray tells of a dead machine by this type, or by an actor's death with this cause.
-    return isinstance(error, NodeDiedError) or "node was terminated" in str(error)
+    kinds = (ActorUnavailableError, NodeDiedError)
+    return isinstance(error, kinds) or "its node has died" in str(error)
 
 
 def _crash_report(actor: _Actor, error: Exception) -> str:

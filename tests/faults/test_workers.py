@@ -189,6 +189,6 @@ def test_the_runs_of_a_machine_that_dies_are_made_on_others(
         out, err = process.communicate(timeout=180)
         cluster.communicate(timeout=60)
     assert process.returncode == 0, out + err
-    assert "its machine left the cluster" in out
+    assert "attempt 1: MachineLost: its machine died" in out
     rows = audit(output, succeeded=12)
     assert max(row["attempts"] for row in rows) == 2
