@@ -24,7 +24,11 @@ format:
 
 # The marked longer rounds.
 test-slow *ARGS:
-    uv run pytest -m slow --timeout 3600 {{ARGS}}
+    uv run pytest -m slow --timeout 7200 {{ARGS}}
+
+# A hundred sweeps killed and resumed, and longer fuzzing: about an hour.
+faults *ARGS:
+    uv run pytest -m slow --timeout 7200 -s tests/faults {{ARGS}}
 
 # Four small runs from recipe to manifest.
 quickstart:

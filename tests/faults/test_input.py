@@ -7,12 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-type Orchestrate = Callable[..., Any]
+from orchestrator.cli import app, with_default_command
+
+type Orchestrate = Callable[..., tuple[int, str]]
 
 SWEEP = "name: s\nrecipe: {recipe}\noverrides: []\n"
 NUMBER = "blueprints.particles.Bead.number"
@@ -70,12 +71,23 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def refused(done: Any, folder: Path, expected: str, before: set[Path]) -> None:
-    assert done.code == 2, done.out + done.err
-    assert expected in done.err, done.err
-    lines = done.err.splitlines()
-    assert all(line.startswith("error: ") for line in lines), done.err
-    assert "Traceback" not in done.err
+@pytest.fixture
+def orchestrate(capfd: pytest.CaptureFixture[str]) -> Orchestrate:
+    """Run the command line in this process; return its exit code and what it wrote to stderr."""
+
+    def run(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            app(with_default_command([str(text) for text in arguments]), prog_name="test")
+        return int(ended.value.code or 0), capfd.readouterr().err
+
+    return run
+
+
+def refused(done: tuple[int, str], folder: Path, expected: str, before: set[Path]) -> None:
+    code, told = done
+    assert code == 2, told
+    assert expected in told, told
+    assert all(line.startswith("error: ") for line in told.splitlines()), told
     assert set(folder.rglob("*")) == before
 
 

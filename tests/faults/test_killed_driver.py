@@ -95,7 +95,7 @@ def rounds(executor: str, count: int, request: pytest.FixtureRequest, tmp_path: 
     assert kills >= count // 2
 
 
-@pytest.mark.parametrize(("executor", "count"), [("inline", 3), ("shared", 3)])
+@pytest.mark.parametrize(("executor", "count"), [("inline", 2), ("shared", 2)])
 @pytest.mark.timeout(600)
 def test_a_killed_sweep_resumes_with_every_run_once(
     executor: str, count: int, request: pytest.FixtureRequest, tmp_path: Path

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -22,8 +21,6 @@ FAULT, LOG, SLEEP = (f"synth_chain.rendering_steps.{index}" for index in range(3
 
 MODES = {"real", "categorical", "instances", "depth_map", "normal_map", "stylized"}
 MODES |= {"stylized_xray", "depth"}
-
-AGENTS = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
 
 type Orchestrate = Callable[..., Any]
 type Spawn = Callable[..., subprocess.Popen[str]]
@@ -194,24 +191,6 @@ def test_a_failing_run_leaves_the_others_alone(
     assert len(manifest(output)) == 4
 
 
-@pytest.mark.ray
-@pytest.mark.parametrize("fault", ["raise", "segfault", "hang"])
-def test_a_fault_that_passes_is_retried(
-    fault: str, orchestrate: Orchestrate, ray_address: str, cheap_sweep: CheapSweep, tmp_path: Path
-) -> None:
-    output = tmp_path / "out"
-    sweep = cheap_sweep(
-        2, f"{FAULT}.kind={fault}", f"{FAULT}.until={tmp_path / 'until'}", f"{FAULT}.times=1"
-    )
-    done = orchestrate(
-        sweep, "--output", output, "--no-mlflow", "--address", ray_address, "--timeout", "6"
-    )
-    assert done.code == 0, done.out + done.err
-    assert sorted(row["attempts"] for row in manifest(output)) == [1, 2]
-    cause = {"raise": "StepError", "segfault": "WorkerDied", "hang": "AttemptTimeout"}[fault]
-    assert f"attempt 1: {cause}: " in done.out
-
-
 @pytest.mark.parametrize(
     ("executor", "number"),
     [
@@ -260,29 +239,6 @@ def test_a_second_ctrl_c_drops_what_is_in_flight(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert not (output / "manifest").exists() or manifest(output) == []
-
-
-@pytest.mark.ray
-def test_a_killed_driver_leaves_no_process_and_its_sweep_resumes(
-    orchestrate: Orchestrate, spawn: Spawn, cheap_sweep: CheapSweep, tmp_path: Path
-) -> None:
-    output, log = tmp_path / "out", tmp_path / "log"
-    arguments = ["--output", output, "--no-mlflow"]
-    process = spawn(cheap_sweep(3, f"{LOG}.file={log}", f"{SLEEP}.seconds=500.0"), *arguments)
-    wait_for(log)
-    started = psutil.Process(process.pid).children(recursive=True)
-    assert len(started) > 3
-    others = [process for process in started if process.name() not in AGENTS]
-    process.kill()
-    process.communicate()
-    # Ray's two agents, which hold no data, try for a minute to tell the dead head; then they end.
-    _, alive = psutil.wait_procs(others, timeout=20)
-    assert alive == []
-
-    done = orchestrate(cheap_sweep(3), *arguments, "--executor", "inline")
-    assert done.code == 0, done.out + done.err
-    assert not (output / ".attempts").exists()
-    assert len(manifest(output)) == len(list((output / "runs").iterdir())) == 3
 
 
 def test_a_second_driver_is_refused(

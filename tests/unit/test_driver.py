@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final, override
 
+import pytest
+
 from orchestrator.driver import Driver
 from orchestrator.executors.base import Executor
 from orchestrator.progress import Progress
 from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 from orchestrator.scheduler import Counts, Scheduler
 from orchestrator.sinks.base import Sink
-from orchestrator.storage import Storage
+from orchestrator.storage import OutputError, Storage
 
 TIMEOUT_S = 0.2
 
@@ -96,6 +98,29 @@ class Silent(Progress):
 
     @override
     def note(self, text: str) -> None: ...
+
+
+@final
+class FullDisk(Hanging):
+    """Reports of every attempt that the output could not be written."""
+
+    @override
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:
+        failure = Failure("StepError", "No space left on device", output_at_fault=True)
+        now = datetime.now(UTC)
+        run = Run(0, "0" * 16, {}, (), {})
+        return [AttemptOutcome(Attempt(run, 1), "w", "n", "CPU", now, now, failure=failure)]
+
+
+def test_an_output_that_can_not_be_written_ends_the_sweep_and_fails_no_run(tmp_path: Path) -> None:
+    runs = [Run(index, f"{index:016d}", {}, (), {}) for index in range(3)]
+    executor, sink = FullDisk(), Kept()
+    scheduler = Scheduler(runs, 3, {}, max_attempts=1)
+    driver = Driver(scheduler, executor, [sink], Storage(str(tmp_path)), Silent(), TIMEOUT_S)
+    with pytest.raises(OutputError, match="No space left on device"):
+        driver.run()
+    assert sink.results == []
+    assert scheduler.counts.left == 3
 
 
 def test_an_attempt_that_shared_its_worker_has_its_whole_time_again(tmp_path: Path) -> None:
