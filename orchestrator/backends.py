@@ -1,4 +1,4 @@
-"""The two kinds of place that a data set can live in."""
+"""What a place for data sets can do, and the local folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast, final, override
-
-from scene.record import RECORD_FILE
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+from typing import BinaryIO, final, override
 
 TEMPORARY_PREFIX = ".partial-"
 """Begins the names of files that are being written; readers of Parquet folders skip the dot."""
@@ -163,87 +158,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@final
-class ObjectStore(Backend):
-    """A prefix of an object store; one put of a whole object is atomic, a folder is not.
-
-    Parameters
-    ----------
-    filesystem
-        A pyarrow file system.
-    root
-        The prefix inside it.
-    """
-
-    def __init__(self, filesystem: FileSystem, root: str) -> None:
-        self._filesystem = filesystem
-        self._root = root.rstrip("/")
-
-    @classmethod
-    def from_uri(cls, uri: str) -> ObjectStore:
-        """Return the place that a URI known to pyarrow.fs names."""
-        from pyarrow.fs import FileSystem  # costs time that local outputs need not spend
-
-        return cls(*FileSystem.from_uri(uri))
-
-    def _at(self, relative: str) -> str:
-        return self._root if relative == "." else f"{self._root}/{relative}"
-
-    def _kind(self, relative: str) -> str:
-        name: str = self._filesystem.get_file_info(self._at(relative)).type.name
-        return name
-
-    @override
-    def publish(self, folder: Path, relative: str) -> bool:
-        if self.exists(f"{relative}/{RECORD_FILE}"):
-            return False
-        record = folder / RECORD_FILE
-        files = (path for path in folder.rglob("*") if path.is_file())
-        # The record goes last: what has one is complete.
-        for path in sorted(files, key=lambda path: (path == record, path)):
-            name = path.relative_to(folder).as_posix()
-            self.write_file(f"{relative}/{name}", path.read_bytes())
-        shutil.rmtree(folder)
-        return True
-
-    @override
-    def write_file(self, relative: str, data: bytes) -> None:
-        target = self._at(relative)
-        self._filesystem.create_dir(target.rpartition("/")[0], recursive=True)
-        with self._filesystem.open_output_stream(target) as stream:
-            stream.write(data)
-
-    @override
-    def read(self, relative: str) -> bytes:
-        with self._filesystem.open_input_stream(self._at(relative)) as stream:
-            data: bytes = stream.read()
-        return data
-
-    @override
-    def open(self, relative: str) -> BinaryIO:
-        return cast("BinaryIO", self._filesystem.open_input_file(self._at(relative)))
-
-    @override
-    def exists(self, relative: str) -> bool:
-        return self._kind(relative) != "NotFound"
-
-    @override
-    def list(self, relative: str) -> list[str]:
-        from pyarrow.fs import FileSelector
-
-        selector = FileSelector(self._at(relative), allow_not_found=True)
-        return sorted(info.base_name for info in self._filesystem.get_file_info(selector))
-
-    @override
-    def delete(self, relative: str) -> None:
-        kind = self._kind(relative)
-        if kind == "Directory":
-            self._filesystem.delete_dir(self._at(relative))
-        elif kind != "NotFound":
-            self._filesystem.delete_file(self._at(relative))
-
-    @override
-    def move(self, relative: str, target: str) -> None:
-        self._filesystem.move(self._at(relative), self._at(target))

@@ -45,6 +45,7 @@ class SweepOptions(TypedDict, total=False):
     workers: int | None
     cpus_per_worker: float | None
     gpus_per_worker: float | None
+    shared_output: bool | None
     timeout: float | None
     max_attempts: int | None
     retry_failed: bool | None
@@ -62,6 +63,7 @@ _OPTION_PATHS: dict[str, tuple[str, ...]] = {
     "workers": ("execution", "workers"),
     "cpus_per_worker": ("execution", "cpus_per_worker"),
     "gpus_per_worker": ("execution", "gpus_per_worker"),
+    "shared_output": ("execution", "shared_output"),
     "timeout": ("execution", "timeout_s"),
     "max_attempts": ("execution", "max_attempts"),
     "retry_failed": ("retry_failed",),

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.backends import Backend, LocalFolder, ObjectStore
+from orchestrator.backends import Backend, LocalFolder
+from orchestrator.object_store import ObjectStore
 from scene.errors import BlendsweepError
 
 

@@ -38,6 +38,8 @@ class Execution(StrictModel):
         How often a run is tried before it counts as failed.
     recycle_after_runs, recycle_above_mb
         A worker is replaced after so many runs, or above so much resident memory in MiB.
+    shared_output
+        Whether a local output is a folder that all machines of a cluster see.
     """
 
     executor: Literal["ray", "inline"] = "ray"
@@ -49,6 +51,7 @@ class Execution(StrictModel):
     max_attempts: Count = 3
     recycle_after_runs: Count = 200
     recycle_above_mb: Count = 4096
+    shared_output: Bool = False
 
 
 @final

@@ -51,12 +51,15 @@ class WorkerInfo:
         The Cycles device.
     crash_log
         Where Python's fault handler writes should the process crash.
+    probe
+        A file that the worker has just made in the output; relative to it.
     """
 
     pid: int
     node: str
     device: str
     crash_log: str
+    probe: str | None = None
 
 
 @final
@@ -91,7 +94,11 @@ class Worker:
         # The fault handler keeps the descriptor, so the file object must outlive this call.
         self._crash_stream = crash_log.open("w")
         faulthandler.enable(self._crash_stream)
-        return WorkerInfo(os.getpid(), socket.gethostname(), self._session.device, str(crash_log))
+        # Only a local output can be another folder on another machine.
+        probe = None if self._storage.folder is None else f"{ATTEMPTS_FOLDER}/{crash_log.name}"
+        return WorkerInfo(
+            os.getpid(), socket.gethostname(), self._session.device, str(crash_log), probe
+        )
 
     @property
     def device(self) -> str:
@@ -174,8 +181,11 @@ class Worker:
             files = [asdict(file) | {"path": f"{target}/{file.path}"} for file in record.files]
             if difference(self._storage, files) is None:
                 return record
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            pass  # no record, or none of ours
+        except FileNotFoundError:
+            if self._storage.folder is None:
+                return None  # an upload that was cut short; the next one goes over it
+        except (NotADirectoryError, ValueError):
+            pass  # none of ours
         set_aside(self._storage, run_id)
         return None
 

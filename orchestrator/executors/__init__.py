@@ -21,6 +21,7 @@ def create(sweep: Sweep) -> Executor:
         gpus_per_worker=execution.gpus_per_worker,
         recycle_after_runs=execution.recycle_after_runs,
         recycle_above_mb=execution.recycle_above_mb,
+        shared_output=execution.shared_output,
     )
     return EXECUTORS[execution.executor](settings, execution)
 

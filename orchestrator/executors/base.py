@@ -33,6 +33,8 @@ class WorkerSettings:
     recycle_after_runs, recycle_above_mb
         A worker is replaced between two runs after so many runs, or when its resident memory in
         MiB has grown above the limit.
+    shared_output
+        Whether a local output is a folder that all machines of a cluster see.
     """
 
     output: str
@@ -41,6 +43,7 @@ class WorkerSettings:
     gpus_per_worker: float | None = None
     recycle_after_runs: int = 200
     recycle_above_mb: int = 4096
+    shared_output: bool = False
 
 
 class Executor(ABC):

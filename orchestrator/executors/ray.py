@@ -38,6 +38,7 @@ from orchestrator.executors.host import (
     restore_signals,
 )
 from orchestrator.run import Attempt, AttemptOutcome, Failure
+from orchestrator.storage import Storage
 from orchestrator.worker import Worker, WorkerInfo, thread_environment
 from scene.reservation import Reservation
 
@@ -50,6 +51,10 @@ relax its beads on the CPU while the other renders."""
 
 START_FAILURES = 3
 """So many workers in a row that fail to start, while none is warm, end the sweep."""
+
+LEAST_PENDING = 4
+"""Workers that a joined cluster is asked for beyond those that it has room for, so that it grows;
+as many as it has already, if that is more."""
 
 LONGEST_PAUSE_S = 60.0
 """Most time after a worker failed to start until the next one is tried."""
@@ -114,6 +119,7 @@ class RayExecutor(Executor):
         self, settings: WorkerSettings, address: str | None = None, limit: int | None = None
     ) -> None:
         self._settings = settings
+        self._storage = Storage(settings.output)
         self._address = address
         self._limit = limit
         self._useful = 0
@@ -254,6 +260,7 @@ class RayExecutor(Executor):
         if self._address is not None:
             check_reachable(self._address)
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
+            self._check_output_is_shared(sum(node["Alive"] for node in ray.nodes()))
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
             os.environ.update(self._thread_environment())
@@ -272,12 +279,22 @@ class RayExecutor(Executor):
         # Actors that reserve no CPU do not make a cluster grow.
         self._reservation = Reservation(max(1.0, self._settings.cpus_per_worker), gpus)
 
+    def _check_output_is_shared(self, machines: int) -> None:
+        if machines > 1 and self._storage.folder is not None and not self._settings.shared_output:
+            raise WorkerStartError(
+                f"the cluster has {machines} nodes, but the output {self._storage.folder} is a "
+                "folder of this machine; give an object store as --output, or --shared-output "
+                "if all nodes see that folder"
+            )
+
     def _thread_environment(self) -> dict[str, str]:
         return thread_environment(Reservation(self._settings.cpus_per_worker))
 
     def _await_ray(self, timeout_s: float) -> bool:
         if not self._connected.wait(timeout_s):
             return False
+        if isinstance(self._connect_error, WorkerStartError):
+            raise self._connect_error
         if self._connect_error is not None:
             where = f"Ray at {self._address}" if self._address else "a local Ray"
             raise WorkerStartError(
@@ -292,8 +309,10 @@ class RayExecutor(Executor):
 
     def _adjust(self) -> None:
         """Bring the number of workers towards what is useful."""
-        surplus = len(self._actors) - self._useful
-        for actor in [actor for actor in self._actors if not actor.attempts][: max(0, surplus)]:
+        surplus = max(0, len(self._actors) - self._useful)
+        # Those that are not warm yet go first: nothing is lost with them.
+        without_work = [actor for actor in self._actors if not actor.attempts]
+        for actor in sorted(without_work, key=lambda actor: actor.info is not None)[:surplus]:
             self._remove(actor)
         wanted = self._target() - len(self._actors)
         if time.monotonic() >= self._start_not_before:
@@ -311,13 +330,11 @@ class RayExecutor(Executor):
         capacity = self._capacity()
         if self._address is None and capacity < 1:
             raise WorkerStartError(self._no_room())
-        if self._limit is None:
-            most = capacity
-        elif self._address is None:
-            most = min(self._limit, capacity)
-        else:
-            # A cluster may grow: workers that wait for room are what makes it.
-            most = self._limit
+        # Only workers that wait for room make a cluster grow.
+        waiting = 0 if self._address is None else max(LEAST_PENDING, self.workers)
+        most = capacity + waiting
+        if self._limit is not None:
+            most = min(most, self._limit)
         return min(self._useful, max(1, most))
 
     def _no_room(self) -> str:
@@ -338,6 +355,8 @@ class RayExecutor(Executor):
         if now < self._capacity_until:
             return self._known_capacity
         resources = ray.cluster_resources()
+        if self._address is not None:
+            self._check_output_is_shared(sum(node["Alive"] for node in ray.nodes()))
         capacity = resources.get("CPU", 0) / self._reservation.cpus
         if self._reservation.gpus > 0:
             capacity = min(capacity, resources.get("GPU", 0) / self._reservation.gpus)
@@ -404,6 +423,11 @@ class RayExecutor(Executor):
         return outcomes
 
     def _take_in(self, actor: _Actor, info: WorkerInfo) -> None:
+        if info.probe is not None and not self._storage.exists(info.probe):
+            raise WorkerStartError(
+                f"a file that {actor.name} on {info.node} wrote into {self._storage.folder} is not "
+                "there on this machine: the output is not shared; give an object store as --output"
+            )
         actor.info = info
         self._start_failures = 0
         if self._address is None:

@@ -181,7 +181,7 @@ def test_the_runs_of_a_machine_that_dies_are_made_on_others(
         lines = (line.split() for line in cluster.stdout)
         address = next(words[1] for words in lines if words[:1] == ["ADDRESS"])
         sweep = cheap_sweep(12, f"{LOG}.file={log}", f"{SLEEP}.seconds=1.5")
-        process = spawn(sweep, "--output", output, "--address", address)
+        process = spawn(sweep, "--output", output, "--address", address, "--shared-output")
         deadline = time.monotonic() + 120
         while not log.exists() or len(set(log.read_text().split())) < 2:
             assert time.monotonic() < deadline, "two workers never came up"

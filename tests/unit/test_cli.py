@@ -65,8 +65,9 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "run", "--help")
     assert code == 0
     options = (
-        "dry-run output limit executor address workers cpus-per-worker gpus-per-worker timeout "
-        "max-attempts retry-failed plugins tracking-uri experiment no-mlflow json debug"
+        "dry-run output limit executor address workers cpus-per-worker gpus-per-worker "
+        "shared-output timeout max-attempts retry-failed plugins tracking-uri experiment "
+        "no-mlflow json debug"
     )
     assert [name for name in options.split() if f"--{name} " not in out] == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.fs
 import pytest
 
-from orchestrator.backends import ObjectStore
+from orchestrator.object_store import ObjectStore
 from orchestrator.storage import OutputError, Storage, without_credentials
 
 

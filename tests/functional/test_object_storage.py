@@ -1,0 +1,248 @@
+"""Sweeps whose output is an S3 bucket, on a real S3 server on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyarrow.fs import FileSelector, S3FileSystem
+
+pytestmark = pytest.mark.blender
+
+LOG, SLEEP = (f"synth_chain.rendering_steps.{index}" for index in (1, 2))
+SECRET = "vErYsEcReTkEy0123456789"
+
+type Orchestrate = Callable[..., Any]
+type Spawn = Callable[..., subprocess.Popen[str]]
+type CheapSweep = Callable[..., Path]
+
+LINE = """
+import asyncio, sys
+
+async def pipe(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+async def connect(reader, writer):
+    there = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer), return_exceptions=True)
+
+async def main():
+    server = await asyncio.start_server(connect, "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+class Bucket:
+    """An S3 server that keeps its objects in memory, behind a line that can be cut."""
+
+    def __init__(self) -> None:
+        self._server_port, self._port = free_port(), free_port()
+        self._server = self._spawn(
+            "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._server_port)
+        )
+        self._line: subprocess.Popen[bytes] | None = None
+        self.connect()
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        self.files = S3FileSystem(
+            access_key="somebody",
+            secret_key=SECRET,
+            endpoint_override=f"127.0.0.1:{self._server_port}",
+            scheme="http",
+            allow_bucket_creation=True,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            with suppress(OSError):
+                self.files.create_dir("bucket")
+                return
+            assert time.monotonic() < deadline, "the S3 server never came up"
+            time.sleep(0.2)
+
+    @staticmethod
+    def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def connect(self) -> None:
+        self._line = self._spawn("-c", LINE, str(self._port), str(self._server_port))
+
+    def cut(self) -> None:
+        assert self._line is not None
+        self._line.kill()
+        self._line.wait()
+
+    def close(self) -> None:
+        self.cut()
+        self._server.kill()
+        self._server.wait()
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        found = self.files.get_file_info(FileSelector(f"bucket/{prefix}", recursive=True))
+        return {
+            info.path.removeprefix(f"bucket/{prefix}/"): self.files.open_input_stream(
+                info.path
+            ).read()
+            for info in found
+            if info.is_file
+        }
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    made = Bucket()
+    yield made
+    made.close()
+
+
+def audit(bucket: Bucket, prefix: str, count: int) -> list[dict[str, Any]]:
+    """Check that every run is there once and whole."""
+    objects = bucket.objects(prefix)
+    table = pq.read_table(f"bucket/{prefix}/manifest", filesystem=bucket.files)
+    rows: list[dict[str, Any]] = sorted(table.to_pylist(), key=lambda row: row["index"])
+    assert [row["index"] for row in rows] == list(range(count))
+    assert {row["status"] for row in rows} == {"succeeded"}
+    for row in rows:
+        for file in row["files"]:
+            assert hashlib.sha256(objects[file["path"]]).hexdigest() == file["sha256"]
+        assert f"runs/{row['run_id']}/record.json" in objects
+    folders = {name.split("/")[1] for name in objects if name.startswith("runs/")}
+    assert folders == {row["run_id"] for row in rows}
+    particles = pq.read_table(f"bucket/{prefix}/particles", filesystem=bucket.files)
+    assert set(particles["run_id"].to_pylist()) == folders
+    assert not [name for name, data in objects.items() if not data], "an empty object"
+    return rows
+
+
+def images(row: dict[str, Any]) -> dict[str, str]:
+    """Return the checksums of a run's images; Blender writes other bytes into each scene."""
+    return {file["path"]: file["sha256"] for file in row["files"] if file["width"] is not None}
+
+
+def test_everything_works_on_a_bucket_as_on_a_folder(
+    bucket: Bucket, orchestrate: Orchestrate, tiny_sweep: Path, tmp_path: Path
+) -> None:
+    uri = "s3://bucket/all/here"
+    tracking = f"sqlite:///{tmp_path}/mlflow.db"
+    arguments = [tiny_sweep, "--output", uri, "--executor", "inline", "--tracking-uri", tracking]
+    done = orchestrate(*arguments, "--json", **bucket.environment)
+    assert done.code == 0, done.out + done.err
+    rows = audit(bucket, "all/here", 4)
+    assert {"real", "depth", "instances"} <= {file["mode"] for file in rows[0]["files"]}
+
+    again = orchestrate(*arguments, "--json", **bucket.environment)
+    assert (again.code, again.json["executed"]) == (0, 0), again.err
+    told = orchestrate("status", uri, "--json", **bucket.environment)
+    assert (told.json["succeeded"], told.json["left"]) == (4, 0), told.err
+    assert orchestrate("compact", uri, **bucket.environment).code == 0
+    assert orchestrate("verify", uri, **bucket.environment).code == 0
+
+    broken = f"bucket/all/here/runs/{rows[1]['run_id']}/real.png"
+    with bucket.files.open_output_stream(broken) as stream:
+        stream.write(b"broken")
+    found = orchestrate("verify", uri, "--json", **bucket.environment)
+    assert list(found.json["damaged"]) == [rows[1]["run_id"]], found.err
+    mended = orchestrate(*arguments, "--json", **bucket.environment)
+    assert (mended.code, mended.json["executed"]) == (0, 1), mended.err
+    assert images(audit(bucket, "all/here", 4)[1]) == images(rows[1])
+
+
+def test_no_credentials_are_written_anywhere(
+    bucket: Bucket, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
+) -> None:
+    endpoint = bucket.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
+    uri = f"s3://somebody:{SECRET}@bucket/secret?scheme=http&endpoint_override={endpoint}"
+    tracking = f"sqlite:///{tmp_path}/mlflow.db"
+    sweep = cheap_sweep(2, "synth_chain.rendering_steps.0.kind=none,raise")
+    arguments = [sweep, "--output", uri, "--executor", "inline", "--tracking-uri", tracking]
+    done = orchestrate(*arguments, "--max-attempts", "1")
+    assert done.code == 1, done.out + done.err
+    assert SECRET not in done.out + done.err
+    objects = bucket.objects("secret")
+    assert len(objects) > 10
+    assert [name for name, data in objects.items() if SECRET.encode() in data] == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.ray
+def test_a_store_that_is_away_for_a_while_costs_time_and_nothing_else(
+    bucket: Bucket, spawn: Spawn, cheap_sweep: CheapSweep, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    sweep = cheap_sweep(12, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.3")
+    process = spawn(sweep, "--output", "s3://bucket/away", "--no-mlflow", **bucket.environment)
+    while not log.exists() or len(log.read_text().splitlines()) < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    bucket.cut()
+    time.sleep(8)
+    bucket.connect()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert {row["attempts"] for row in audit(bucket, "away", 12)} == {1}
+    assert len(log.read_text().splitlines()) == 12
+
+
+def test_a_driver_killed_while_it_uploads_resumes(
+    bucket: Bucket, spawn: Spawn, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    sweep = cheap_sweep(6, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.1")
+    arguments = [sweep, "--output", "s3://bucket/killed", "--no-mlflow", "--executor", "inline"]
+    process = spawn(*arguments, **bucket.environment)
+    while not log.exists() or len(log.read_text().splitlines()) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    last = orchestrate(sweep, "--dry-run").out.splitlines()[-2].split()[1]
+    # What an upload that was cut short leaves: some files and no record.
+    with bucket.files.open_output_stream(f"bucket/killed/runs/{last}/stripes.png") as stream:
+        stream.write(b"half")
+    done = orchestrate(*arguments, **bucket.environment)
+    assert done.code == 0, done.out + done.err
+    audit(bucket, "killed", 6)
+
+
+def test_a_store_that_is_not_there_is_told_of_at_once(
+    orchestrate: Orchestrate, cheap_sweep: CheapSweep
+) -> None:
+    environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
+    environment |= {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": SECRET}
+    start = time.monotonic()
+    done = orchestrate(
+        cheap_sweep(1), "--output", "s3://bucket/x", "--executor", "inline", **environment
+    )
+    assert time.monotonic() - start < 60
+    assert done.code == 2, done.out + done.err
+    assert "output: s3://bucket/x can't be written: " in done.err
+    assert SECRET not in done.err
