@@ -39,6 +39,9 @@ FLUSH_INTERVAL_S = 1.0
 FLUSH_SHARE = 0.05
 """Most of the time that flushing may take."""
 
+LONGEST_INTERVAL_S = 5.0
+"""However long a flush took, what `status` tells is no older than this."""
+
 
 @final
 class ManifestSink(Sink):
@@ -179,7 +182,8 @@ class ManifestSink(Sink):
             except Exception as error:  # noqa: BLE001 (whatever it is, the driver must hear of it)
                 self._error = error
             end = time.monotonic()
-            not_before = end + max(FLUSH_INTERVAL_S, (end - start) * (1 / FLUSH_SHARE - 1))
+            pause = (end - start) * (1 / FLUSH_SHARE - 1)
+            not_before = end + min(max(FLUSH_INTERVAL_S, pause), LONGEST_INTERVAL_S)
 
     def _write_pending(self) -> None:
         with self._tables:

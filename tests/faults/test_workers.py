@@ -62,7 +62,15 @@ def test_runs_that_always_fail_are_given_up_and_the_others_succeed(
     assert (again.code, again.json["executed"]) == (1, 1)
 
 
-@pytest.mark.parametrize("kind", ["raise", "segfault", "hang", "hang_native"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "segfault",
+        "hang_native",
+        pytest.param("raise", marks=pytest.mark.slow),
+        pytest.param("hang", marks=pytest.mark.slow),
+    ],
+)
 def test_a_fault_that_passes_costs_an_attempt(
     kind: str,
     orchestrate: Orchestrate,
