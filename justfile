@@ -24,7 +24,11 @@ format:
 
 # The marked longer rounds.
 test-slow *ARGS:
-    uv run pytest -m slow --timeout 7200 {{ARGS}}
+    uv run pytest -m "slow and not autoscale" --timeout 7200 {{ARGS}}
+
+# A cluster that grows and shrinks, on Ray's stand-in for a cloud. Ends every Ray of this machine.
+autoscale *ARGS:
+    uv run pytest -m autoscale --timeout 900 -s tests/deploy {{ARGS}}
 
 # A hundred sweeps killed and resumed, and longer fuzzing: about an hour.
 faults *ARGS:
