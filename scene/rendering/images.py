@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
@@ -42,6 +41,8 @@ def write_image(path: Path, array: Image) -> None:
         PillowImage.fromarray(array).save(path, format="PNG", compress_level=PNG_COMPRESSION)
     elif suffix in {".tiff", ".tif"} and kind == ("float32", ()):
         # zlib with the floating point predictor would be smaller, but fewer programs read it.
+        import tifffile  # takes a third of a second, which runs without depth_map are spared
+
         # tifffile leaves the compression to imagecodecs, at twice the speed of Python's zlib.
         tifffile.imwrite(
             path,

@@ -120,7 +120,7 @@ def test_a_changed_recipe_makes_other_runs_and_status_tells_them_apart(
     recipe.write_text(cheap_recipe.read_text())
     sweep = cheap_sweep(2, f"{FAULT}.kind=none,raise")
     sweep.write_text(sweep.read_text().replace(str(cheap_recipe), str(recipe)))
-    options = ["--output", output, "--executor", "inline", "--max-attempts", "1"]
+    options = ["--output", output, "--executor", "inline", "--max-attempts", "1", "--no-mlflow"]
     assert orchestrate(sweep, *options).code == 1
     first = orchestrate("status", output, "--json").json
     assert (first["succeeded"], first["failed"], first["left"]) == (2, 2, 0)

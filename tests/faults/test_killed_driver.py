@@ -95,7 +95,7 @@ def rounds(executor: str, count: int, request: pytest.FixtureRequest, tmp_path: 
     assert kills >= count // 2
 
 
-@pytest.mark.parametrize(("executor", "count"), [("inline", 1), ("shared", 2)])
+@pytest.mark.parametrize(("executor", "count"), [("inline", 1), ("shared", 1)])
 @pytest.mark.timeout(600)
 def test_a_killed_sweep_resumes_with_every_run_once(
     executor: str, count: int, request: pytest.FixtureRequest, tmp_path: Path
@@ -122,7 +122,7 @@ def test_a_killed_driver_takes_its_ray_along(
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "log"
     sweep = cheap_sweep(3, f"{LOG}.file={log}", f"{SLEEP}.seconds=2.0")
-    process = spawn(sweep, "--output", output, **mark)
+    process = spawn(sweep, "--output", output, "--no-mlflow", **mark)
     while not log.exists():
         assert process.poll() is None
         time.sleep(0.05)
@@ -133,6 +133,6 @@ def test_a_killed_driver_takes_its_ray_along(
     _, alive = psutil.wait_procs(children, timeout=30)
     assert [child.name() for child in alive] == []
     none_left(mark)
-    done = orchestrate(sweep, "--output", output)
+    done = orchestrate(sweep, "--output", output, "--no-mlflow", "--executor", "inline")
     assert done.code == 0, done.out + done.err
-    audit(output, succeeded=3)
+    audit(output, succeeded=3, mlflow=False)

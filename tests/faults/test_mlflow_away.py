@@ -94,6 +94,7 @@ def children(uri: str) -> Counter[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_delays_mlflow_and_not_the_sweep(
     server: Server, spawn: Spawn, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:

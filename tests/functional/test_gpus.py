@@ -50,6 +50,9 @@ def test_workers_share_the_gpus_of_a_cluster_and_never_fall_back_silently(
     arguments = [sweep, "--output", output, "--no-mlflow", "--address", gpu_address]
     done = orchestrate(*arguments)
     assert done.code == 2, done.out + done.err
-    assert "no worker can start: DeviceError: 0.5 GPU reserved for this worker, but Cycles finds none" in done.err
+    assert (
+        "no worker can start: DeviceError: 0.5 GPU reserved for this worker, but Cycles finds none"
+        in done.err
+    )
     done = orchestrate(*arguments, "--gpus-per-worker", "0")
     assert done.code == 0, done.out + done.err

@@ -148,11 +148,10 @@ def images(row: dict[str, Any]) -> dict[str, str]:
 
 
 def test_everything_works_on_a_bucket_as_on_a_folder(
-    bucket: Bucket, orchestrate: Orchestrate, tiny_sweep: Path, tmp_path: Path
+    bucket: Bucket, orchestrate: Orchestrate, tiny_sweep: Path
 ) -> None:
     uri = "s3://bucket/all/here"
-    tracking = f"sqlite:///{tmp_path}/mlflow.db"
-    arguments = [tiny_sweep, "--output", uri, "--executor", "inline", "--tracking-uri", tracking]
+    arguments = [tiny_sweep, "--output", uri, "--executor", "inline", "--no-mlflow"]
     done = orchestrate(*arguments, "--json", **bucket.environment)
     assert done.code == 0, done.out + done.err
     rows = audit(bucket, "all/here", 4)
@@ -199,7 +198,9 @@ def test_a_store_that_is_away_for_a_while_costs_time_and_nothing_else(
 ) -> None:
     log = tmp_path / "log"
     sweep = cheap_sweep(12, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.3")
-    process = spawn(sweep, "--output", "s3://bucket/away", "--no-mlflow", **bucket.environment)
+    process = spawn(
+        sweep, "--output", "s3://bucket/away", "--no-mlflow", "--workers", "1", **bucket.environment
+    )
     while not log.exists() or len(log.read_text().splitlines()) < 3:
         assert process.poll() is None
         time.sleep(0.05)

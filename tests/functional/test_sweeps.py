@@ -231,7 +231,9 @@ def test_a_second_ctrl_c_drops_what_is_in_flight(
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "log"
     sweep = cheap_sweep(2, f"{LOG}.file={log}", f"{SLEEP}.seconds=500.0")
-    process = spawn(sweep, "--output", output, "--no-mlflow", "--address", ray_address)
+    process = spawn(
+        *(sweep, "--output", output, "--no-mlflow", "--address", ray_address, "--workers", "1")
+    )
     wait_for(log)
     process.send_signal(signal.SIGINT)
     time.sleep(1)
