@@ -79,18 +79,21 @@ def test_a_sweep_makes_a_cluster_grow_and_lets_it_shrink(
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "log"
     sweep = cheap_sweep(RUNS, f"{LOG}.file={log}", f"{SLEEP}.seconds=2.0")
+    # Ray calls its own commands by name.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "PATH": path}
     with subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+        env=environment,
     ) as cloud:
         try:
             _watch(cloud, spawn, sweep, output, log)
         finally:
             cloud.kill()
-            subprocess.run(["ray", "stop", "--force"], capture_output=True, check=False)
+            stop = ["ray", "stop", "--force"]
+            subprocess.run(stop, capture_output=True, check=False, env=environment)
     rows: list[dict[str, Any]] = pq.read_table(output / "manifest").to_pylist()
     assert len(rows) == len({row["run_id"] for row in rows}) == RUNS
     assert {row["status"] for row in rows} == {"succeeded"}
