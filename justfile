@@ -30,9 +30,9 @@ test-slow *ARGS:
 autoscale *ARGS:
     uv run pytest -m autoscale --timeout 900 -s tests/deploy {{ARGS}}
 
-# A hundred sweeps killed and resumed, and longer fuzzing: about an hour.
+# Sweeps killed and resumed many times, slow faults, longer fuzzing: about half an hour.
 faults *ARGS:
-    uv run pytest -m slow --timeout 7200 -s tests/faults {{ARGS}}
+    uv run pytest -m slow --timeout 7200 -s --durations=0 tests/faults {{ARGS}}
 
 # Four small runs from recipe to manifest.
 quickstart:

@@ -51,10 +51,10 @@ class Cloud(AutoscalingCluster):
             "head_start_ray_commands": [], "worker_start_ray_commands": [],
             "file_mounts": {}, "cluster_synced_files": [], "file_mounts_sync_continuously": False,
             "rsync_exclude": [], "rsync_filter": [],
-            "head_node_type": "head",
+            "head_node_type": "ray.head.default",
             "available_node_types": {
-                "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
-                "worker": {"resources": {"CPU": 1}, "node_config": {},
+                "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+                "ray.worker.default": {"resources": {"CPU": 1}, "node_config": {},
                            "min_workers": 0, "max_workers": 3},
             },
         }
