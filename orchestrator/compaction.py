@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
-from orchestrator.lock import locked
+from orchestrator.lease import exclusive
 from orchestrator.sinks.manifest import compact
 from orchestrator.status import read_status
 from orchestrator.storage import Storage
@@ -27,7 +25,5 @@ def compact_output(uri: str) -> dict[str, int]:
     """
     read_status(uri)  # tells of a folder that is no data set
     storage = Storage(uri)
-    with ExitStack() as stack:
-        if storage.folder is not None:
-            stack.enter_context(locked(storage.folder))
+    with exclusive(storage):
         return compact(storage)

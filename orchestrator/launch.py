@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.driver import Driver
 from orchestrator.executors import create as create_executor
 from orchestrator.executors.base import ATTEMPTS_FOLDER
-from orchestrator.lock import locked
+from orchestrator.lease import exclusive
 from orchestrator.progress import make_progress
 from orchestrator.runs_folder import check_runs_folder
 from orchestrator.scheduler import Scheduler
@@ -98,7 +98,8 @@ def _take_over(sweep: Sweep, runs: Expansion, storage: Storage, stack: ExitStack
     try:
         if storage.folder is not None:
             storage.folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(storage.folder))
+        stack.enter_context(exclusive(storage))
+        if storage.folder is not None:
             _remove_attempts(storage.folder)
             stack.callback(_remove_attempts, storage.folder)
         # `status` reads both: what the sweep is of, even after the recipe has changed.

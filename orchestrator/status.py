@@ -13,7 +13,7 @@ from typing import Any, final
 import yaml
 
 from orchestrator.driver import failure_log_path
-from orchestrator.lock import owner
+from orchestrator.lease import driver_of
 from orchestrator.progress import duration
 from orchestrator.run import RunStatus
 from orchestrator.storage import Storage
@@ -81,7 +81,7 @@ class Status:
     others
         Other runs on record: of other sweeps, recipes or values.
     driver
-        Who is at work on it; None if nobody is, or where that can't be told.
+        Who is at work on it; None if nobody is.
     runs_per_minute
         Pace of the runs that ended last; None for fewer than two.
     """
@@ -201,7 +201,7 @@ def read_status(uri: str) -> Status:
             Others(*place, found[RunStatus.SUCCEEDED], found[RunStatus.FAILED])
             for place, found in sorted(others.items())
         ),
-        driver=None if storage.folder is None else owner(storage.folder),
+        driver=driver_of(storage),
         runs_per_minute=_pace_of(ended),
     )
 

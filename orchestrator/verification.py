@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, final
 
-from orchestrator.lock import locked
+from orchestrator.lease import exclusive
 from orchestrator.run import RunStatus
 from orchestrator.runs_folder import DAMAGED, difference, set_aside
 from orchestrator.status import manifest_rows, read_status
@@ -61,9 +60,7 @@ def verify_output(uri: str) -> Verification:
     storage = Storage(uri)
     damaged: dict[str, str] = {}
     runs = files = 0
-    with ExitStack() as stack:
-        if storage.folder is not None:
-            stack.enter_context(locked(storage.folder))
+    with exclusive(storage):
         for row in manifest_rows(storage, ["run_id", "status", "files"]):
             if row["status"] != RunStatus.SUCCEEDED:
                 continue

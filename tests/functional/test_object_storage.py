@@ -213,16 +213,21 @@ def test_a_store_that_is_away_for_a_while_costs_time_and_nothing_else(
     assert len(log.read_text().splitlines()) == 12
 
 
-def test_a_driver_killed_while_it_uploads_resumes(
+def test_a_driver_keeps_others_away_and_once_killed_resumes(
     bucket: Bucket, spawn: Spawn, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    sweep = cheap_sweep(6, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.1")
+    sweep = cheap_sweep(6, f"{LOG}.file={log}", f"{SLEEP}.seconds=4.0")
     arguments = [sweep, "--output", "s3://bucket/killed", "--no-mlflow", "--executor", "inline"]
     process = spawn(*arguments, **bucket.environment)
     while not log.exists() or len(log.read_text().splitlines()) < 3:
         assert process.poll() is None
         time.sleep(0.01)
+    second = orchestrate(*arguments, **bucket.environment)
+    assert second.code == 2, second.out + second.err
+    assert f"s3://bucket/killed is in use by process {process.pid} on " in second.err
+    told = orchestrate("status", "s3://bucket/killed", "--json", **bucket.environment)
+    assert told.json["driver"].startswith(f"process {process.pid} on ")
     process.kill()
     process.communicate()
     last = orchestrate(sweep, "--dry-run").out.splitlines()[-2].split()[1]

@@ -1,0 +1,121 @@
+"""A sweep of 100,000 runs: memory, throughput and resuming as the manifest grows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import yaml
+
+from bench.measure import Row, Stats, at_least, at_most, publish, shown
+from bench.orchestration import HERE, MEMORY, empty_calls
+
+
+class Sweep:
+    """One output for a sweep of `count` stub runs, below `folder`."""
+
+    def __init__(self, count: int, folder: Path) -> None:
+        self.count = count
+        self.output = folder / "out"
+        self._path = folder / "stub.yaml"
+        document = {
+            "name": "stub",
+            "recipe": str(HERE / "recipes" / "stub.yaml"),
+            "plugins": [str(HERE / "plugins")],
+            "overrides": [f"initial_runtime_state.seed=range({count})"],
+            "execution": {"recycle_after_runs": 10 * count},
+        }
+        self._path.write_text(yaml.safe_dump(document), encoding="utf-8")
+
+    def run(self) -> tuple[float, float, int]:
+        """Start or resume it; return seconds, the driver's peak in MiB, and runs executed."""
+        command = [sys.executable, "-m", "orchestrator", self._path, "--output", self.output]
+        start = time.perf_counter()
+        with subprocess.Popen(
+            [*command, "--no-mlflow", "--json"], stdout=subprocess.PIPE, text=True
+        ) as process:
+            peak = Peak(process.pid)
+            peak.start()
+            out, _ = process.communicate()
+            peak.join()
+        summary = json.loads(out.splitlines()[-1])
+        if summary["succeeded"] != self.count:
+            raise RuntimeError(out)
+        return time.perf_counter() - start, peak.megabytes, summary["executed"]
+
+    def throughput(self) -> tuple[float, float]:
+        """Return runs a second in the second and in the last tenth of the sweep."""
+        table = pq.read_table(self.output / "manifest", columns=["finished_at"])
+        finished = sorted(table["finished_at"].to_pylist())
+        tenth = len(finished) // 10
+        early, late = finished[tenth : 2 * tenth], finished[-tenth:]
+        return tuple(  # type: ignore[return-value]
+            (len(part) - 1) / (part[-1] - part[0]).total_seconds() for part in (early, late)
+        )
+
+    def parts(self) -> int:
+        """Return how many files the manifest consists of."""
+        return len(list((self.output / "manifest").glob("part-*.parquet")))
+
+
+class Peak(threading.Thread):
+    """Watches the resident memory of one process until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._process = psutil.Process(pid)
+        self.megabytes = 0.0
+
+    def run(self) -> None:
+        """Look ten times a second."""
+        try:
+            while self._process.status() != psutil.STATUS_ZOMBIE:
+                resident = self._process.memory_info().rss / 2**20
+                self.megabytes = max(self.megabytes, resident)
+                time.sleep(0.1)
+        except psutil.NoSuchProcess:
+            return
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", type=int, default=1_000)
+    parser.add_argument("--many", type=int, default=100_000)
+    asked = parser.parse_args()
+    empty = Stats((empty_calls(6000),))
+    rows: list[Row] = [shown("empty calls, two actors", empty, "calls/s")]
+    peaks = []
+    for count in (asked.few, asked.many):
+        with tempfile.TemporaryDirectory(prefix="blendsweep-bench-", dir=MEMORY) as name:
+            sweep = Sweep(count, Path(name))
+            seconds, peak, _ = sweep.run()
+            peaks.append(Stats((peak,)))
+            rows.append(shown(f"{count} runs: all of it", Stats((seconds,))))
+            rows.append(shown(f"{count} runs: peak of the driver", peaks[-1], "MiB"))
+            if count == asked.many:
+                early, late = (Stats((rate,)) for rate in sweep.throughput())
+                rows += [
+                    shown(f"{count} runs: second tenth", early, "runs/s"),
+                    shown(f"{count} runs: last tenth", late, "runs/s"),
+                    at_least("last tenth over second", late.over(early), 0.9, ""),
+                    at_least("last tenth over empty calls", late.over(empty), 0.5, ""),
+                    Row(f"{count} runs: files of the manifest", str(sweep.parts())),
+                ]
+                again, peak, executed = sweep.run()
+                rows.append(shown(f"resuming {count} finished runs, {executed} executed",
+                                  Stats((again,))))  # fmt: skip
+    rows.append(at_most("the driver's peak, many over few", peaks[1].over(peaks[0]), 1.25, ""))
+    publish("scale", "does a sweep of many runs cost more a run than one of few?", rows)
+
+
+if __name__ == "__main__":
+    main()
