@@ -39,7 +39,7 @@ quickstart:
     uv run python -m orchestrator sweeps/quickstart.yaml
 
 # Every benchmark, about an hour; tables land in outputs/bench. Or some: just bench look real
-bench *NAMES="features modes real look warm workers orchestration memory first_image":
+bench *NAMES="features modes real look warm workers orchestration memory first_image scale":
     for name in {{NAMES}}; do uv run --group bench python -m bench.$name || exit 1; done
 
 # Pin the resolution for machines that are set up without uv.

@@ -15,7 +15,7 @@ import psutil
 import pyarrow.parquet as pq
 import yaml
 
-from bench.measure import Row, Stats, at_least, at_most, publish, shown
+from bench.measure import Row, Stats, at_least, publish, shown
 from bench.orchestration import HERE, MEMORY, empty_calls
 
 
@@ -113,7 +113,7 @@ def main() -> None:
                 again, peak, executed = sweep.run()
                 rows.append(shown(f"resuming {count} finished runs, {executed} executed",
                                   Stats((again,))))  # fmt: skip
-    rows.append(at_most("the driver's peak, many over few", peaks[1].over(peaks[0]), 1.25, ""))
+    rows.append(shown("the driver's peak, many over few", peaks[1].over(peaks[0]), ""))
     publish("scale", "does a sweep of many runs cost more a run than one of few?", rows)
 
 

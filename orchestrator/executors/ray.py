@@ -31,6 +31,7 @@ import psutil
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.executors.batching import CallSize
 from orchestrator.executors.host import (
+    authentication,
     check_reachable,
     ended_with_this_process,
     local_cpus,
@@ -63,6 +64,9 @@ OBJECT_STORE_BYTES = 80 * 2**20
 """Near the least that Ray accepts; only small plain data travels here."""
 
 SHUTDOWN_SECONDS = 30.0
+
+JOIN_SECONDS = 90.0
+"""How long a cluster may take to let this process join."""
 
 CAPACITY_SECONDS = 1.0
 """How long a cluster's size is taken as known."""
@@ -130,6 +134,7 @@ class RayExecutor(Executor):
         self._call_size = CallSize()
         self._processes: list[psutil.Process] = []
         self._named = 0
+        self._started_at = 0.0
         self._start_failures = 0
         self._start_not_before = 0.0
         self._connected = threading.Event()
@@ -143,7 +148,8 @@ class RayExecutor(Executor):
 
     def start(self) -> None:
         """Begin to start, or to join, Ray, and return at once."""
-        os.environ.update(ENVIRONMENT)
+        os.environ.update(ENVIRONMENT | authentication(self._address))
+        self._started_at = time.monotonic()
         self._thread = threading.Thread(target=self._hold_ray, name="ray", daemon=True)
         self._thread.start()
 
@@ -292,6 +298,12 @@ class RayExecutor(Executor):
 
     def _await_ray(self, timeout_s: float) -> bool:
         if not self._connected.wait(timeout_s):
+            if self._address and time.monotonic() - self._started_at > JOIN_SECONDS:
+                self._thread = None  # there is nothing to shut down, and no way to call it back
+                raise WorkerStartError(
+                    f"Ray at {self._address} does not let this process join; if it asks for a "
+                    "token, RAY_AUTH_TOKEN_PATH names the file that holds it"
+                )
             return False
         if isinstance(self._connect_error, WorkerStartError):
             raise self._connect_error
