@@ -71,19 +71,6 @@ def out_of_memory_kills() -> int:
     return 0
 
 
-def authentication(address: str | None) -> dict[str, str]:
-    """Return the environment in which Ray shows its token to the cluster that it joins.
-
-    ``ray start`` asks for a token wherever there is one, also one that an embedded Ray once made;
-    whoever joins has to be told to show it, or waits for ever.
-    """
-    place = os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token")
-    has_token = "RAY_AUTH_TOKEN" in os.environ or Path(place).is_file()
-    if address is None or not has_token or "RAY_AUTH_MODE" in os.environ:
-        return {}
-    return {"RAY_AUTH_MODE": "token"}
-
-
 def local_cpus() -> int:
     """Return the CPU cores that this process may use, control group limits included."""
     cores = os.process_cpu_count() or 1

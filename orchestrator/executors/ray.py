@@ -31,7 +31,6 @@ import psutil
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.executors.batching import CallSize
 from orchestrator.executors.host import (
-    authentication,
     check_reachable,
     ended_with_this_process,
     local_cpus,
@@ -148,7 +147,7 @@ class RayExecutor(Executor):
 
     def start(self) -> None:
         """Begin to start, or to join, Ray, and return at once."""
-        os.environ.update(ENVIRONMENT | authentication(self._address))
+        os.environ.update(ENVIRONMENT)
         self._started_at = time.monotonic()
         self._thread = threading.Thread(target=self._hold_ray, name="ray", daemon=True)
         self._thread.start()
@@ -302,7 +301,7 @@ class RayExecutor(Executor):
                 self._thread = None  # there is nothing to shut down, and no way to call it back
                 raise WorkerStartError(
                     f"Ray at {self._address} does not let this process join; if it asks for a "
-                    "token, RAY_AUTH_TOKEN_PATH names the file that holds it"
+                    "token, RAY_AUTH_MODE=token in the environment shows ~/.ray/auth_token"
                 )
             return False
         if isinstance(self._connect_error, WorkerStartError):
@@ -519,11 +518,12 @@ def _cause(error: Exception) -> str:
         return "its machine died, left the cluster or does not answer any more"
     if isinstance(error, exceptions.RayTaskError):
         return f"{type(error.cause).__name__}: {error.cause}"
-    # Ray's texts are paragraphs; the exit detail is their last word on what happened.
-    detail = str(error).rpartition("Worker exit detail:")[2].strip()
+    # Ray's texts are paragraphs: an exit detail, or else the last line, tells what happened.
+    _, found, detail = str(error).rpartition("Worker exit detail:")
     if "connection error code 2" in detail:
         return "its process ended without a word: a crash in native code, or killed from outside"
-    return f"its process ended: {detail.splitlines()[0] if detail else type(error).__name__}"
+    lines = [line.strip() for line in detail.splitlines() if line.strip()] or [type(error).__name__]
+    return f"its process ended: {lines[0 if found else -1]}"
 
 
 def _machine_lost(error: Exception) -> bool:

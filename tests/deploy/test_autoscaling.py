@@ -124,7 +124,8 @@ def _watch(
 
     wait_for_nodes(lambda count: count == 0)
     process = spawn(
-        *(sweep, "--output", output, "--address", address, "--shared-output", "--no-mlflow")
+        *(sweep, "--output", output, "--address", address, "--shared-output", "--no-mlflow"),
+        RAY_AUTH_MODE="token",  # ``ray start`` asks for it where one lies in the home folder
     )
     wait_for_nodes(lambda count: count == 3)
     while not log.exists() or len(set(log.read_text().split())) < 3:
