@@ -127,6 +127,7 @@ def test_a_server_that_goes_away_delays_mlflow_and_not_the_sweep(
     assert children(server.uri) == Counter(row["run_id"] for row in rows)
 
 
+@pytest.mark.slow
 def test_a_locked_database_delays_mlflow_and_not_the_sweep(
     spawn: Spawn, orchestrate: Orchestrate, cheap_sweep: CheapSweep, audit: Audit, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ type CheapSweep = Callable[..., Path]
 type Audit = Callable[..., list[dict[str, Any]]]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_full_disk_stops_the_sweep_which_resumes_once_there_is_room(
     orchestrate: Orchestrate,
@@ -48,6 +49,7 @@ def test_a_full_disk_stops_the_sweep_which_resumes_once_there_is_room(
     audit(output, succeeded=2, mlflow=False, extra=("ballast",))
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_under_the_manifest_stops_the_sweep(
     orchestrate: Orchestrate,
     spawn: Spawn,
