@@ -50,21 +50,27 @@ def empty_calls(count: int) -> float:
     return float(done.stdout.split()[-1])
 
 
+def stub_sweep(count: int, folder: Path) -> Path:
+    """Write a sweep of `count` runs of a step that does nothing; return its file."""
+    document = {
+        "name": "stub",
+        "recipe": str(HERE / "recipes" / "stub.yaml"),
+        "plugins": [str(HERE / "plugins")],
+        "overrides": [f"initial_runtime_state.seed=range({count})"],
+        # A worker is warm once; here it would be replaced every quarter of a second.
+        "execution": {"recycle_after_runs": 10 * count},
+    }
+    path = folder / "stub.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
 def sweep(count: int, *options: str, folder: Path | None = None) -> float:
     """Return runs a second of a sweep of `count` stub runs, written below `folder`."""
     import pyarrow.parquet as pq
 
     with tempfile.TemporaryDirectory(prefix="blendsweep-bench-", dir=folder) as name:
-        document = {
-            "name": "stub",
-            "recipe": str(HERE / "recipes" / "stub.yaml"),
-            "plugins": [str(HERE / "plugins")],
-            "overrides": [f"initial_runtime_state.seed=range({count})"],
-            # A worker is warm once; here it would be replaced every quarter of a second.
-            "execution": {"recycle_after_runs": 10 * count},
-        }
-        path = Path(name) / "stub.yaml"
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        path = stub_sweep(count, Path(name))
         output = Path(name) / "out"
         done = subprocess.run(
             [sys.executable, "-m", "orchestrator", path, "--output", output, "--json", *options],

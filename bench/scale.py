@@ -13,10 +13,9 @@ from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
-import yaml
 
 from bench.measure import Row, Stats, at_least, publish, shown
-from bench.orchestration import HERE, MEMORY, empty_calls
+from bench.orchestration import MEMORY, empty_calls, stub_sweep
 
 
 class Sweep:
@@ -25,15 +24,7 @@ class Sweep:
     def __init__(self, count: int, folder: Path) -> None:
         self.count = count
         self.output = folder / "out"
-        self._path = folder / "stub.yaml"
-        document = {
-            "name": "stub",
-            "recipe": str(HERE / "recipes" / "stub.yaml"),
-            "plugins": [str(HERE / "plugins")],
-            "overrides": [f"initial_runtime_state.seed=range({count})"],
-            "execution": {"recycle_after_runs": 10 * count},
-        }
-        self._path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        self._path = stub_sweep(count, folder)
 
     def run(self) -> tuple[float, float, int]:
         """Start or resume it; return seconds, the driver's peak in MiB, and runs executed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.lease import exclusive
 from orchestrator.sinks.manifest import compact
-from orchestrator.status import read_status
+from orchestrator.status import described_sweep
 from orchestrator.storage import Storage
 
 
@@ -23,7 +23,7 @@ def compact_output(uri: str) -> dict[str, int]:
     OutputLockedError
         If a driver is at work on it.
     """
-    read_status(uri)  # tells of a folder that is no data set
     storage = Storage(uri)
+    described_sweep(storage)  # tells of a folder that is no data set
     with exclusive(storage):
         return compact(storage)

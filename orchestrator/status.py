@@ -173,7 +173,7 @@ def read_status(uri: str) -> Status:
         If there is no data set.
     """
     storage = Storage(uri)
-    sweep = _read_sweep(storage)
+    sweep = described_sweep(storage)
     wanted = _run_ids(storage, sweep)
     counts: Counter[str] = Counter()
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -222,7 +222,14 @@ def manifest_rows(storage: Storage, columns: Sequence[str]) -> Iterator[dict[str
                     yield dict.fromkeys(columns) | row
 
 
-def _read_sweep(storage: Storage) -> Mapping[str, Any]:
+def described_sweep(storage: Storage) -> Mapping[str, Any]:
+    """Return what ``sweep.yaml`` says of the sweep that was started last.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no data set.
+    """
     try:
         sweep = yaml.safe_load(storage.read("sweep.yaml"))
         return {

@@ -9,7 +9,7 @@ from typing import Any, final
 from orchestrator.lease import exclusive
 from orchestrator.run import RunStatus
 from orchestrator.runs_folder import DAMAGED, difference, set_aside
-from orchestrator.status import manifest_rows, read_status
+from orchestrator.status import described_sweep, manifest_rows
 from orchestrator.storage import Storage
 
 
@@ -56,8 +56,8 @@ def verify_output(uri: str) -> Verification:
     OutputLockedError
         If a driver is at work on it.
     """
-    read_status(uri)  # tells of a folder that is no data set
     storage = Storage(uri)
+    described_sweep(storage)  # tells of a folder that is no data set
     damaged: dict[str, str] = {}
     runs = files = 0
     with exclusive(storage):
