@@ -329,12 +329,12 @@ def _sentence(error: Exception) -> str:
 
 
 def _exit_code(error: Exception) -> int:
-    from orchestrator.executors.base import WorkerStartError
+    from orchestrator.executors.base import WorkersLostError, WorkerStartError
     from orchestrator.interruption import INTERRUPTED
     from orchestrator.lock import OutputLockedError
     from orchestrator.storage import OutputError
 
-    if isinstance(error, OutputError):
+    if isinstance(error, (OutputError, WorkersLostError)):
         return INTERRUPTED
 
     nothing_started = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.lease import exclusive
+from orchestrator.reading import described_sweep
 from orchestrator.sinks.manifest import compact
-from orchestrator.status import described_sweep
 from orchestrator.storage import Storage
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import final
 
-from orchestrator.executors.base import Executor
+from orchestrator.executors.base import Executor, WorkersLostError, WorkerStartError
 from orchestrator.interruption import Interruption
 from orchestrator.progress import Progress
 from orchestrator.run import Attempt, AttemptOutcome, Failure, RunResult
@@ -65,6 +65,7 @@ class Driver:
         self._timeout_s = timeout_s
         self.failures: list[FailedRun] = []
         self._deadlines: dict[str, tuple[Attempt, float]] = {}
+        self._worked = False
 
     def run(self) -> bool:
         """Execute all runs that are not recorded yet.
@@ -78,6 +79,8 @@ class Driver:
         ------
         WorkerStartError
             If no worker can be brought up.
+        WorkersLostError
+            If none can be any more; what was made is on record.
         OutputError
             If the output can't be written; runs in flight stay unsettled.
         """
@@ -92,7 +95,14 @@ class Driver:
                         "Ctrl-C again drops them"
                     )
                     announced = True
-                self._turn()
+                try:
+                    self._turn()
+                except WorkerStartError as error:
+                    if not self._worked:
+                        raise
+                    raise WorkersLostError(
+                        f"{error}; what is made is on record, and the same command resumes"
+                    ) from error
             self._progress.update(self._scheduler.counts, self._executor.workers)
             # Ending workers may take a while: what they made is on record before.
             for sink in self._sinks:
@@ -113,6 +123,7 @@ class Driver:
 
     def _take(self, outcome: AttemptOutcome) -> None:
         self._deadlines.pop(outcome.attempt.run.run_id, None)
+        self._worked = True
         failure = outcome.failure
         if failure is not None and failure.output_at_fault:
             raise OutputError(self._storage.public_uri, failure.message)

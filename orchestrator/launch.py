@@ -50,6 +50,8 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         If it can't be written any more.
     WorkerStartError
         If no worker can be brought up.
+    WorkersLostError
+        If none can be any more.
     """
     start = time.monotonic()
     if sweep.execution.address is None:

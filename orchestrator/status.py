@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, final
 
-import yaml
-
 from orchestrator.driver import failure_log_path
 from orchestrator.lease import driver_of
 from orchestrator.progress import duration
+from orchestrator.reading import described_sweep, manifest_rows
 from orchestrator.run import RunStatus
 from orchestrator.storage import Storage
-from scene.errors import ConfigurationError, Problem
 
 SHOWN_LOGS = 3
 
@@ -204,44 +202,6 @@ def read_status(uri: str) -> Status:
         driver=driver_of(storage),
         runs_per_minute=_pace_of(ended),
     )
-
-
-def manifest_rows(storage: Storage, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the manifest's rows as plain values; columns that a part lacks are None."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    for name in storage.list("manifest"):
-        if name.startswith("part-") and name.endswith(".parquet"):
-            data = pa.BufferReader(storage.read(f"manifest/{name}"))
-            # On this thread alone: Arrow's own, still letting go of Python's bytes while the
-            # interpreter ends, would abort the process.
-            with pq.ParquetFile(data, pre_buffer=False) as part:
-                present = [column for column in columns if column in part.schema_arrow.names]
-                for row in part.read(present, use_threads=False).to_pylist():
-                    yield dict.fromkeys(columns) | row
-
-
-def described_sweep(storage: Storage) -> Mapping[str, Any]:
-    """Return what ``sweep.yaml`` says of the sweep that was started last.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no data set.
-    """
-    try:
-        sweep = yaml.safe_load(storage.read("sweep.yaml"))
-        return {
-            "name": str(sweep["name"]),
-            "runs": int(sweep["runs"]),
-            "recipe_hash": str(sweep["recipe_hash"]),
-            "overrides": [str(text) for text in sweep["overrides"]],
-            "limit": sweep["limit"],
-        }
-    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError, yaml.YAMLError):
-        message = "is not the output of a sweep: there is no sweep.yaml in it that can be read"
-        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from None
 
 
 def _run_ids(storage: Storage, sweep: Mapping[str, Any]) -> frozenset[str] | None:

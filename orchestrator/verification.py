@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from orchestrator.lease import exclusive
+from orchestrator.reading import described_sweep, manifest_rows
 from orchestrator.run import RunStatus
 from orchestrator.runs_folder import DAMAGED, difference, set_aside
-from orchestrator.status import described_sweep, manifest_rows
 from orchestrator.storage import Storage
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,43 +29,67 @@ def cheap_recipe() -> Path:
     return TESTS / "recipes" / "cheap.yaml"
 
 
-RAY_HEAD = """
+RAY_CLUSTER = """
+import json
 import sys
 from ray.cluster_utils import Cluster
 
-cluster = Cluster(
-    initialize_head=True,
-    head_node_args={
-        "num_cpus": 2,
-        "num_gpus": 0,
-        "object_store_memory": 80 * 2**20,
-        "include_dashboard": False,
-    },
-)
+store = {"object_store_memory": 80 * 2**20}
+head, *others = json.loads(sys.argv[1])
+cluster = Cluster(initialize_head=True, head_node_args=head | store | {"include_dashboard": False})
+nodes = [cluster.head_node, *(cluster.add_node(**node, **store) for node in others)]
+cluster.wait_for_nodes()
 print("ADDRESS", cluster.address, flush=True)
-sys.stdin.read()
+for line in sys.stdin:
+    cluster.remove_node(nodes[int(line)], allow_graceful=False)
 cluster.shutdown()
 """
 
 
-@pytest.fixture(scope="session")
-def ray_address() -> Iterator[str]:
-    """Address of a Ray cluster of two CPUs that all tests share.
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """A Ray cluster of several nodes on this machine."""
 
-    It has a process of its own: shutting down a Ray that a test embeds would otherwise take it
-    along.
+    address: str
+    process: subprocess.Popen[str]
+
+    def kill_node(self, index: int) -> None:
+        """Kill a node's processes; the head is node 0."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{index}\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def started_cluster(*nodes: dict[str, object]) -> Iterator[RayCluster]:
+    """Start a cluster in a process of its own.
+
+    Shutting down a Ray that a test embeds would otherwise take it along.
     """
     with subprocess.Popen(
-        [sys.executable, "-c", RAY_HEAD],
+        [sys.executable, "-c", RAY_CLUSTER, json.dumps(nodes)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as head:
-        assert head.stdout is not None
-        lines = (line.split() for line in head.stdout)
-        yield next(words[1] for words in lines if words[:1] == ["ADDRESS"])
-        head.communicate(timeout=60)
+    ) as process:
+        assert process.stdout is not None
+        lines = (line.split() for line in process.stdout)
+        yield RayCluster(next(words[1] for words in lines if words[:1] == ["ADDRESS"]), process)
+        process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """Address of a Ray cluster of two CPUs that all tests share."""
+    with started_cluster({"num_cpus": 2, "num_gpus": 0}) as cluster:
+        yield cluster.address
+
+
+@pytest.fixture
+def ray_cluster() -> Callable[..., AbstractContextManager[RayCluster]]:
+    """Start a cluster of a test's own, head first: ``with ray_cluster({"num_cpus": 0}, ...)``."""
+    return started_cluster
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,10 @@ class WorkerStartError(BlendsweepError):
     """No worker can be brought up, so that no run can be executed."""
 
 
+class WorkersLostError(BlendsweepError):
+    """No worker can be brought up any more, after some have worked."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """What a worker needs to know, once, before its first run.

@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
+from orchestrator.executors import guard
 
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 
@@ -31,23 +33,40 @@ def restore_signals() -> None:
 
 
 @contextmanager
-def ended_with_this_process(processes: Sequence[psutil.Process]) -> Iterator[None]:
-    """Have some processes killed if this one is killed while the block runs.
+def children_ended_with_this_process() -> Iterator[Callable[[], None]]:
+    """Have all processes that start while the block runs killed if this one is killed.
 
-    Ray's agents look for a minute for the head that died with this process.
+    Ray's agents look for a minute for the head that died with this process, and so do workers
+    that it has only just started.
+
+    Yields
+    ------
+    callable
+        To be called when those have started that may hide where they come from.
     """
-    pids = " ".join(str(process.pid) for process in processes)
+    mark = uuid.uuid4().hex
     # The pipe closes with this process, however it ends; in a session of its own, the guard
     # hears no Ctrl-C.
     with subprocess.Popen(
-        ["/bin/sh", "-c", f"read _ || kill -9 {pids}"],
+        [sys.executable, "-P", guard.__file__, mark],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-    ) as guard:
-        yield
-        guard.kill()
+    ) as process:
+        os.environ[guard.MARK] = mark
+
+        def started() -> None:
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.write(b"\n")
+                    process.stdin.flush()
+
+        try:
+            yield started
+        finally:
+            os.environ.pop(guard.MARK, None)
+            process.kill()
 
 
 def check_reachable(address: str) -> None:

@@ -32,7 +32,7 @@ from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartErr
 from orchestrator.executors.batching import CallSize
 from orchestrator.executors.host import (
     check_reachable,
-    ended_with_this_process,
+    children_ended_with_this_process,
     local_cpus,
     out_of_memory_kills,
     restore_signals,
@@ -269,6 +269,7 @@ class RayExecutor(Executor):
         else:
             # Children inherit the environment, which spares Ray a set-up for each worker.
             os.environ.update(self._thread_environment())
+            started = self._stack.enter_context(children_ended_with_this_process())
             ray.init(
                 "local",
                 num_cpus=local_cpus(),
@@ -277,7 +278,7 @@ class RayExecutor(Executor):
                 log_to_driver=False,
                 logging_level="ERROR",
             )
-            self._stack.enter_context(ended_with_this_process(_agents()))
+            started()
         gpus = self._settings.gpus_per_worker
         if gpus is None:
             gpus = GPU_SHARE if ray.cluster_resources().get("GPU", 0) > 0 else 0.0
@@ -496,16 +497,6 @@ def _failed(actor: _Actor, failure: Failure) -> AttemptOutcome:
         finished_at=datetime.now(UTC),
         failure=failure,
     )
-
-
-def _agents() -> list[psutil.Process]:
-    """Return the agents of this process's Ray."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            if "agent" in " ".join(process.cmdline()).lower():
-                found.append(process)
-    return found
 
 
 def _cause(error: Exception) -> str:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
+from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.run import RunResult
 from orchestrator.sinks import entries
 from orchestrator.sinks.arrow import Row
@@ -101,9 +102,9 @@ class _Tracker:
         self, storage: Storage, tracking_uri: str, experiment: str, sweep: str, document: str
     ) -> None:
         self._storage = storage
-        if tracking_uri.startswith(_SQLITE):
-            _prepare_database(tracking_uri)
         self._mlflow = _import_mlflow()
+        if tracking_uri.startswith(_SQLITE):
+            _prepare_database(self._mlflow, _database(tracking_uri))
         self._client = self._mlflow.MlflowClient(tracking_uri)
         self._experiment_id = self._experiment(experiment, tracking_uri)
         self._statuses: dict[str, str] = {}
@@ -242,9 +243,22 @@ def _database(tracking_uri: str) -> Path:
     return Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
 
 
-def _prepare_database(tracking_uri: str) -> None:
-    """Switch on write-ahead logging: faster, and the MLflow UI can read while a sweep writes."""
-    path = _database(tracking_uri)
+def _prepare_database(mlflow: Any, path: Path) -> None:
+    """Make the database if it is missing, so that it appears whole, and switch on WAL.
+
+    MLflow takes seconds to make its tables, and can't open a database where that was cut short.
+    With write-ahead logging the MLflow UI can read while a sweep writes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        partial = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+        partial.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / path.name
+            mlflow.MlflowClient(f"{_SQLITE}{made}").search_experiments()
+            with closing(sqlite3.connect(made)) as whole, closing(sqlite3.connect(partial)) as copy:
+                whole.backup(copy)
+        if not path.exists():  # another sweep may share it
+            partial.replace(path)
     with closing(sqlite3.connect(path, timeout=30.0)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -149,3 +149,27 @@ def test_a_locked_database_delays_mlflow_and_not_the_sweep(
     done = orchestrate(sweep, *arguments)
     assert done.code == 0, done.out + done.err
     audit(output, succeeded=8)
+
+
+def test_a_driver_killed_while_mlflow_makes_its_database_leaves_none_that_is_half_made(
+    orchestrate: Orchestrate,
+    spawn: Spawn,
+    cheap_sweep: CheapSweep,
+    audit: Audit,
+    tmp_path: Path,
+) -> None:
+    output, places = tmp_path / "out", tmp_path / "places"
+    places.mkdir()
+    arguments = [cheap_sweep(1), "--output", output, "--executor", "inline"]
+    process = spawn(*arguments, TMPDIR=str(places))
+    # Wherever it is made: as soon as some of its tables are there.
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size > 50_000 for path in tmp_path.rglob("mlflow.db")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "MLflow never began"
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    done = orchestrate(*arguments)
+    assert done.code == 0, done.out + done.err
+    audit(output, succeeded=1)

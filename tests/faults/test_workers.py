@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -161,52 +160,36 @@ def test_a_worker_that_runs_out_of_memory_is_named_as_such(
     assert "out of memory" in bad["error_message"]
 
 
-TWO_NODES = """
-import sys
-from ray.cluster_utils import Cluster
-
-small = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
-nodes = [cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20) for _ in range(2)]
-cluster.wait_for_nodes()
-print("ADDRESS", cluster.address, flush=True)
-sys.stdin.readline()
-cluster.remove_node(nodes[0], allow_graceful=False)
-print("REMOVED", flush=True)
-sys.stdin.read()
-cluster.shutdown()
-"""
-
-
 @pytest.mark.slow
-def test_the_runs_of_a_machine_that_dies_are_made_on_others(
-    spawn: Spawn, cheap_sweep: CheapSweep, audit: Audit, tmp_path: Path
+@pytest.mark.parametrize("lost", [1, 0], ids=["node", "head"])
+def test_a_machine_that_dies_costs_its_runs_in_flight(
+    lost: int,
+    orchestrate: Orchestrate,
+    spawn: Spawn,
+    ray_cluster: Callable[..., AbstractContextManager[Any]],
+    cheap_sweep: CheapSweep,
+    audit: Audit,
+    tmp_path: Path,
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "log"
-    with subprocess.Popen(
-        [sys.executable, "-c", TWO_NODES],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as cluster:
-        assert cluster.stdin is not None
-        assert cluster.stdout is not None
-        lines = (line.split() for line in cluster.stdout)
-        address = next(words[1] for words in lines if words[:1] == ["ADDRESS"])
-        sweep = cheap_sweep(12, f"{LOG}.file={log}", f"{SLEEP}.seconds=1.5")
-        process = spawn(
-            sweep, "--output", output, "--address", address, "--shared-output", "--no-mlflow"
-        )
+    sweep = cheap_sweep(12, f"{LOG}.file={log}", f"{SLEEP}.seconds=1.5")
+    arguments = [sweep, "--output", output, "--shared-output", "--no-mlflow"]
+    with ray_cluster({"num_cpus": 0}, {"num_cpus": 1}, {"num_cpus": 1}) as cluster:
+        process = spawn(*arguments, "--address", cluster.address)
         deadline = time.monotonic() + 120
         while not log.exists() or len(set(log.read_text().split())) < 2:
             assert time.monotonic() < deadline, "two workers never came up"
             time.sleep(0.1)
-        cluster.stdin.write("now\n")
-        cluster.stdin.flush()
+        cluster.kill_node(lost)
         out, err = process.communicate(timeout=180)
-        cluster.communicate(timeout=60)
-    assert process.returncode == 0, out + err
-    assert "attempt 1: MachineLost: its machine died" in out
-    rows = audit(output, succeeded=12, mlflow=False)
-    assert max(row["attempts"] for row in rows) == 2
+    if lost:
+        assert process.returncode == 0, out + err
+        assert "attempt 1: MachineLost: its machine died" in out
+        rows = audit(output, succeeded=12, mlflow=False)
+        assert max(row["attempts"] for row in rows) == 2
+        return
+    assert process.returncode == 130, out + err
+    assert "same command resumes" in out + err
+    done = orchestrate(*arguments, "--executor", "inline")
+    assert done.code == 0, done.out + done.err
+    audit(output, succeeded=12, mlflow=False)

@@ -10,7 +10,7 @@ from typing import final, override
 import pytest
 
 from orchestrator.driver import Driver
-from orchestrator.executors.base import Executor
+from orchestrator.executors.base import Executor, WorkersLostError, WorkerStartError
 from orchestrator.progress import Progress
 from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 from orchestrator.scheduler import Counts, Scheduler
@@ -136,3 +136,39 @@ def test_an_attempt_that_shared_its_worker_has_its_whole_time_again(tmp_path: Pa
     assert result.status is RunStatus.FAILED
     assert result.outcome.failure is not None
     assert result.outcome.failure.error_type == "AttemptTimeout"
+
+
+@final
+class Dying(Hanging):
+    """Finishes so many attempts, then no worker can be brought up."""
+
+    def __init__(self, finished: int) -> None:
+        super().__init__()
+        self.left = finished
+        self.attempts: list[Attempt] = []
+
+    @override
+    def submit(self, attempt: Attempt) -> None:
+        self.attempts.append(attempt)
+
+    @override
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:
+        if not self.left:
+            raise WorkerStartError("no worker can start")
+        self.left -= 1
+        now = datetime.now(UTC)
+        failure = Failure("StepError", "a fault")
+        return [AttemptOutcome(self.attempts.pop(), "w", "n", "CPU", now, now, failure=failure)]
+
+
+@pytest.mark.parametrize(("finished", "error"), [(0, WorkerStartError), (2, WorkersLostError)])
+def test_workers_that_never_came_are_another_error_than_workers_that_are_lost(
+    finished: int, error: type[Exception], tmp_path: Path
+) -> None:
+    runs = [Run(index, f"{index:016d}", {}, (), {}) for index in range(3)]
+    sink = Kept()
+    scheduler = Scheduler(runs, 3, {}, max_attempts=1)
+    driver = Driver(scheduler, Dying(finished), [sink], Storage(str(tmp_path)), Silent(), 60.0)
+    with pytest.raises(error, match="no worker can start"):
+        driver.run()
+    assert len(sink.results) == finished
