@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import logging
 import platform
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,8 @@ from scene.features import FeatureValue
 from scene.record import RECORD_FILE, FileRecord, RunRecord
 from scene.rendering.modes import category_color
 from scene.runtime import RuntimeState, WrittenFile
-from scene.specimen import Particle
-from scene.statistics import visibility
+from scene.specimen import POSE
+from scene.statistics import occluded_shares, visibility
 from scene.streams import Streams
 
 if TYPE_CHECKING:
@@ -103,8 +104,11 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
         visible = coverage = None
         if state.recipe.synth_chain.rendering_steps and state.specimen.techniques:
             everything = frozenset(particle.id for particle in state.specimen.particles)
-            instance = state.frame(everything).buffers.instance
+            frame = state.frame(everything)
+            instance = frame.buffers.instance
             particles |= visibility(instance, len(everything))
+            shares = occluded_shares(instance, frame.footprints(), len(everything))
+            particles["occluded_share"] = shares
             visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
             coverage = float((instance > 0).mean())
         files = tuple(_file_record(state.output, file) for file in _by_path(state.files))
@@ -136,12 +140,20 @@ def _particle_table(state: RuntimeState) -> dict[str, list[Any]]:
     }
     for spec in state.recipe.all_particle_features():
         for component, column in enumerate(spec.columns):
-            table[column] = [_component(p, spec.name, component) for p in particles]
+            table[column] = [_component(p.features, spec.name, component) for p in particles]
+    for name in POSE:
+        for component, axis in enumerate("xyz"):
+            # What nothing has moved lies where it was put.
+            table[f"initial_{name}_{axis}"] = [
+                _component(p.features | p.initial_pose, name, component) for p in particles
+            ]
     return table
 
 
-def _component(particle: Particle, name: str, component: int) -> FeatureValue | None:
-    value = particle.features.get(name)
+def _component(
+    features: Mapping[str, FeatureValue], name: str, component: int
+) -> FeatureValue | None:
+    value = features.get(name)
     return value[component] if isinstance(value, tuple) else value
 
 

@@ -53,9 +53,10 @@ class RunRecord:
         Names of the particle features that a step sampled, sorted.
     particles
         One list a column, all of equal length: ``particle_id``, ``blueprint``,
-        ``category_color``, every feature column (``dimensions_x``, ...), and, where images were
-        rendered, ``visible_pixels``, ``bbox_x``, ``bbox_y``, ``bbox_width``, ``bbox_height``
-        (pixels; None for a hidden particle's box) and ``touches_border``.
+        ``category_color``, every feature column (``dimensions_x``, ...), the pose before the
+        first relaxation (``initial_location_x``, ``initial_rotation_x``, ...), and, where images
+        were rendered, ``visible_pixels``, ``bbox_x``, ``bbox_y``, ``bbox_width``, ``bbox_height``
+        (pixels; None for a hidden particle's box), ``touches_border`` and ``occluded_share``.
     visible_particles
         Number of particles with at least one pixel; None if nothing was rendered.
     coverage

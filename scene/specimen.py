@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from scene.features import FeatureValue
 
+POSE = ("location", "rotation")
+"""The features that say where a particle is."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeasurementVolume:
@@ -38,6 +41,8 @@ class Particle:
     features
         Feature name to value. After `RelaxCollisions`, ``location`` and ``rotation`` are
         those that the physics left.
+    initial_pose
+        ``location`` and ``rotation`` from before the first relaxation; empty until then.
     """
 
     id: int
@@ -46,6 +51,13 @@ class Particle:
     geometry: str
     material: str
     features: dict[str, FeatureValue] = field(default_factory=dict)
+    initial_pose: dict[str, FeatureValue] = field(default_factory=dict)
+
+    def keep_initial_pose(self) -> None:
+        """Note the pose, unless an earlier one is noted already."""
+        if not self.initial_pose:
+            pose = {name: self.features[name] for name in POSE if name in self.features}
+            self.initial_pose = pose
 
 
 @dataclass(slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scene.footprint import Footprint
 
 
 def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]]:
@@ -50,3 +53,39 @@ def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]
         "bbox_height": boxed(size[1]),
         "touches_border": border.tolist(),
     }
+
+
+def occluded_shares(
+    instance: NDArray[np.uint16], footprints: Mapping[int, Footprint], number: int
+) -> list[float | None]:
+    """Return which share of each of the particles 1..`number` is hidden behind others.
+
+    It is 1 - visible / full, where full counts the pixels of the particle's own footprint in the
+    frame. A pixel that shows the particle counts as its own even where rounding puts the pixel's
+    centre just outside the footprint.
+
+    Parameters
+    ----------
+    instance
+        (height, width) particle ids, 0 where nothing is.
+    footprints
+        Particle id to the pixels that it would show alone.
+    number
+        Number of particles.
+
+    Returns
+    -------
+    list
+        In [0, 1]; None for a particle without a pixel of its own in the frame.
+    """
+    visible = np.bincount(instance.ravel(), minlength=number + 1)
+    shares: list[float | None] = [None] * number
+    for particle_id, footprint in footprints.items():
+        height, width = footprint.mask.shape
+        rows = slice(footprint.top, footprint.top + height)
+        window = instance[rows, footprint.left : footprint.left + width] == particle_id
+        seen = int(visible[particle_id])
+        full = seen + int(np.count_nonzero(footprint.mask & ~window))
+        if full:
+            shares[particle_id - 1] = 1.0 - seen / full
+    return shares

@@ -18,6 +18,7 @@ from orchestrator.sinks.arrow import Row, array, common_type, scalar_type
 from orchestrator.versions import versions
 from scene.features import FeatureSpec
 from scene.record import RunRecord
+from scene.specimen import POSE
 
 OVERRIDE = "override."
 """Begins the names of the manifest's columns that hold the swept values."""
@@ -74,6 +75,7 @@ _PARTICLE = {
     "blueprint": pa.string(),
     "category_color": pa.string(),
 }
+_INITIAL_POSE = {f"initial_{name}_{axis}": pa.float64() for name in POSE for axis in "xyz"}
 _PIXELS = {
     "visible_pixels": pa.int32(),
     "bbox_x": pa.int32(),
@@ -81,6 +83,7 @@ _PIXELS = {
     "bbox_width": pa.int32(),
     "bbox_height": pa.int32(),
     "touches_border": pa.bool_(),
+    "occluded_share": pa.float64(),
 }
 
 
@@ -148,7 +151,7 @@ def particles_schema(columns: Columns) -> pa.Schema:
     fields = dict(_PARTICLE)
     for spec in columns.particle_features:
         fields |= dict.fromkeys(spec.columns, _number_type(spec))
-    return pa.schema(list((fields | _PIXELS).items()))
+    return pa.schema(list((fields | _INITIAL_POSE | _PIXELS).items()))
 
 
 def manifest_row(result: RunResult, origin: Origin) -> Row:

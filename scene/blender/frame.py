@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import final
 
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.buffers import render_buffers
+from scene.blender.outline import seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, temporarily
 from scene.blender.xray import render_xray
 from scene.errors import RenderError
+from scene.footprint import Footprint
 from scene.rendering.base import Frame, GeometryBuffers
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -62,6 +64,11 @@ class BlenderFrame(Frame):
         """Hide everything but the frame's particles while the block runs."""
         shown = self._interest | self._overlapping
         return temporarily([*self._only(shown), *self._technique_hidden()])
+
+    def footprints(self) -> Mapping[int, Footprint]:
+        """Return the pixels that each particle of interest would show if it were alone, by id."""
+        shown = [(key, self._particles[key]) for key in sorted(self._interest)]
+        return seen_footprints(self._require_camera(), shown)
 
     def real(self) -> NDArray[np.uint8]:
         """Render with the technique's own materials and light: (height, width) gray."""

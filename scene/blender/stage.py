@@ -102,6 +102,7 @@ class Stage:
         for particle, pose in zip(
             moving, relaxed(self._scene, bodies, container, settings), strict=True
         ):
+            particle.keep_initial_pose()
             particle.features["location"] = pose.location
             particle.features["rotation"] = pose.rotation
         self.sync(specimen)

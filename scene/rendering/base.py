@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from scene.footprint import Footprint
+
 type Image = NDArray[Any]
 
 
@@ -46,6 +48,10 @@ class Frame(ABC):
         Overlapping particles hide what is behind them and count as nothing. Rendered at the first
         use and kept as long as the specimen does not change.
         """
+
+    @abstractmethod
+    def footprints(self) -> Mapping[int, Footprint]:
+        """Return the pixels that each particle of interest would show if it were alone, by id."""
 
     @abstractmethod
     def real(self) -> NDArray[np.uint8]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import final
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
+from scene.footprint import Footprint
 from scene.rendering.base import Frame, GeometryBuffers
 from scene.rendering.modes import (
     DARKEST_CATEGORY,
@@ -37,6 +39,9 @@ class FixedFrame(Frame):
     @property
     def buffers(self) -> GeometryBuffers:
         return self._buffers
+
+    def footprints(self) -> Mapping[int, Footprint]:
+        raise NotImplementedError  # no mode asks
 
     def real(self) -> NDArray[np.uint8]:
         return np.full((2, 2), 9, np.uint8)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scene.statistics import visibility
+from scene.footprint import Footprint
+from scene.statistics import occluded_shares, visibility
 
 NUMBER = 5
 images = arrays(
@@ -44,3 +45,14 @@ def test_counts_and_boxes(instance: np.ndarray[Any, Any]) -> None:
         assert found[:, -1].any()
         edge = 0 in xs or 0 in ys or width - 1 in xs or height - 1 in ys
         assert row["touches_border"] == edge
+
+
+def test_what_is_hidden_counts_and_what_lies_outside_the_frame_does_not() -> None:
+    instance = np.array([[1, 1, 2], [1, 2, 2]], dtype=np.uint16)
+    footprints = {
+        1: Footprint(0, 0, np.ones((2, 2), dtype=bool)),  # one of four pixels is hidden
+        2: Footprint(1, 1, np.ones((1, 2), dtype=bool)),  # rounding left one of three out
+        3: Footprint(0, 0, np.ones((2, 3), dtype=bool)),
+        4: Footprint(0, 0, np.zeros((0, 0), dtype=bool)),
+    }
+    assert occluded_shares(instance, footprints, 5) == [0.25, 0.0, 1.0, None, None]

@@ -1,0 +1,90 @@
+"""Where the scene's camera sees the vertices of particles, for their footprints."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import bpy  # noqa: TID253
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from scene.footprint import Footprint, Topology, footprints
+
+
+def rendered_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Return width and height of the scene's renders in pixels."""
+    render = scene.render
+    share = render.resolution_percentage / 100
+    return int(render.resolution_x * share), int(render.resolution_y * share)
+
+
+def seen_footprints(
+    scene: bpy.types.Scene, particles: Iterable[tuple[int, bpy.types.Object]]
+) -> Mapping[int, Footprint]:
+    """Return the footprint of each particle, by id, as if it were alone in the scene.
+
+    Without a particle that reaches behind a perspective camera, whose footprint has no bounds.
+    """
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    width, height = rendered_size(scene)
+    to_pixels = _to_pixels(scene, depsgraph, width, height)
+    groups: dict[bytes, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
+    meshes: dict[bpy.types.Mesh, tuple[bytes, NDArray[np.float64]]] = {}
+    triangles: dict[bytes, NDArray[np.intp]] = {}
+    for particle_id, made in particles:
+        evaluated = made.evaluated_get(depsgraph)
+        mesh = evaluated.data
+        if mesh not in meshes:
+            vertices, corners = _arrays(mesh)
+            # Meshes that differ in nothing but their vertices are worked on together.
+            meshes[mesh] = corners.tobytes(), vertices
+            triangles[meshes[mesh][0]] = corners
+        key, vertices = meshes[mesh]
+        seen = vertices @ (to_pixels @ np.array(evaluated.matrix_world)).T
+        if (seen[:, 3] > 0).all():
+            groups[key].append((particle_id, seen[:, :2] / seen[:, 3:]))
+    found: dict[int, Footprint] = {}
+    for key, members in groups.items():
+        topology = Topology.of(triangles[key])
+        shapes = footprints(topology, np.stack([seen for _, seen in members]), width, height)
+        found |= zip((particle_id for particle_id, _ in members), shapes, strict=True)
+    return found
+
+
+def _to_pixels(
+    scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, width: int, height: int
+) -> NDArray[np.float64]:
+    """Return the 4 x 4 matrix from world space to homogeneous pixels, rows counted downwards."""
+    render, camera = scene.render, scene.camera
+    projection: Matrix = camera.calc_matrix_camera(
+        depsgraph,
+        x=width,
+        y=height,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
+    to_frame = np.array(
+        [
+            [width / 2, 0.0, 0.0, width / 2],
+            [0.0, -height / 2, 0.0, height / 2],
+            [0.0, 0.0, 1.0, 0.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
+    view = np.linalg.inv(np.array(camera.matrix_world.normalized()))
+    matrix: NDArray[np.float64] = to_frame @ np.array(projection) @ view
+    return matrix
+
+
+def _arrays(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return homogeneous vertices, (V, 4), and triangles, (T, 3), of a mesh."""
+    vertices = np.ones((len(mesh.vertices), 4), dtype=np.float32)
+    positions = np.empty(3 * len(mesh.vertices), dtype=np.float32)
+    mesh.vertices.foreach_get("co", positions)
+    vertices[:, :3] = positions.reshape(-1, 3)
+    mesh.calc_loop_triangles()
+    corners = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
+    mesh.loop_triangles.foreach_get("vertices", corners)
+    return vertices.astype(np.float64), corners.reshape(-1, 3).astype(np.intp)

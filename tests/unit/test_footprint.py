@@ -1,0 +1,71 @@
+"""Footprints against a slow and obvious test of every pixel's centre."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from scene.footprint import Footprint, Topology, footprints
+
+WIDTH, HEIGHT = 9, 7
+
+triangle_soups = arrays(
+    np.intp, st.tuples(st.integers(1, 8), st.just(3)), elements=st.integers(0, 5)
+).filter(lambda found: all(len(set(row)) == 3 for row in found.tolist()))
+# No vertex at the height of a pixel's centre or beside one: there, rounding decides.
+places = arrays(
+    np.float64,
+    (2, 6, 2),
+    elements=st.integers(-30, 120).map(lambda value: value / 10 + 0.03),
+)
+
+
+def whole(footprint: Footprint) -> NDArray[np.bool_]:
+    image = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    height, width = footprint.mask.shape
+    image[footprint.top : footprint.top + height, footprint.left : footprint.left + width] = (
+        footprint.mask
+    )
+    return image
+
+
+def inside_any(triangles: NDArray[np.intp], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much each pixel's centre lies inside one of the triangles, below 0 outside."""
+    x, y = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
+    best = np.full((HEIGHT, WIDTH), -np.inf)
+    for a, b, c in points[triangles]:
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if abs(area) < 1e-9:
+            continue
+        sides = [
+            ((q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0])) / area
+            for p, q in ((a, b), (b, c), (c, a))
+        ]
+        best = np.maximum(best, np.min(sides, axis=0))
+    return best
+
+
+@given(triangles=triangle_soups, points=places)
+def test_a_pixel_is_covered_where_its_centre_lies_in_a_triangle(
+    triangles: NDArray[np.intp], points: NDArray[np.float64]
+) -> None:
+    found = footprints(Topology.of(triangles), points, WIDTH, HEIGHT)
+    assert len(found) == 2
+    for footprint, seen in zip(found, points, strict=True):
+        depth = inside_any(triangles, seen)
+        clear = np.abs(depth) > 1e-9
+        np.testing.assert_array_equal(whole(footprint)[clear], (depth > 0)[clear])
+
+
+def test_many_particles_are_worked_on_in_parts_with_the_same_result() -> None:
+    chance = np.random.default_rng(3)
+    triangles = np.array([[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]])
+    points = chance.uniform(-2.0, 10.0, (60_000, 4, 2))
+    found = footprints(Topology.of(triangles), points, WIDTH, HEIGHT)
+    assert len(found) == len(points)
+    for index in (0, 41_665, 41_667, 59_999):
+        (alone,) = footprints(Topology.of(triangles), points[index : index + 1], WIDTH, HEIGHT)
+        np.testing.assert_array_equal(whole(found[index]), whole(alone))
