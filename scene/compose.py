@@ -123,6 +123,8 @@ class Composition:
             yield Problem(COMMAND_LINE, text, f"{key} exists already; leave out the '+'")
         elif not (override.is_add() or override.is_force_add()) and not exists:
             yield Problem(COMMAND_LINE, text, _no_such_key(config, key))
+        elif (beyond := _beyond_list(config, key)) is not None:
+            yield Problem(COMMAND_LINE, text, beyond)
         else:
             try:
                 _set(config, override, key)
@@ -180,6 +182,20 @@ def _set(config: DictConfig, override: Override, key: str) -> None:
         return
     adding = override.is_add() or override.is_force_add()
     OmegaConf.update(config, key, override.value(), merge=True, force_add=adding)
+
+
+def _beyond_list(config: DictConfig, key: str) -> str | None:
+    """Return what is wrong with adding `key` if it would lie in a list; None if it does not."""
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        here = ".".join(parts[:depth])
+        node = _node(config, here)
+        if isinstance(node, ListConfig) and not (part.isdecimal() and int(part) < len(node)):
+            return (
+                f"{here} is a list of {len(node)} entries, counted from 0; an override changes "
+                f"entries or the whole list, {here}=[...]"
+            )
+    return None
 
 
 def _no_such_key(config: DictConfig, key: str) -> str:

@@ -43,6 +43,15 @@ def test_beads_come_to_rest_inside_the_volume_and_apart(
     assert np.median(locations[:, 2] - radii) < 8.0
 
 
+def test_the_pose_before_the_first_relaxation_is_kept(new_stage: StageFactory) -> None:
+    world, stage = specimen(*scattered(20)), new_stage()
+    before = [particle.features["location"] for particle in world.particles]
+    for _ in range(2):
+        relax(stage, world, gravity=(0.0, 0.0, -100.0), num_frames=20)
+    assert [particle.initial_pose["location"] for particle in world.particles] == before
+    assert [particle.features["location"] for particle in world.particles] != before
+
+
 def test_the_same_start_gives_the_same_end(new_stage: StageFactory) -> None:
     ends = []
     for _ in range(2):

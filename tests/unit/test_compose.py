@@ -63,6 +63,8 @@ def test_list_entries_can_be_removed(spheres: Composition) -> None:
         ("synth_chain.rendering_steps.9.name=x", "is a list of 7 entries, counted from 0"),
         ("initial_runtime_state.seed.x=1", "initial_runtime_state.seed is a plain value"),
         ("+initial_runtime_state.seed=1", "exists already; leave out the '+'"),
+        ("+synth_chain.rendering_steps.last=1", "synth_chain.rendering_steps is a list of"),
+        ("+synth_chain.rendering_steps.last.0=1", "synth_chain.rendering_steps is a list of"),
         ("~render.max_sample", "did you mean 'max_samples'?"),
         ("initial_runtime_state.seed=1,2", "several values need a sweep"),
         ("initial_runtime_state.seed=${oc.env:HOME}", "only references to other keys are allowed"),
