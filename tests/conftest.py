@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -66,16 +67,23 @@ def started_cluster(*nodes: dict[str, object]) -> Iterator[RayCluster]:
 
     Shutting down a Ray that a test embeds would otherwise take it along.
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", RAY_CLUSTER, json.dumps(nodes)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", RAY_CLUSTER, json.dumps(nodes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         lines = (line.split() for line in process.stdout)
-        yield RayCluster(next(words[1] for words in lines if words[:1] == ["ADDRESS"]), process)
+        address = next((words[1] for words in lines if words[:1] == ["ADDRESS"]), None)
+        if address is None:
+            errors.seek(0)
+            raise RuntimeError(f"no Ray cluster came up: {errors.read()[-2000:]}")
+        yield RayCluster(address, process)
         process.communicate(timeout=60)
 
 

@@ -1,4 +1,4 @@
-"""Reservation of GPUs, on a cluster that says it has some; this machine need not have any."""
+"""Reservation of GPUs, on clusters that say they have some; this machine need not have any."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 pytestmark = [pytest.mark.blender, pytest.mark.ray]
 
+STAND_IN = Path(__file__).parents[1] / "standins" / "gpus"
+SLEEP = "synth_chain.rendering_steps.2"
 
-def test_workers_share_the_gpus_of_a_cluster_and_never_fall_back_silently(
+type Clusters = Callable[..., AbstractContextManager[Any]]
+
+
+def test_a_worker_with_a_share_of_a_gpu_never_falls_back_silently(
     orchestrate: Callable[..., Any],
     cheap_sweep: Callable[..., Path],
-    ray_cluster: Callable[..., AbstractContextManager[Any]],
+    ray_cluster: Clusters,
     tmp_path: Path,
 ) -> None:
     sweep, output = cheap_sweep(2), tmp_path / "out"
@@ -29,3 +35,39 @@ def test_workers_share_the_gpus_of_a_cluster_and_never_fall_back_silently(
         )
         done = orchestrate(*arguments, "--gpus-per-worker", "0")
         assert done.code == 0, done.out + done.err
+        assert set(pq.read_table(output / "manifest")["device"].to_pylist()) == {"CPU"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "share", "workers_on"),
+    [
+        (2, "1", {"Stand-in GPU 0": 1, "Stand-in GPU 1": 1}),
+        (1, "0.5", {"Stand-in GPU 0": 2}),
+        pytest.param(1, "1", {"Stand-in GPU 0": 1}, marks=pytest.mark.slow),
+    ],
+)
+def test_ray_decides_which_gpu_a_worker_sees_and_how_many_share_it(
+    gpus: int,
+    share: str,
+    workers_on: dict[str, int],
+    orchestrate: Callable[..., Any],
+    cheap_sweep: Callable[..., Path],
+    ray_cluster: Clusters,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    output = tmp_path / "out"
+    sweep = cheap_sweep(8, f"{SLEEP}.seconds=2.0")
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+    with ray_cluster({"num_cpus": 2, "num_gpus": gpus}) as cluster:
+        done = orchestrate(
+            *(sweep, "--output", output, "--no-mlflow", "--address", cluster.address),
+            *("--gpus-per-worker", share),
+        )
+    assert done.code == 0, done.out + done.err
+    rows = pq.read_table(output / "manifest", columns=["device", "worker"]).to_pylist()
+    workers = {(row["device"], row["worker"]) for row in rows}
+    found: dict[str, int] = {}
+    for device, _ in workers:
+        found[device] = found.get(device, 0) + 1
+    assert found == workers_on
