@@ -11,13 +11,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
@@ -34,6 +34,9 @@ _INK = "#010203"
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 _STACK = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#999999")
+_SHADES = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.97, 256)))
+"""Without the darkest and the lightest, which would not show on a dark or a light page."""
+
 _GRID = "#8888884d"
 _STYLE: Any = {
     "font.size": 9.5,
@@ -81,6 +84,15 @@ class Grouping:
     values: Sequence[Any]
 
 
+class Margins(NamedTuple):
+    """Room for labels round a figure's axes, in inches."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
 def histograms(values: Mapping[str, Floats], counted: Mapping[str, str]) -> Picture:
     """Draw one histogram for each named set of values.
 
@@ -95,16 +107,15 @@ def histograms(values: Mapping[str, Floats], counted: Mapping[str, str]) -> Pict
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
     with rc_context(_STYLE):
-        figure = Figure(figsize=(3.1 * columns, 1.95 * rows), layout="constrained")
-        _spaced(figure, 0.06)
-        axes = _axes(figure, rows, columns)
+        figure = Figure(figsize=(3.1 * columns, 1.95 * rows))
+        axes = _grid(figure, rows, columns, Margins(0.6, 0.1, 0.3, 0.3), gaps=(0.7, 0.6))
         for axis, (name, numbers) in zip(axes, shown, strict=False):
-            _histogram(axis, numbers, most=40)
+            whole = _histogram(axis, numbers, most=40)
             axis.set_title(name)
             axis.set_ylabel(counted[name])
             axis.yaxis.set_major_locator(MaxNLocator(3, integer=True))
             axis.yaxis.set_major_formatter(EngFormatter(sep=""))
-            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=whole))
         for axis in axes[len(shown) :]:
             axis.set_visible(False)
         return _picture(figure, "features")
@@ -116,9 +127,8 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
     count = len(names)
     size = 9.3 / max(count, 3)
     with rc_context(_STYLE | {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5}):
-        figure = Figure(figsize=(size * count, size * count + 0.5), layout="constrained")
-        _spaced(figure, 0.02)
-        axes = _axes(figure, count, count)
+        figure = Figure(figsize=(size * count, size * count))
+        axes = _grid(figure, count, count, Margins(0.95, 0.05, 0.05, 0.7), gaps=(0.12, 0.1))
         shades, numeric = _shades(colour, len(values[names[0]]))
         points = None
         for place, axis in enumerate(axes):
@@ -133,16 +143,17 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
             else:
                 area = 14 if len(x) < 500 else 5
                 points = axis.scatter(
-                    x, y, s=area, c=shades, cmap="viridis", alpha=0.75, linewidths=0,
-                    rasterized=True,
+                    x, y, s=area, c=shades, cmap=_SHADES, alpha=0.75, linewidths=0,
+                    rasterized=len(x) > 200,
                 )  # fmt: skip
                 axis.yaxis.set_major_locator(MaxNLocator(3))
             axis.xaxis.set_major_locator(MaxNLocator(3))
             _outer_labels(axis, row, column, count, names)
         if points is not None and colour is not None and numeric:
+            beside = figure.add_axes((0.62, 0.9, 0.3, 0.018))
             bar = figure.colorbar(
-                points, ax=axes, shrink=0.35, aspect=25, pad=0.01, anchor=(0.0, 1.0),
-                label=colour.name,
+                points, cax=beside, orientation="horizontal", label=colour.name,
+                ticks=MaxNLocator(4),
             )  # fmt: skip
             bar.outline.set_visible(False)
             if bar.solids is not None:
@@ -258,26 +269,39 @@ def _boxes(axis: Axes, data: Sequence[Floats], places: NDArray[Any], *, vertical
     )
 
 
-def _axes(figure: Figure, rows: int, columns: int) -> list[Axes]:
-    return list(figure.subplots(rows, columns, squeeze=False).ravel())
+def _grid(
+    figure: Figure, rows: int, columns: int, margins: Margins, gaps: tuple[float, float]
+) -> list[Axes]:
+    """Return axes in a grid, row by row, at distances in inches.
+
+    Finding the distances by constrained layout takes a second for some dozen axes.
+    """
+    width, height = figure.get_size_inches()
+    across = (width - margins.left - margins.right + gaps[0]) / columns - gaps[0]
+    down = (height - margins.top - margins.bottom + gaps[1]) / rows - gaps[1]
+    axes = figure.subplots(
+        rows, columns, squeeze=False,
+        gridspec_kw={
+            "left": margins.left / width, "right": 1 - margins.right / width,
+            "top": 1 - margins.top / height, "bottom": margins.bottom / height,
+            "wspace": gaps[0] / across, "hspace": gaps[1] / down,
+        },
+    )  # fmt: skip
+    return list(axes.ravel())
 
 
-def _spaced(figure: Figure, inches: float) -> None:
-    engine = figure.get_layout_engine()
-    assert isinstance(engine, ConstrainedLayoutEngine)
-    engine.set(w_pad=0.02, h_pad=inches, wspace=0.02, hspace=0.02)
-
-
-def _histogram(axis: Axes, values: Floats, most: int) -> None:
+def _histogram(axis: Axes, values: Floats, most: int) -> bool:
+    """Draw a histogram; return whether all values are whole numbers, few enough to tell apart."""
     finite = values[np.isfinite(values)]
     distinct = np.unique(finite)
     if np.ptp(distinct) < most and (distinct == np.round(distinct)).all():
         # Whole numbers stand in the middle of their bars.
         edges = np.arange(distinct[0] - 0.5, distinct[-1] + 1).tolist()
         axis.hist(finite, bins=edges, color=_BLUE, rwidth=0.85)
-        return
+        return True
     bins = max(1, min(most, len(distinct), math.ceil(2 * len(finite) ** 0.5)))
     axis.hist(finite, bins=bins, color=_BLUE, rwidth=0.92 if bins < 16 else 1.0)
+    return False
 
 
 def _outer_labels(axis: Axes, row: int, column: int, count: int, names: Sequence[str]) -> None:
