@@ -35,15 +35,17 @@ class Report:
     files: Mapping[str, bytes]
 
 
-def build_report(storage: Storage, runs: int = DEFAULT_RUNS, *, ended: bool = False) -> Report:
+def build_report(storage: Storage, runs: int = DEFAULT_RUNS, *, brief: bool = False) -> Report:
     """Return the report on the data set in `storage`.
 
     Parameters
     ----------
     runs
         How many runs the contact sheet shows at most.
-    ended
-        Whether the sweep is known to be over, though its driver may still hold the data set.
+    brief
+        For the end of a sweep, which nobody wants to wait for: without the pairs of features, and
+        only the contact sheet and the histograms beside the page. The driver, who asks, is not
+        told of.
 
     Raises
     ------
@@ -53,11 +55,11 @@ def build_report(storage: Storage, runs: int = DEFAULT_RUNS, *, ended: bool = Fa
     data = read_data(storage)
     names = swept_names(data.swept)
     rows = _sheet_rows(storage, data, names, runs)
-    sections = [*_figures(data, names)]
+    sections = _figures(data, names, brief=brief)
     page = Page(
         data=data,
         output=storage.public_uri,
-        driver=None if ended else driver_of(storage),
+        driver=None if brief else driver_of(storage),
         swept=[(names[key], key, _range(values)) for key, values in data.swept.items()],
         rows=rows,
         sections=sections,
@@ -66,8 +68,9 @@ def build_report(storage: Storage, runs: int = DEFAULT_RUNS, *, ended: bool = Fa
     found = {PAGE: render(page)}
     if rows:
         found[CONTACT_SHEET] = contact_sheet(rows)
-    for section in sections:
-        found |= {f"{picture.name}.png": picture.png for picture in section.pictures}
+    for picture in (picture for section in sections for picture in section.pictures):
+        if not brief or picture.name == "features":
+            found[f"{picture.name}.png"] = picture.png()
     return Report(found)
 
 
@@ -124,7 +127,7 @@ def _sheet_rows(
     ]
 
 
-def _figures(data: ReportData, names: Mapping[str, str]) -> list[Section]:
+def _figures(data: ReportData, names: Mapping[str, str], *, brief: bool) -> list[Section]:
     sections = []
     coverage = data.numbers("coverage")
     telling = most_telling(data.swept, coverage)
@@ -136,40 +139,43 @@ def _figures(data: ReportData, names: Mapping[str, str]) -> list[Section]:
         text = f"{names[key]} explains {100 * share:.0f} % of the variance of coverage. "
         text += "A box holds half of the runs, its whiskers 90 %; points are single runs."
         sections.append(Section("Coverage", text, [shown], [f"Coverage against {names[key]}"]))
-    sections += _features(data, coverage, group)
+    sections += _features(data)
+    paired = _paired(data, coverage)
+    if len(paired) > 1 and len(data.sample) > 2 and not brief:
+        sections.append(_pairs(data, paired, group))
     sections += _times(data, names)
     return sections
 
 
-def _features(data: ReportData, coverage: Floats, group: Grouping | None) -> list[Section]:
-    varied = {feature_name(name): v for name, v in data.features.items() if _varies(v)}
+def _features(data: ReportData) -> list[Section]:
+    varied = _varied(data)
     particles = {feature_name(name): v for name, v in data.particles.items() if _varies(v)}
     size = feature_name("dimensions")
     # The size first: it is what most people look for.
     order = sorted(particles, key=lambda name: name != size)
     shown = varied | {name: particles[name] for name in order}
-    sections = []
-    if shown:
-        left_out = list(shown)[figures.MOST_PANELS :]
-        text = "How often each value was drawn: of the measurement technique once a run"
-        text += ", of the particles once a particle, as rendered." if particles else "."
-        if left_out:
-            text += f" {len(left_out)} more are not shown, among them {', '.join(left_out[:3])}."
-        counted = {name: "runs" if name in varied else "particles" for name in shown}
-        picture, caption = figures.histograms(shown, counted), f"Histograms of {_some(shown)}"
-        sections.append(Section("Sampled features", text, [picture], [caption]))
-    paired = _paired(data, varied, coverage)
-    if len(paired) > 1 and len(data.sample) > 2:
-        sections.append(_pairs(data, paired, group))
-    return sections
+    if not shown:
+        return []
+    left_out = list(shown)[figures.MOST_PANELS :]
+    text = "How often each value was drawn: of the measurement technique once a run"
+    text += ", of the particles once a particle, as rendered." if particles else "."
+    if left_out:
+        text += f" {len(left_out)} more are not shown, among them {', '.join(left_out[:3])}."
+    counted = {name: "runs" if name in varied else "particles" for name in shown}
+    picture = figures.histograms(shown, counted)
+    return [Section("Sampled features", text, [picture], [f"Histograms of {_some(shown)}"])]
 
 
-def _paired(data: ReportData, varied: Mapping[str, Floats], coverage: Floats) -> dict[str, Floats]:
+def _varied(data: ReportData) -> dict[str, Floats]:
+    return {feature_name(name): v for name, v in data.features.items() if _varies(v)}
+
+
+def _paired(data: ReportData, coverage: Floats) -> dict[str, Floats]:
     """Return what the scatter matrix pairs: features that are no swept value, size, coverage."""
     swept = [data.numbers(key) for key in data.swept]
     free = {
         name: values
-        for name, values in varied.items()
+        for name, values in _varied(data).items()
         if not any(np.array_equal(values, other, equal_nan=True) for other in swept)
     }
     last = {

@@ -68,11 +68,18 @@ type Floats = NDArray[np.float64]
 @final
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure as a PNG on white, and as an SVG that takes the colour of the text around it."""
+    """A figure, and as an SVG that takes the colour of the text around it."""
 
     name: str
-    png: bytes
+    figure: Figure
     svg: str
+
+    def png(self) -> bytes:
+        """Return the figure as a PNG on white."""
+        buffer = io.BytesIO()
+        with rc_context(_STYLE):
+            self.figure.savefig(buffer, format="png", dpi=150, transparent=False, facecolor="white")
+        return buffer.getvalue()
 
 
 @final
@@ -348,12 +355,10 @@ def _seconds(value: float, _: object = None) -> str:
 
 
 def _picture(figure: Figure, name: str) -> Picture:
-    svg, png = io.StringIO(), io.BytesIO()
-    with rc_context(_STYLE):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.set_layout_engine("none")  # it is laid out; a second time would cost as much again
-        figure.savefig(png, format="png", dpi=150, transparent=False, facecolor="white")
-    return Picture(name, png.getvalue(), _inline(svg.getvalue(), name))
+    svg = io.StringIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")  # it is laid out; a second time would cost as much again
+    return Picture(name, figure, _inline(svg.getvalue(), name))
 
 
 def _inline(svg: str, name: str) -> str:

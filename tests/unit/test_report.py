@@ -144,7 +144,7 @@ def test_runs_of_other_recipes_are_told_apart(tmp_path: Path) -> None:
     sink.close()
     text = page(storage)
     assert "1 run succeeded" in text
-    assert "also holds 1 runs of other recipes" in text
+    assert "also holds 1 run of other recipes" in text
 
 
 def test_what_is_no_data_set_has_no_report(tmp_path: Path) -> None:
