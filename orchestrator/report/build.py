@@ -12,7 +12,7 @@ import numpy as np
 
 from orchestrator.lease import driver_of
 from orchestrator.report import figures
-from orchestrator.report.choice import most_telling, spread_runs
+from orchestrator.report.choice import grouped, most_telling, spread_runs
 from orchestrator.report.contact_sheet import SheetRow, contact_sheet, modes_of, row_of
 from orchestrator.report.data import Floats, ReportData, files_of, read_data
 from orchestrator.report.figures import Grouping
@@ -130,15 +130,16 @@ def _sheet_rows(
 def _figures(data: ReportData, names: Mapping[str, str], *, brief: bool) -> list[Section]:
     sections = []
     coverage = data.numbers("coverage")
-    telling = most_telling(data.swept, coverage)
+    groups = _groups(data, names)
+    telling = most_telling({name: group.values for name, group in groups.items()}, coverage)
     group = None
     if telling is not None:
-        key, share = telling
-        group = Grouping(names[key], data.swept[key])
+        name, share = telling
+        group = groups[name]
         shown = figures.by_group(100 * coverage, "coverage (% of pixels)", group)
-        text = f"{names[key]} explains {100 * share:.0f} % of the variance of coverage. "
+        text = f"{name} {_explains(share)} of coverage. "
         text += "A box holds half of the runs, its whiskers 90 %; points are single runs."
-        sections.append(Section("Coverage", text, [shown], [f"Coverage against {names[key]}"]))
+        sections.append(Section("Coverage", text, [shown], [f"Coverage against {name}"]))
     sections += _features(data)
     paired = _paired(data, coverage)
     if len(paired) > 1 and len(data.sample) > 2 and not brief:
@@ -209,13 +210,29 @@ def _times(data: ReportData, names: Mapping[str, str]) -> list[Section]:
     pictures = [figures.times(data.timings)]
     captions = ["Share of the time by step, and its spread over runs"]
     text = "Boxes hold half of the runs, their whiskers 90 %. Only succeeded runs count."
-    telling = most_telling(data.swept, data.numbers("time.total"))
+    groups = _groups(data, names)
+    values = {name: group.values for name, group in groups.items()}
+    telling = most_telling(values, data.numbers("time.total"))
     if telling is not None and telling[1] > 0:
-        key, share = telling
-        pictures.append(figures.times_by_group(data.timings, Grouping(names[key], data.swept[key])))
-        captions.append(f"Mean time of a run against {names[key]}")
-        text += f" {names[key]} explains {100 * share:.0f} % of the variance of a run's time."
+        name, share = telling
+        pictures.append(figures.times_by_group(data.timings, groups[name]))
+        captions.append(f"Mean time of a run against {name}")
+        text += f" {name} {_explains(share)} of a run's time."
     return [Section("Time", text, pictures, captions)]
+
+
+def _groups(data: ReportData, names: Mapping[str, str]) -> dict[str, Grouping]:
+    """Return for each swept key, by its short name, the values to group runs by."""
+    found = {}
+    for key, values in data.swept.items():
+        groups, ranges = grouped(values)
+        name = names[key]
+        found[name] = Grouping(f"{name}, from" if ranges else name, groups)
+    return found
+
+
+def _explains(share: float) -> str:
+    return f"explains {100 * share:.0f} % of the variance" if share > 0.005 else "explains nothing"
 
 
 def _constants(data: ReportData) -> list[tuple[str, str]]:

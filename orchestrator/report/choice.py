@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 MOST_GROUPS = 50
 """A key with more values is no way to group runs."""
 
+RANGES = 12
+
 
 def spread_runs(swept: Sequence[Sequence[Any]], count: int) -> list[int]:
     """Return up to `count` positions of runs that lie far apart in their swept values, in order.
@@ -50,6 +52,19 @@ def levels(values: Sequence[Any]) -> list[Any]:
     """Return the distinct values, numbers by size, anything else as it first appears."""
     distinct = list(dict.fromkeys(values))
     return sorted(distinct) if all(isinstance(v, int | float) for v in distinct) else distinct
+
+
+def grouped(values: Sequence[Any]) -> tuple[Sequence[Any], bool]:
+    """Return values to group runs by, and whether they are the lower ends of ranges.
+
+    Numbers of more than `MOST_GROUPS` values fall into `RANGES` ranges of equally many values.
+    """
+    distinct = levels(values)
+    if len(distinct) <= MOST_GROUPS or not all(isinstance(v, int | float) for v in distinct):
+        return values, False
+    start = {v: distinct[n * RANGES // len(distinct) * len(distinct) // RANGES]
+             for n, v in enumerate(distinct)}  # fmt: skip
+    return [start[value] for value in values], True
 
 
 def most_telling(

@@ -27,7 +27,7 @@ from orchestrator.report.choice import levels
 MOST_PANELS = 24
 MOST_POINTS = 2_000
 MOST_STEPS = 10
-MOST_BOXES = 24
+MOST_LABELS = 16
 
 _INK = "#010203"
 """Stands for the text's colour; on the page it becomes whatever that is, light or dark."""
@@ -174,7 +174,7 @@ def by_group(measured: Floats, label: str, group: Grouping) -> Picture:
     known = np.isfinite(measured)
     place = {value: n for n, value in enumerate(distinct)}
     where = np.array([place[value] for value in group.values])
-    shown = distinct[:MOST_BOXES]
+    shown = distinct
     data = [measured[known & (where == n)] for n in range(len(shown))]
     with rc_context(_STYLE):
         figure = Figure(figsize=(7.6, 3.3), layout="constrained")
@@ -182,12 +182,11 @@ def by_group(measured: Floats, label: str, group: Grouping) -> Picture:
         axis.grid(axis="y")
         for n, numbers in enumerate(data):
             few = numbers[:: -(-len(numbers) // 200) or 1]
-            spread = np.linspace(-0.22, 0.22, len(few)) if len(few) > 1 else np.zeros(len(few))
+            # Multiples of the golden ratio: spread evenly, and in no order that a series may have.
+            spread = 0.44 * (np.arange(len(few)) * 0.618034 % 1.0 - 0.5)
             axis.scatter(n + spread, few, s=12, color=_BLUE, alpha=0.35, linewidths=0)
         _boxes(axis, data, np.arange(len(shown)), vertical=True)
-        axis.set_xticks(range(len(shown)), [_value(v) for v in shown])
-        if sum(len(_value(v)) for v in shown) > 70:
-            axis.tick_params(axis="x", rotation=45)
+        _label_values(axis, shown)
         axis.set_xlabel(group.name)
         axis.set_ylabel(label)
         axis.set_ylim(bottom=0)
@@ -229,7 +228,7 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
     totals = {label: float(np.nansum(numbers)) for label, numbers in seconds.items()}
     order = sorted(totals, key=lambda label: -totals[label])
     top, rest = order[: len(_STACK) - 1], order[len(_STACK) - 1 :]
-    shown = levels(group.values)[:MOST_BOXES]
+    shown = levels(group.values)
     chosen = [np.array([v == value for v in group.values]) for value in shown]
 
     def means(labels: Sequence[str]) -> Floats:
@@ -247,7 +246,7 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
         for (name, heights), colour in zip(stacks, _STACK, strict=False):
             axis.bar(range(len(shown)), heights, bottom=bottom, label=name, color=colour, width=0.7)
             bottom += heights
-        axis.set_xticks(range(len(shown)), [_value(v) for v in shown])
+        _label_values(axis, shown)
         axis.set_xlabel(group.name)
         axis.set_ylabel("mean seconds of a run")
         handles, labels = axis.get_legend_handles_labels()
@@ -255,6 +254,14 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
             handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False
         )
         return _picture(figure, "times_by_value")
+
+
+def _label_values(axis: Axes, shown: Sequence[Any]) -> None:
+    step = -(-len(shown) // MOST_LABELS)
+    labels = [_value(value) for value in shown[::step]]
+    axis.set_xticks(range(0, len(shown), step), labels)
+    if sum(map(len, labels)) > 70:
+        axis.tick_params(axis="x", rotation=45)
 
 
 def _boxes(axis: Axes, data: Sequence[Floats], places: NDArray[Any], *, vertical: bool) -> None:

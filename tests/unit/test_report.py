@@ -16,7 +16,7 @@ import yaml
 from orchestrator.names import short_keys, step_name
 from orchestrator.report import data as report_data
 from orchestrator.report.build import build_report, write_report
-from orchestrator.report.choice import most_telling, spread_runs
+from orchestrator.report.choice import RANGES, grouped, most_telling, spread_runs
 from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 from orchestrator.sinks.manifest import ManifestSink
 from orchestrator.sinks.tables import Columns, Origin
@@ -156,10 +156,12 @@ def test_what_is_no_data_set_has_no_report(tmp_path: Path) -> None:
 def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     data_set(tmp_path / "out", map(result, range(9)))
     assert write_report(str(tmp_path / "out")) == f"{tmp_path}/out/report/report.html"
-    assert write_report(str(tmp_path / "out"), str(tmp_path / "to")) == f"{tmp_path}/to/report.html"
-    for folder in ("out/report", "to"):
-        names = {path.name for path in (tmp_path / folder).iterdir()}
-        assert names >= {"report.html", "coverage.png", "features.png", "times.png"}
+    names = {path.name for path in (tmp_path / "out" / "report").iterdir()}
+    assert names >= {"report.html", "coverage.png", "features.png", "times.png"}
+    data_set(tmp_path / "none", [])
+    written = write_report(str(tmp_path / "none"), str(tmp_path / "to"))
+    assert written == f"{tmp_path}/to/report.html"
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["report.html"]
 
 
 def test_the_corners_and_the_middle_of_a_product_are_chosen() -> None:
@@ -186,6 +188,17 @@ def test_the_key_that_explains_most_is_found() -> None:
     assert found[1] > 0.95
     assert most_telling({"unique": list(range(60))}, measured) is None
     assert most_telling({"number": number}, np.full(60, np.nan)) is None
+
+
+def test_numbers_of_many_values_are_grouped_by_range() -> None:
+    values, ranges = grouped([*range(100, 0, -1), 50])
+    assert ranges
+    assert len(set(values)) == RANGES
+    assert all(low <= value for low, value in zip(values, [*range(100, 0, -1), 50], strict=True))
+    assert (min(values), values[0] > 90) == (1, True)
+    assert grouped([3, 1, 2]) == ([3, 1, 2], False)
+    names = [f"kind-{n}" for n in range(99)]
+    assert grouped(names) == (names, False)
 
 
 def test_short_names_tell_keys_apart() -> None:
