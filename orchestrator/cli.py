@@ -251,6 +251,26 @@ def verify(
 
 
 @app.command()
+def report(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Folder or URI to write to. [default: OUTPUT/report]"),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Most runs on the contact sheet.")
+    ] = 9,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Write one HTML page on a data set, and its pictures: contact sheet, features, times."""
+    with _errors_told(debug=debug):
+        from orchestrator.report.build import write_report
+
+        typer.echo(write_report(output, to, runs))
+
+
+@app.command()
 def compact(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
     *,
@@ -270,7 +290,7 @@ def with_default_command(arguments: Sequence[str]) -> list[str]:
     >>> with_default_command(["sweeps/sem.yaml", "--dry-run"])
     ['run', 'sweeps/sem.yaml', '--dry-run']
     """
-    commands = {"run", "status", "verify", "compact", "--help", "-h"}
+    commands = {"run", "status", "verify", "report", "compact", "--help", "-h"}
     if not arguments or arguments[0] in commands:
         return list(arguments)
     return ["run", *arguments]

@@ -124,6 +124,7 @@ class Driver:
     def _take(self, outcome: AttemptOutcome) -> None:
         self._deadlines.pop(outcome.attempt.run.run_id, None)
         self._worked = True
+        self._progress.outcome(outcome)
         failure = outcome.failure
         if failure is not None and failure.output_at_fault:
             raise OutputError(self._storage.public_uri, failure.message)

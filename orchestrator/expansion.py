@@ -77,6 +77,11 @@ class Expansion(Sequence[Run]):
             for n in self._set_axes
         }
 
+    def spread_values(self) -> Iterator[tuple[int, dict[int, Scalar]]]:
+        """Yield how many values each override has, and some of them by their position."""
+        for axis, size in zip(self.axes, self._shape, strict=True):
+            yield size, {i: axis.scalar(i) for i in spread(size)}
+
     def __len__(self) -> int:
         return self._count
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.driver import Driver
+from orchestrator.estimation import CostModel, SweptValues, TimeLeft
 from orchestrator.executors import create as create_executor
 from orchestrator.executors.base import ATTEMPTS_FOLDER
 from orchestrator.lease import exclusive
@@ -79,7 +80,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
             if sink is not manifest:
                 stack.callback(sink.close)
                 sink.open()
-        progress = stack.enter_context(make_progress())
+        progress = stack.enter_context(make_progress(_time_left(runs)))
         driver = Driver(scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s)
         complete = driver.run()
     uri = sweep.tracking_uri
@@ -93,6 +94,10 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         tracking_uri=None if uri is None else without_credentials(uri),
         command=command,
     )
+
+
+def _time_left(runs: Expansion) -> TimeLeft:
+    return TimeLeft(CostModel([SweptValues(*axis) for axis in runs.spread_values()], len(runs)))
 
 
 def _take_over(sweep: Sweep, runs: Expansion, storage: Storage, stack: ExitStack) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -74,17 +74,48 @@ def particles_by_run(
             yield run_id, list(particles)
 
 
+def parts(
+    storage: Storage, table: str, keep: Callable[[str], bool], most: int | None = None
+) -> Iterator[pa.Table]:
+    """Yield a table's part files, one at a time.
+
+    Parameters
+    ----------
+    table
+        ``manifest`` or ``particles``.
+    keep
+        Whether to read the column of this name.
+    most
+        So many parts at most, evenly spread; None for all.
+    """
+    names = part_names(storage, table)
+    if most is not None and len(names) > most:
+        names = [names[n * len(names) // most] for n in range(most)]
+    for name in names:
+        yield _read(storage, f"{table}/{name}", lambda present: [c for c in present if keep(c)])
+
+
+def part_names(storage: Storage, table: str) -> list[str]:
+    """Return the names of a table's part files."""
+    names = storage.list(table)
+    return [name for name in names if name.startswith("part-") and name.endswith(".parquet")]
+
+
 def _parts(storage: Storage, table: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    for name in part_names(storage, table):
+        yield _read(
+            storage,
+            f"{table}/{name}",
+            lambda present: present if columns is None else [c for c in columns if c in present],
+        )
+
+
+def _read(storage: Storage, path: str, choose: Callable[[list[str]], list[str]]) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for name in storage.list(table):
-        if name.startswith("part-") and name.endswith(".parquet"):
-            data = pa.BufferReader(storage.read(f"{table}/{name}"))
-            # On this thread alone: Arrow's own, still letting go of Python's bytes while the
-            # interpreter ends, would abort the process.
-            with pq.ParquetFile(data, pre_buffer=False) as part:
-                present = part.schema_arrow.names
-                if columns is not None:
-                    present = [column for column in columns if column in present]
-                yield part.read(present, use_threads=False)
+    data = pa.BufferReader(storage.read(path))
+    # On this thread alone: Arrow's own, still letting go of Python's bytes while the
+    # interpreter ends, would abort the process.
+    with pq.ParquetFile(data, pre_buffer=False) as part:
+        return part.read(choose(part.schema_arrow.names), use_threads=False)

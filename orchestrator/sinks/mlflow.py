@@ -31,6 +31,13 @@ from orchestrator.storage import Storage
 
 PREVIEW = "preview.jpg"
 
+SHOWN_RUNS = 6
+"""Most runs on the contact sheet that MLflow holds."""
+
+REPORTED_RUNS = 50_000
+"""A larger sweep's report is made by the command alone: reading it takes too long at the end."""
+
+_log = logging.getLogger(__name__)
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
 _PAGE = 1000
 _SQLITE = "sqlite:///"
@@ -109,6 +116,7 @@ class _Tracker:
         self._experiment_id = self._experiment(experiment, tracking_uri)
         self._statuses: dict[str, str] = {}
         self._children: dict[str, str] = {}
+        self._changed = False
         self._parent = self._find_parent(sweep)
         if self._parent is None:
             self._parent = self._create_parent(sweep)
@@ -127,11 +135,28 @@ class _Tracker:
             raise
 
     def finish(self) -> None:
-        """End the parent run with how many runs succeeded and failed."""
+        """End the parent run with how many runs succeeded and failed, and the report."""
         counts = Counter(self._statuses.values())
         for status in _STATUSES:
             self._client.log_metric(self._parent, f"runs_{status}", float(counts[status]))
         self._client.set_terminated(self._parent, "FINISHED")
+        if self._changed:
+            self._log_report()
+
+    def _log_report(self) -> None:
+        """Log the report on the data set, of a size that no one waits for long."""
+        from orchestrator.report.build import build_report, save_report
+
+        if len(self._statuses) > REPORTED_RUNS:
+            _log.info("the report is left to the command: python -m orchestrator report OUTPUT")
+            return
+        try:
+            report = build_report(self._storage, SHOWN_RUNS, brief=True)
+            with tempfile.TemporaryDirectory() as folder:
+                save_report(report, Path(folder))
+                self._client.log_artifacts(self._parent, folder, "report")
+        except Exception as error:  # noqa: BLE001 (a picture is no reason to fail)
+            _log.warning("MLflow has no report: %s: %s", type(error).__name__, error)
 
     def _log(self, row: Row) -> str:
         from mlflow.entities import Metric, Param, RunTag
@@ -157,6 +182,7 @@ class _Tracker:
             self._attach(child, f"failures/{run_id}.log")
         self._client.set_terminated(child, _STATUSES[row["status"]], finished)
         self._statuses[run_id] = row["status"]
+        self._changed = True
         return child
 
     def _experiment(self, name: str, tracking_uri: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ import yaml
 
 import orchestrator.progress
 from orchestrator.cli import COST, app, with_default_command
+from orchestrator.estimation import CostModel, TimeLeft
 from orchestrator.lock import OutputLockedError, locked
-from orchestrator.progress import Pace, duration
+from orchestrator.progress import Pace, Shares, duration
+from orchestrator.run import Attempt, AttemptOutcome, Run
 from orchestrator.scheduler import Counts
 from orchestrator.summary import FailedRun, Summary
+from scene.record import RunRecord
 
 
 @pytest.fixture
@@ -166,13 +170,38 @@ def test_durations_are_told_in_fitting_units() -> None:
     assert [duration(s) for s in (0.4, 42.4, 200, 7500)] == ["0 s", "42 s", "3 min", "2 h 5 min"]
 
 
-def test_the_pace_starts_with_the_first_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = iter([0.0, 100.0, 160.0])
-    monkeypatch.setattr(orchestrator.progress.time, "monotonic", lambda: next(now))
-    pace = Pace()
-    assert pace.text(Counts(10)) == ""
-    assert pace.text(Counts(10, in_flight=2)) == ""
-    assert pace.text(Counts(10, done=4, in_flight=2)) == "4.0 runs/min, 2 min left"
+def outcome(timings: dict[str, float], publish_seconds: float = 0.0) -> AttemptOutcome:
+    record = RunRecord(0, {}, (), {}, None, None, (), timings, "CPU", {})
+    attempt = Attempt(Run(0, "0" * 16, {}, (), {}), 1)
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    return AttemptOutcome(
+        *(attempt, "worker", "node", "CPU", start, start),
+        record=record,
+        publish_seconds=publish_seconds,
+    )
+
+
+def test_the_pace_starts_with_the_first_run() -> None:
+    left = TimeLeft(CostModel())
+    pace = Pace(left)
+    for now, counts in ((0.0, Counts(10)), (100.0, Counts(10, in_flight=2))):
+        pace.see(now, counts, 2)
+        assert pace.text(now, counts, 2) == ""
+    for index in range(4):
+        left.add(index, 30.0, succeeded=True)
+    counts = Counts(10, done=4, in_flight=2)
+    pace.see(160.0, counts, 2)
+    assert pace.text(160.0, counts, 2) == "4.0 runs/min, 75 s left"
+
+
+def test_the_shares_of_steps_are_told_as_far_as_there_is_room() -> None:
+    shares = Shares()
+    timings = {"RenderParticlesTogether.real": 8.0, "RelaxCollisions": 1.0, "reset": 0.001}
+    shares.add(outcome(timings, publish_seconds=1.0))
+    assert shares.text(80) == "real 80 %, relax collisions 10 %, publish 10 %"
+    assert shares.text(40) == "real 80 %, relax collisions 10 %"
+    assert shares.text(5) == ""
+    assert Shares().text(80) == ""
 
 
 def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +212,14 @@ def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPat
     progress = orchestrator.progress.PlainProgress()
     for second in range(31):
         now[0] = float(second)
+        progress.outcome(outcome({"RenderParticlesTogether.stylized_xray": 1.0, "Relax": 0.2}))
         progress.update(Counts(100, done=second, in_flight=2), 2)
     progress.update(Counts(100, done=99, failed=1), 2)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 5
     assert lines[1].startswith("10/100 runs done, 0 failed, 2 in flight, 2 workers, 60.0 runs/min")
+    assert lines[1].endswith("; stylized_xray 83 %, relax 17 %")
+    assert max(map(len, lines)) < 120
     assert lines[-1].startswith("100/100 runs done, 1 failed")
 
 

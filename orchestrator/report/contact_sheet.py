@@ -1,0 +1,165 @@
+"""The contact sheet: all modes of some runs, as one picture and as tiles for the page."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+
+from orchestrator.storage import Storage
+
+TILE = 240
+"""Pixels along the longer side of a tile."""
+
+MOST_MODES = 8
+
+_LABEL, _CAPTION, _GAP, _MARGIN = 190, 30, 8, 20
+_INK, _FAINT, _PAPER, _MISSING = "#1c2024", "#5d666f", "white", "#eceff1"
+_FIRST = ("real", "categorical", "depth_map", "normal_map", "stylized", "stylized_xray")
+_LEFT_OUT = {"instances", "preview"}
+"""Images for programs and for MLflow; categorical shows what instances holds."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One image, small; None where the file is missing or can't be read."""
+
+    mode: str
+    image: Image.Image | None
+
+    def webp(self) -> bytes:
+        """Return the image as a browser takes it."""
+        buffer = io.BytesIO()
+        if self.image is not None:
+            self.image.save(buffer, format="WEBP", quality=82, method=2)
+        return buffer.getvalue()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One run: its id, its label in lines, its tiles by the order of the modes."""
+
+    run_id: str
+    label: Sequence[str]
+    tiles: Sequence[Tile]
+
+
+def modes_of(files: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Return which images runs have, by name without ending: those in most runs, known ones first.
+
+    Parameters
+    ----------
+    files
+        For each run its files, as the manifest lists them.
+    """
+    counts = Counter(name for run in files for name in _images(run))
+    most = sorted(counts, key=lambda name: (_place(name), -counts[name], name))[:MOST_MODES]
+    return sorted(most, key=lambda name: (_place(name), name))
+
+
+def row_of(
+    storage: Storage,
+    run_id: str,
+    label: Sequence[str],
+    files: Sequence[Mapping[str, Any]],
+    modes: Sequence[str],
+) -> SheetRow:
+    """Read a run's images and return its row."""
+    paths = _images(files)
+    tiles = [Tile(mode, _tile(storage, paths.get(mode))) for mode in modes]
+    return SheetRow(run_id, label, tiles)
+
+
+def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
+    """Return the rows as one PNG: runs below each other, modes side by side."""
+    modes = [tile.mode for tile in rows[0].tiles]
+    heights = [max(t.image.height if t.image else TILE // 2 for t in row.tiles) for row in rows]
+    width = 2 * _MARGIN + _LABEL + len(modes) * (TILE + _GAP)
+    sheet = Image.new("RGB", (width, 2 * _MARGIN + _CAPTION + sum(heights) + _GAP * len(rows)))
+    sheet.paste(_PAPER, (0, 0, *sheet.size))
+    draw = ImageDraw.Draw(sheet)
+    bold, plain, small = _font(16, bold=True), _font(15), _font(12)
+    for column, mode in enumerate(modes):
+        draw.text((_left(column), _MARGIN), mode.replace("_", " "), _INK, bold)
+    top = _MARGIN + _CAPTION
+    for row, height in zip(rows, heights, strict=True):
+        for line, text in enumerate(row.label):
+            shown = _fitting(text, plain, _LABEL - _GAP)
+            draw.text((_MARGIN, top + 4 + 21 * line), shown, _INK, plain)
+        draw.text((_MARGIN, top + 8 + 21 * len(row.label)), row.run_id, _FAINT, small)
+        for column, tile in enumerate(row.tiles):
+            left = _left(column)
+            if tile.image is None:
+                draw.rectangle((left, top, left + TILE - 1, top + height - 1), fill=_MISSING)
+                draw.text((left + 12, top + 12), "missing", _FAINT, plain)
+            else:
+                sheet.paste(tile.image, (left, top))
+        top += height + _GAP
+    buffer = io.BytesIO()
+    sheet.save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def _left(column: int) -> int:
+    return _MARGIN + _LABEL + column * (TILE + _GAP)
+
+
+def _place(mode: str) -> int:
+    return _FIRST.index(mode) if mode in _FIRST else len(_FIRST)
+
+
+def _images(files: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the paths of a run's images by name, without those that only programs read."""
+    found = {}
+    for file in files:
+        # Under runs/<run_id>/ a recipe may have subfolders.
+        name, ending = posixpath.splitext("/".join(file["path"].split("/")[2:]))
+        shown = ending.lower() in {".png", ".jpg", ".jpeg"} and file["width"] is not None
+        if shown and file["mode"] not in _LEFT_OUT:
+            found[name] = file["path"]
+    return found
+
+
+def _tile(storage: Storage, path: str | None) -> Image.Image | None:
+    if path is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(storage.read(path))) as opened:
+            image = _eight_bit(opened)
+    except (FileNotFoundError, NotADirectoryError, UnidentifiedImageError, OSError, SyntaxError):
+        return None  # the report tells of it; `verify` tells why
+    factor = TILE / max(image.size)
+    size = tuple(max(1, round(side * factor)) for side in image.size)
+    how = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST
+    return image.resize((size[0], size[1]), how)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith("I"):
+        return image.convert("RGB" if image.mode not in {"L", "1"} else "L")
+    pixels = np.asarray(image).astype(np.float32)
+    return Image.fromarray((pixels * (255 / max(1.0, float(pixels.max())))).astype(np.uint8))
+
+
+def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    import matplotlib as mpl
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", name), size)
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"

@@ -1,0 +1,211 @@
+"""Reports on data sets that the sink wrote without Blender: empty, failed, wide, long."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from orchestrator.names import short_keys, step_name
+from orchestrator.report import data as report_data
+from orchestrator.report.build import build_report, write_report
+from orchestrator.report.choice import RANGES, grouped, most_telling, spread_runs
+from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.sinks.manifest import ManifestSink
+from orchestrator.sinks.tables import Columns, Origin
+from orchestrator.storage import Storage
+from scene.errors import ConfigurationError
+from scene.record import RunRecord
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+HASH = "0123456789abcdef"
+NUMBER, SEED = "blueprints.particles.Bead.number", "initial_runtime_state.seed"
+
+
+def result(index: int, *, features: int = 2, error: str | None = None) -> RunResult:
+    number, seed = 100 * (1 + index % 3), index // 3
+    run = Run(
+        index=index,
+        run_id=f"{(index * 0x9E3779B97F4A7C15) % 2**64:016x}",
+        recipe={"initial_runtime_state": {"seed": seed}},
+        overrides=((NUMBER, str(number)), (SEED, str(seed))),
+        values={NUMBER: number, SEED: seed},
+    )
+    sizes = [5.0 + index % 7, 6.0, 7.5]
+    record = RunRecord(
+        seed=seed,
+        features={f"feature_{n}": float(n * index % 11) for n in range(features)},
+        particle_features=("dimensions",),
+        particles={
+            "particle_id": [1, 2, 3],
+            "blueprint": ["Bead"] * 3,
+            "category_color": ["#ff0000"] * 3,
+            **{f"dimensions_{axis}": sizes for axis in "xyz"},
+        },
+        visible_particles=3,
+        coverage=number / 1000 + 0.001 * seed,
+        files=(),
+        timings={"RenderParticlesTogether.categorical": 0.1 * number, "RelaxCollisions": 1.0},
+        device="CPU",
+        versions={"blendsweep": "0", "bpy": "5", "python": "3"},
+    )
+    failure = None if error is None else Failure("StepError", error)
+    outcome = AttemptOutcome(
+        *(Attempt(run, 1), "worker", "node", "CPU", START, START + timedelta(seconds=number)),
+        record=None if failure else record,
+        failure=failure,
+    )
+    return RunResult(run, RunStatus.FAILED if failure else RunStatus.SUCCEEDED, 1, outcome)
+
+
+def data_set(folder: Path, results: Iterable[RunResult], runs: int = 9) -> Storage:
+    storage = Storage(str(folder))
+    sink = ManifestSink(storage, Origin("beads & <co>", "beads", HASH), Columns())
+    sink.open()
+    for each in results:
+        sink.record(each)
+    sink.close()
+    document = {
+        "name": "beads & <co>", "runs": runs, "recipe_hash": HASH, "overrides": [], "limit": None,
+    }  # fmt: skip
+    storage.write_file("sweep.yaml", yaml.safe_dump(document).encode())
+    return storage
+
+
+def page(storage: Storage, runs: int = 9) -> str:
+    """Return the page's text without tags; whatever it holds must stand in it alone."""
+    html = build_report(storage, runs).files["report.html"].decode()
+    assert not re.search(r'(?:src|href)="(?!data:|#)', html)
+    body = re.sub(r"(?s)<style.*?</style>|<svg.*?</svg>|<[^>]+>", " ", html)
+    return re.sub(r"\s+", " ", body)
+
+
+def test_an_empty_data_set_has_a_report(tmp_path: Path) -> None:
+    text = page(data_set(tmp_path, []))
+    assert "beads &amp; &lt;co&gt;" in text
+    assert "0 runs succeeded 0 failed 9 left of 9" in text
+    assert "No run has succeeded yet." in text
+
+
+def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> None:
+    errors = ["no <luck>", "no <luck>", "other"]
+    results = [result(index, error=error) for index, error in enumerate(errors)]
+    text = page(data_set(tmp_path, results))
+    assert "0 runs succeeded 3 failed 6 left of 9" in text
+    assert "2 &times; StepError : no &lt;luck&gt;" in text
+    assert "1 &times; StepError : other" in text
+    for each in results:
+        assert f"{tmp_path}/failures/{each.run.run_id}.log" in text
+    assert f"--output {tmp_path} --retry-failed" in text
+    assert [*build_report(Storage(str(tmp_path))).files] == ["report.html"]
+
+
+@pytest.mark.parametrize(("count", "features"), [(1, 2), (2, 0), (9, 300)])
+def test_few_runs_and_many_features_have_a_report(
+    count: int, features: int, tmp_path: Path
+) -> None:
+    results = [result(index, features=features) for index in range(count)]
+    storage = data_set(tmp_path, results)
+    text = page(storage)
+    assert f"{count} run{'s' * (count > 1)} succeeded" in text
+    assert "The runs have no images." in text
+    assert ("more are not shown" in text) == (features == 300)
+
+
+def test_a_report_samples_what_is_many_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_data, "MOST_RUNS", 40)
+    storage = data_set(tmp_path, map(result, range(120)), runs=120)
+    first, second = (report_data.read_data(storage).sample for _ in range(2))
+    assert first.equals(second)
+    assert len(first) == 40
+    ids = sorted(pq.read_table(tmp_path / "manifest")["run_id"].to_pylist())
+    assert sorted(first["run_id"].to_pylist()) == ids[:40]
+    text = page(storage)
+    assert "120 runs succeeded" in text
+    assert "figures show 40 of 120 succeeded runs" in text
+    assert "number explains 9" in text
+
+
+def test_runs_of_other_recipes_are_told_apart(tmp_path: Path) -> None:
+    storage = data_set(tmp_path, [result(0)])
+    sink = ManifestSink(storage, Origin("other", "other", "f" * 16), Columns())
+    sink.open()
+    other = result(1)
+    sink.record(dataclasses.replace(other, run=dataclasses.replace(other.run, run_id="e" * 16)))
+    sink.close()
+    text = page(storage)
+    assert "1 run succeeded" in text
+    assert "also holds 1 run of other recipes" in text
+
+
+def test_what_is_no_data_set_has_no_report(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no sweep\.yaml"):
+        write_report(str(tmp_path))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    data_set(tmp_path / "out", map(result, range(9)))
+    assert write_report(str(tmp_path / "out")) == f"{tmp_path}/out/report/report.html"
+    names = {path.name for path in (tmp_path / "out" / "report").iterdir()}
+    assert names >= {"report.html", "coverage.png", "features.png", "times.png"}
+    data_set(tmp_path / "none", [])
+    written = write_report(str(tmp_path / "none"), str(tmp_path / "to"))
+    assert written == f"{tmp_path}/to/report.html"
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["report.html"]
+
+
+def test_the_corners_and_the_middle_of_a_product_are_chosen() -> None:
+    numbers = [n for n in (100, 200, 300) for _ in range(3)]
+    kinds = ["a", "b", "c"] * 3
+    chosen = spread_runs([numbers, kinds], 5)
+    assert [(numbers[n], kinds[n]) for n in chosen] == [
+        (100, "a"), (100, "c"), (200, "b"), (300, "a"), (300, "c"),
+    ]  # fmt: skip
+    assert spread_runs([numbers, kinds], 100) == list(range(9))
+    assert spread_runs([[1], ["x"]], 5) == [0]
+    assert spread_runs([], 5) == spread_runs([[]], 5) == []
+
+
+def test_the_key_that_explains_most_is_found() -> None:
+    rng = np.random.default_rng(0)
+    number = [100, 200, 300] * 20
+    seed = [index // 3 for index in range(60)]
+    measured = np.array(number) / 1000 + 0.01 * rng.standard_normal(60)
+    measured[7] = np.nan
+    found = most_telling({"seed": seed, "number": number, "unique": list(range(60))}, measured)
+    assert found is not None
+    assert found[0] == "number"
+    assert found[1] > 0.95
+    assert most_telling({"unique": list(range(60))}, measured) is None
+    assert most_telling({"number": number}, np.full(60, np.nan)) is None
+
+
+def test_numbers_of_many_values_are_grouped_by_range() -> None:
+    values, ranges = grouped([*range(100, 0, -1), 50])
+    assert ranges
+    assert len(set(values)) == RANGES
+    assert all(low <= value for low, value in zip(values, [*range(100, 0, -1), 50], strict=True))
+    assert (min(values), values[0] > 90) == (1, True)
+    assert grouped([3, 1, 2]) == ([3, 1, 2], False)
+    names = [f"kind-{n}" for n in range(99)]
+    assert grouped(names) == (names, False)
+
+
+def test_short_names_tell_keys_apart() -> None:
+    keys = [NUMBER, "blueprints.particles.Dust.number", SEED, "steps.5.gravity.2", "steps.6.mass"]
+    assert list(short_keys(keys).values()) == [
+        "Bead.number", "Dust.number", "seed", "gravity.2", "mass",
+    ]  # fmt: skip
+    assert list(short_keys(["a.5.x", "b.5.x", "x"]).values()) == ["a.5.x", "b.5.x", "x"]
+    names = [step_name(label) for label in ("RenderParticlesTogether.real", "SaveState", "publish")]
+    assert names == ["real", "save state", "publish"]
