@@ -6,6 +6,8 @@ import errno
 import os
 import shutil
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, final, override
 
@@ -26,6 +28,10 @@ class Backend(ABC):
     @abstractmethod
     def write_file(self, relative: str, data: bytes) -> None:
         """Write or replace one file, whole."""
+
+    @abstractmethod
+    def replacing(self, relative: str) -> AbstractContextManager[BinaryIO]:
+        """Yield a stream whose content becomes the file, whole, when the block ends in order."""
 
     @abstractmethod
     def read(self, relative: str) -> bytes:
@@ -102,16 +108,22 @@ class LocalFolder(Backend):
 
     @override
     def write_file(self, relative: str, data: bytes) -> None:
+        with self.replacing(relative) as stream:
+            stream.write(data)
+
+    @override
+    @contextmanager
+    def replacing(self, relative: str) -> Iterator[BinaryIO]:
         target = self._root / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary(target)
         try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
+            with temporary.open("w+b") as stream:
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(target)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _sync(target.parent)

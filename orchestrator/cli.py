@@ -39,6 +39,7 @@ Examples:
   python -m orchestrator sweeps/sem.yaml render.resolution_percentage=25 --limit 4
   python -m orchestrator sweeps/sem.yaml initial_runtime_state.seed='range(100)'
   python -m orchestrator status outputs/sem
+  python -m orchestrator export coco outputs/sem --to sem.json
 
 The same command again resumes: nothing is rendered twice, and a sweep with more values extends
 the same data set. "python -m orchestrator run --help" tells all options.
@@ -284,13 +285,166 @@ def compact(
             typer.echo(f"{table}: {files} part file" + ("s" if files != 1 else ""))
 
 
+_EXPORT_HELP = """Export a data set for training: the succeeded runs of its last sweep.
+
+\b
+Examples:
+  python -m orchestrator export coco outputs/sem --to sem.json
+  python -m orchestrator export yolo outputs/sem --to sem-yolo --split train=0.8,val=0.2
+  python -m orchestrator export webdataset outputs/sem --to s3://bucket/sem-shards --shard-mb 500
+  python -m orchestrator export hf outputs/sem --to sem-hf
+
+The sweep may still be running, and OUTPUT and --to may be on an object store. The same command
+again goes on where it stopped and adds what is new. docs/exports.md tells how to load each format.
+"""
+
+_EXPORT_CODES = """Exit codes: 0 exported; 1 a run's files are missing or damaged; 2 usage or
+configuration error, nothing written; 130 interrupted, resumable."""
+
+export_app = typer.Typer(
+    help=_EXPORT_HELP,
+    epilog=_EXPORT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(export_app, name="export")
+
+_Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")]
+_To = Annotated[
+    str, typer.Option("--to", metavar="FOLDER", help="New folder or URI, or one to go on with.")
+]
+_Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARES",
+        help="Splits and their shares, for instance train=0.8,val=0.1,test=0.1. Runs of one seed "
+        "stay together, so that no two splits show the same particles. [default: all in train]",
+    ),
+]
+_Image = Annotated[
+    str, typer.Option(metavar="NAME", help="The rendering mode to learn from, e.g. stylized.")
+]
+_AllRuns = Annotated[
+    bool,
+    typer.Option(
+        "--all-runs",
+        help="Also runs that the last sweep does not ask for: of other recipes, values, sizes.",
+    ),
+]
+_ShardMb = Annotated[
+    float, typer.Option(metavar="MB", min=0.001, help="Most a shard holds, in 10^6 bytes.")
+]
+_Json = Annotated[
+    bool, typer.Option("--json", help="Last line on stdout: the result as one JSON object.")
+]
+_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@export_app.command("coco", epilog=_EXPORT_CODES)
+def export_coco(
+    output: _Output,
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="FILE.json",
+            help="File or URI of one; with --split, a folder that gets one JSON file a split.",
+        ),
+    ],
+    split: _Split = None,
+    image: _Image = "real",
+    all_runs: _AllRuns = False,
+    as_json: _Json = False,
+    debug: _Debug = False,
+) -> None:
+    """Instance masks as run lengths in JSON; images stay in OUTPUT."""
+    _export("coco", output, to, split, image, all_runs=all_runs, as_json=as_json, debug=debug)
+
+
+@export_app.command("yolo", epilog=_EXPORT_CODES)
+def export_yolo(
+    output: _Output,
+    *,
+    to: _To,
+    split: _Split = None,
+    image: _Image = "real",
+    all_runs: _AllRuns = False,
+    as_json: _Json = False,
+    debug: _Debug = False,
+) -> None:
+    """Images, text files of outlines and data.yaml for Ultralytics."""
+    _export("yolo", output, to, split, image, all_runs=all_runs, as_json=as_json, debug=debug)
+
+
+@export_app.command("webdataset", epilog=_EXPORT_CODES)
+def export_webdataset(
+    output: _Output,
+    *,
+    to: _To,
+    split: _Split = None,
+    image: _Image = "real",
+    shard_mb: _ShardMb = 256,
+    all_runs: _AllRuns = False,
+    as_json: _Json = False,
+    debug: _Debug = False,
+) -> None:
+    """Tar shards with all images, features and particles, for WebDataset."""
+    _export(
+        "webdataset", output, to, split, image, shard_mb,
+        all_runs=all_runs, as_json=as_json, debug=debug,
+    )  # fmt: skip
+
+
+@export_app.command("hf", epilog=_EXPORT_CODES)
+def export_hf(
+    output: _Output,
+    *,
+    to: _To,
+    split: _Split = None,
+    image: _Image = "real",
+    shard_mb: _ShardMb = 256,
+    all_runs: _AllRuns = False,
+    as_json: _Json = False,
+    debug: _Debug = False,
+) -> None:
+    """Parquet shards with embedded images, for Hugging Face datasets."""
+    _export(
+        "hf", output, to, split, image, shard_mb, all_runs=all_runs, as_json=as_json, debug=debug
+    )
+
+
+def _export(
+    name: str,
+    output: str,
+    to: str,
+    split: str | None,
+    image: str,
+    shard_mb: float | None = None,
+    *,
+    all_runs: bool,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    with _errors_told(debug=debug):
+        from orchestrator.export.launch import export_output
+
+        exported = export_output(
+            name, output, to, split=split, image=image, all_runs=all_runs, shard_mb=shard_mb
+        )
+        for line in exported.lines():
+            typer.echo(line)
+        if as_json:
+            _print_json(exported.as_json())
+
+
 def with_default_command(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with the command ``run`` in front if they name none.
 
     >>> with_default_command(["sweeps/sem.yaml", "--dry-run"])
     ['run', 'sweeps/sem.yaml', '--dry-run']
     """
-    commands = {"run", "status", "verify", "report", "compact", "--help", "-h"}
+    commands = {"run", "status", "verify", "report", "export", "compact", "--help", "-h"}
     if not arguments or arguments[0] in commands:
         return list(arguments)
     return ["run", *arguments]

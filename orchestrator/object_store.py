@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast, final, override
 
 from orchestrator.backends import Backend
 from scene.record import RECORD_FILE
+from scene.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
@@ -21,6 +23,8 @@ FIRST_ANSWER_S = 10.0
 """A store that never answered may be a typing error."""
 
 LONGEST_PAUSE_S = 5.0
+
+_CHUNK_BYTES = 8 * 2**20
 
 _LASTING = ("ACCESS_DENIED", "NO_SUCH", "INVALID", "SIGNATURE", "UNRECOGNIZED", "UNAUTHENTICATED",
             "PERMISSION", "PRECONDITION")  # fmt: skip
@@ -79,6 +83,32 @@ class ObjectStore(Backend):
                 stream.write(data)
 
         self._patiently(write)
+
+    @override
+    @contextmanager
+    def replacing(self, relative: str) -> Iterator[BinaryIO]:
+        # Closing an upload publishes what it has, however it came to be closed: so what is made
+        # piece by piece is made on this machine, and goes up once it is whole.
+        with scratch_folder() as folder, (folder / "content").open("w+b") as stream:
+            yield stream
+            self._upload(stream, self._at(relative))
+
+    def _upload(self, content: BinaryIO, target: str) -> None:
+        def upload() -> None:
+            if self._has_folders:
+                self._filesystem.create_dir(target.rpartition("/")[0], recursive=True)
+            content.seek(0)
+            with self._filesystem.open_output_stream(target) as stream:
+                while chunk := content.read(_CHUNK_BYTES):
+                    stream.write(chunk)
+
+        try:
+            self._patiently(upload)
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, on which the stream was closed and so published
+            self._filesystem.delete_file(target)
+            raise
 
     @override
     def read(self, relative: str) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import yaml
 
@@ -13,7 +14,15 @@ from orchestrator.storage import Storage
 from scene.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
+
+RUN_ID = "S16"
+"""How run ids are kept by the million: as numpy's fixed texts, in 16 bytes each."""
+
+_PARTS_KEPT = 4
+"""So many parts stay in memory, for runs that were recorded in another order than they are read."""
 
 _ROWS = 10_000
 """So many rows at a time are taken apart into Python's values."""
@@ -35,6 +44,7 @@ def described_sweep(storage: Storage) -> Mapping[str, Any]:
             "recipe_hash": str(sweep["recipe_hash"]),
             "overrides": [str(text) for text in sweep["overrides"]],
             "limit": sweep["limit"],
+            "versions": dict(sweep.get("versions") or {}),
         }
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError, yaml.YAMLError):
         message = "is not the output of a sweep: there is no sweep.yaml in it that can be read"
@@ -51,7 +61,7 @@ def manifest_rows(
     columns
         The columns to read, None for all; those that a part lacks are None.
     """
-    for part in _parts(storage, "manifest", columns):
+    for part in tables(storage, "manifest", columns):
         for row in part.to_pylist():
             yield dict.fromkeys(columns or ()) | row
 
@@ -67,24 +77,28 @@ def particles_by_run(
         The columns to read beside ``run_id``, None for all.
     """
     wanted = None if columns is None else ["run_id", *columns]
-    for part in _parts(storage, "particles", wanted):
+    for part in tables(storage, "particles", wanted):
         # The rows of a run lie together, in one part.
         rows = (row for batch in part.to_batches(max_chunksize=_ROWS) for row in batch.to_pylist())
         for run_id, particles in groupby(rows, itemgetter("run_id")):
             yield run_id, list(particles)
 
 
-def parts(
-    storage: Storage, table: str, keep: Callable[[str], bool], most: int | None = None
+def tables(
+    storage: Storage,
+    table: str,
+    columns: Sequence[str] | Callable[[str], bool] | None = None,
+    most: int | None = None,
 ) -> Iterator[pa.Table]:
-    """Yield a table's part files, one at a time.
+    """Yield the part files of a table, one at a time, as Arrow tables.
 
     Parameters
     ----------
     table
         ``manifest`` or ``particles``.
-    keep
-        Whether to read the column of this name.
+    columns
+        The columns to read, or what tells it by a name, None for all; those that a part lacks are
+        missing.
     most
         So many parts at most, evenly spread; None for all.
     """
@@ -92,7 +106,7 @@ def parts(
     if most is not None and len(names) > most:
         names = [names[n * len(names) // most] for n in range(most)]
     for name in names:
-        yield _read(storage, f"{table}/{name}", lambda present: [c for c in present if keep(c)])
+        yield _read(storage, f"{table}/{name}", columns)
 
 
 def part_names(storage: Storage, table: str) -> list[str]:
@@ -101,16 +115,93 @@ def part_names(storage: Storage, table: str) -> list[str]:
     return [name for name in names if name.startswith("part-") and name.endswith(".parquet")]
 
 
-def _parts(storage: Storage, table: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    for name in part_names(storage, table):
-        yield _read(
-            storage,
-            f"{table}/{name}",
-            lambda present: present if columns is None else [c for c in columns if c in present],
-        )
+@final
+class RowsOfRuns:
+    """One table's rows of any runs, in any order, while the table may grow or be compacted.
+
+    Parameters
+    ----------
+    storage
+        The data set.
+    table
+        ``manifest`` or ``particles``.
+    """
+
+    def __init__(self, storage: Storage, table: str) -> None:
+        self._storage = storage
+        self._table = table
+        self._parts: list[str] = []
+        self._loaded: OrderedDict[str, pa.Table] = OrderedDict()
+        self._find()
+
+    def take(self, run_ids: Sequence[str]) -> dict[str, pa.Table]:
+        """Return each run's rows; runs without any are left out."""
+        found = self._take(run_ids)
+        if found is None:  # rows were moved to another part since they were found
+            self._find()
+            found = self._take(run_ids) or {}
+        return found
+
+    def _find(self) -> None:
+        """Note which run is in which part: 20 bytes a run."""
+        import numpy as np
+
+        self._parts = part_names(self._storage, self._table)
+        self._loaded.clear()
+        keys: list[NDArray[np.bytes_]] = [np.empty(0, RUN_ID)]
+        places: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
+        for number, name in enumerate(self._parts):
+            part = _read(self._storage, f"{self._table}/{name}", ["run_id"])
+            keys.append(np.array(part["run_id"].unique().to_pylist(), RUN_ID))
+            places.append(np.full(len(keys[-1]), number, np.int32))
+        joined = np.concatenate(keys)
+        order = np.argsort(joined, kind="stable")
+        self._keys, self._places = joined[order], np.concatenate(places)[order]
+
+    def _take(self, run_ids: Sequence[str]) -> dict[str, pa.Table] | None:
+        """Return the rows, or None if some are no longer where they were found."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found: dict[str, pa.Table] = {}
+        for number, wanted in self._by_part(run_ids).items():
+            try:
+                part = self._part(self._parts[number])
+            except FileNotFoundError:
+                return None
+            rows = part.filter(pc.is_in(part["run_id"], pa.array(wanted, pa.string())))
+            start = 0
+            for run_id, group in groupby(rows["run_id"].to_pylist()):
+                length = len(list(group))
+                found[run_id] = rows.slice(start, length)
+                start += length
+            if not found.keys() >= set(wanted):
+                return None
+        return found
+
+    def _by_part(self, run_ids: Sequence[str]) -> dict[int, list[str]]:
+        import numpy as np
+
+        keys = np.array(run_ids, RUN_ID)
+        places = np.searchsorted(self._keys, keys)
+        by_part: dict[int, list[str]] = defaultdict(list)
+        for run_id, key, place in zip(run_ids, keys, places.tolist(), strict=True):
+            if place < len(self._keys) and self._keys[place] == key:
+                by_part[int(self._places[place])].append(run_id)
+        return by_part
+
+    def _part(self, name: str) -> pa.Table:
+        if name not in self._loaded:
+            self._loaded[name] = _read(self._storage, f"{self._table}/{name}")
+            if len(self._loaded) > _PARTS_KEPT:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(name)
+        return self._loaded[name]
 
 
-def _read(storage: Storage, path: str, choose: Callable[[list[str]], list[str]]) -> pa.Table:
+def _read(
+    storage: Storage, path: str, columns: Sequence[str] | Callable[[str], bool] | None = None
+) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -118,4 +209,9 @@ def _read(storage: Storage, path: str, choose: Callable[[list[str]], list[str]])
     # On this thread alone: Arrow's own, still letting go of Python's bytes while the
     # interpreter ends, would abort the process.
     with pq.ParquetFile(data, pre_buffer=False) as part:
-        return part.read(choose(part.schema_arrow.names), use_threads=False)
+        present = part.schema_arrow.names
+        if callable(columns):
+            present = [name for name in present if columns(name)]
+        elif columns is not None:
+            present = [name for name in columns if name in present]
+        return part.read(present, use_threads=False)

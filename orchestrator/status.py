@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, final
 
 from orchestrator.driver import failure_log_path
@@ -15,12 +13,10 @@ from orchestrator.lease import driver_of
 from orchestrator.progress import duration
 from orchestrator.reading import described_sweep, manifest_rows
 from orchestrator.run import RunStatus
+from orchestrator.selection import asked_for
 from orchestrator.storage import Storage
 
 SHOWN_LOGS = 3
-
-EXACT_RUNS = 200_000
-"""Up to so many runs, each is looked up; larger sweeps go by the recipe that rows name."""
 
 RECENT_RUNS = 200
 """The rate is that of so many runs that ended last."""
@@ -172,7 +168,7 @@ def read_status(uri: str) -> Status:
     """
     storage = Storage(uri)
     sweep = described_sweep(storage)
-    wanted = _run_ids(storage, sweep)
+    is_asked_for = asked_for(storage, sweep)
     counts: Counter[str] = Counter()
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)
     others: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
@@ -180,8 +176,7 @@ def read_status(uri: str) -> Status:
     for row in manifest_rows(storage, _COLUMNS):
         ended.append(row["finished_at"])
         place = row["sweep"] or "", row["recipe"] or "", row["recipe_hash"] or ""
-        same_recipe = row["recipe_hash"] == sweep["recipe_hash"]
-        if not (same_recipe if wanted is None else row["run_id"] in wanted):
+        if not is_asked_for(row["run_id"], row["recipe_hash"]):
             others[place][row["status"]] += 1
             continue
         counts[row["status"]] += 1
@@ -202,23 +197,6 @@ def read_status(uri: str) -> Status:
         driver=driver_of(storage),
         runs_per_minute=_pace_of(ended),
     )
-
-
-def _run_ids(storage: Storage, sweep: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the ids of the sweep's runs; None for a sweep too large for that."""
-    if sweep["runs"] > EXACT_RUNS:
-        return None
-    from orchestrator.expansion import Expansion
-    from orchestrator.overrides import parse_overrides
-    from orchestrator.sweep import OverrideText
-    from scene.compose import Composition
-
-    axes = parse_overrides([OverrideText(text, "sweep.yaml") for text in sweep["overrides"]])
-    with tempfile.TemporaryDirectory() as folder:
-        recipe = Path(folder) / "recipe.yaml"
-        recipe.write_bytes(storage.read(f"recipes/{sweep['recipe_hash']}.yaml"))
-        runs = Expansion(axes, Composition(recipe), sweep["limit"])
-    return frozenset(run.run_id for run in runs)
 
 
 def _pace_of(ended: list[datetime]) -> float | None:

@@ -89,6 +89,19 @@ class Storage:
         with self._access():
             self._backend.write_file(_checked(relative), data)
 
+    @contextmanager
+    def replacing(self, relative: str) -> Iterator[BinaryIO]:
+        """Write or replace one file piece by piece.
+
+        Yields
+        ------
+        BinaryIO
+            A stream that can be written and sought. When the block ends in order, readers find
+            all of it under `relative`; when it raises, they find what was there before.
+        """
+        with self._access(), self._backend.replacing(_checked(relative)) as stream:
+            yield stream
+
     def read(self, relative: str) -> bytes:
         """Return a file's content.
 

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pyarrow.fs import FileSelector, S3FileSystem
 
 TESTS = Path(__file__).parent
 CHEAP_STEPS = "synth_chain.rendering_steps"
@@ -207,3 +210,110 @@ def write_sweep(path: Path, recipe: str, overrides: Sequence[str], *plugins: str
     }
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
+
+
+S3_SECRET = "vErYsEcReTkEy0123456789"
+
+LINE = """
+import asyncio, sys
+
+async def pipe(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+async def connect(reader, writer):
+    there = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer), return_exceptions=True)
+
+async def main():
+    server = await asyncio.start_server(connect, "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+class Bucket:
+    """An S3 server that keeps its objects in memory, behind a line that can be cut."""
+
+    def __init__(self) -> None:
+        self._server_port, self._port = _free_port(), _free_port()
+        self._server = self._spawn(
+            "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._server_port)
+        )
+        self._line: subprocess.Popen[bytes] | None = None
+        self.connect()
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": S3_SECRET,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        self.files = S3FileSystem(
+            access_key="somebody",
+            secret_key=S3_SECRET,
+            endpoint_override=f"127.0.0.1:{self._server_port}",
+            scheme="http",
+            allow_bucket_creation=True,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            with suppress(OSError):
+                self.files.create_dir("bucket")
+                return
+            assert time.monotonic() < deadline, "the S3 server never came up"
+            time.sleep(0.2)
+
+    @staticmethod
+    def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def connect(self) -> None:
+        self._line = self._spawn("-c", LINE, str(self._port), str(self._server_port))
+
+    def cut(self) -> None:
+        assert self._line is not None
+        self._line.kill()
+        self._line.wait()
+
+    def close(self) -> None:
+        self.cut()
+        self._server.kill()
+        self._server.wait()
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        found = self.files.get_file_info(FileSelector(f"bucket/{prefix}", recursive=True))
+        return {
+            info.path.removeprefix(f"bucket/{prefix}/"): self.files.open_input_stream(
+                info.path
+            ).read()
+            for info in found
+            if info.is_file
+        }
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[Bucket]:
+    """An S3 bucket named ``bucket``, on a real server on loopback."""
+    made = Bucket()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Return a port of this machine that nobody listens on."""
+    return _free_port

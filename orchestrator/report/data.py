@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from orchestrator.reading import described_sweep, part_names, parts
+from orchestrator.reading import described_sweep, part_names, tables
 from orchestrator.run import RunStatus
 from orchestrator.sinks.arrow import conform, united
 from orchestrator.sinks.tables import OVERRIDE
@@ -146,7 +146,7 @@ def read_data(storage: Storage) -> ReportData:
     versions: Counter[str] = Counter()
     last: datetime | None = None
     sample = _Sample()
-    for part in parts(storage, "manifest", _wanted):
+    for part in tables(storage, "manifest", _wanted):
         own = part.filter(pc.equal(part["recipe_hash"], sweep["recipe_hash"]))
         others += len(part) - len(own)
         counts.update(own["status"].to_pylist())
@@ -177,7 +177,7 @@ def files_of(storage: Storage, run_ids: Iterable[str]) -> dict[str, list[dict[st
     """Return the manifest's `files` of some runs, by run id."""
     wanted = pa.array(run_ids, pa.string())
     found: dict[str, list[dict[str, Any]]] = {}
-    for part in parts(storage, "manifest", {"run_id", "files"}.__contains__):
+    for part in tables(storage, "manifest", {"run_id", "files"}.__contains__):
         rows = part.filter(pc.is_in(part["run_id"], wanted))
         found |= {row["run_id"]: row["files"] or [] for row in rows.to_pylist()}
     return found
@@ -251,7 +251,7 @@ def _particles(
     names = part_names(storage, "particles")
     found: dict[str, list[Floats]] = {}
     read = 0
-    for part in parts(storage, "particles", wanted.__contains__, most=PARTICLE_PARTS):
+    for part in tables(storage, "particles", wanted.__contains__, most=PARTICLE_PARTS):
         read += 1
         step = -(-len(part) // PARTICLES_PER_PART) or 1
         rows = part.take(np.arange(0, len(part), step))

@@ -3,124 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from pyarrow.fs import FileSelector, S3FileSystem
 
 pytestmark = pytest.mark.blender
 
 LOG, SLEEP = (f"synth_chain.rendering_steps.{index}" for index in (1, 2))
 SECRET = "vErYsEcReTkEy0123456789"
+"""The key of the fixture `bucket`."""
 
+type Bucket = Any
 type Orchestrate = Callable[..., Any]
 type Spawn = Callable[..., subprocess.Popen[str]]
 type CheapSweep = Callable[..., Path]
-
-LINE = """
-import asyncio, sys
-
-async def pipe(reader, writer):
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
-
-async def connect(reader, writer):
-    there = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
-    await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer), return_exceptions=True)
-
-async def main():
-    server = await asyncio.start_server(connect, "127.0.0.1", int(sys.argv[1]))
-    await server.serve_forever()
-
-asyncio.run(main())
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
-class Bucket:
-    """An S3 server that keeps its objects in memory, behind a line that can be cut."""
-
-    def __init__(self) -> None:
-        self._server_port, self._port = free_port(), free_port()
-        self._server = self._spawn(
-            "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._server_port)
-        )
-        self._line: subprocess.Popen[bytes] | None = None
-        self.connect()
-        self.environment = {
-            "AWS_ACCESS_KEY_ID": "somebody",
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        self.files = S3FileSystem(
-            access_key="somebody",
-            secret_key=SECRET,
-            endpoint_override=f"127.0.0.1:{self._server_port}",
-            scheme="http",
-            allow_bucket_creation=True,
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            with suppress(OSError):
-                self.files.create_dir("bucket")
-                return
-            assert time.monotonic() < deadline, "the S3 server never came up"
-            time.sleep(0.2)
-
-    @staticmethod
-    def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def connect(self) -> None:
-        self._line = self._spawn("-c", LINE, str(self._port), str(self._server_port))
-
-    def cut(self) -> None:
-        assert self._line is not None
-        self._line.kill()
-        self._line.wait()
-
-    def close(self) -> None:
-        self.cut()
-        self._server.kill()
-        self._server.wait()
-
-    def objects(self, prefix: str) -> dict[str, bytes]:
-        found = self.files.get_file_info(FileSelector(f"bucket/{prefix}", recursive=True))
-        return {
-            info.path.removeprefix(f"bucket/{prefix}/"): self.files.open_input_stream(
-                info.path
-            ).read()
-            for info in found
-            if info.is_file
-        }
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    made = Bucket()
-    yield made
-    made.close()
 
 
 def audit(bucket: Bucket, prefix: str, count: int) -> list[dict[str, Any]]:
@@ -240,7 +141,7 @@ def test_a_driver_keeps_others_away_and_once_killed_resumes(
 
 
 def test_a_store_that_is_not_there_is_told_of_at_once(
-    orchestrate: Orchestrate, cheap_sweep: CheapSweep
+    orchestrate: Orchestrate, cheap_sweep: CheapSweep, free_port: Callable[[], int]
 ) -> None:
     environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     environment |= {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": SECRET}

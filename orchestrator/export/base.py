@@ -1,0 +1,170 @@
+"""What a format of exports is, and what all of them share: options, outcome, the target folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+from orchestrator.backends import TEMPORARY_PREFIX
+from orchestrator.export.progress import ExportProgress
+from orchestrator.export.records import Source
+from orchestrator.lease import exclusive
+from orchestrator.lock import LOCK_FILE, OutputLockedError
+from orchestrator.storage import Storage
+from scene.errors import ConfigurationError, Problem
+
+STATE = ".blendsweep"
+"""Folder of a target that tells what is exported; readers of data sets skip the dot."""
+
+_SETTINGS = f"{STATE}/export.json"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of an export.
+
+    Parameters
+    ----------
+    to
+        The target: a folder or file, or an object store's URI of one.
+    split
+        Whether ``--split`` was given.
+    shard_bytes
+        Size that a shard must not exceed unless one run does.
+    """
+
+    to: str
+    split: bool = False
+    shard_bytes: int = 256 * 10**6
+
+
+@final
+@dataclass(slots=True)
+class Outcome:
+    """What came of an export.
+
+    Parameters
+    ----------
+    new, before
+        Runs by split: exported now, and already there.
+    files
+        What to load, relative to the target; a pattern where there are many.
+    """
+
+    new: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+
+
+class Format(ABC):
+    """One format of exports; one subclass a format.
+
+    Parameters
+    ----------
+    source
+        The runs.
+    options
+        What is asked for.
+    progress
+        Told of every run; raises where the export is to end.
+    """
+
+    name: ClassVar[str]
+    """As on the command line."""
+
+    def __init__(self, source: Source, options: Options, progress: ExportProgress) -> None:
+        self.source = source
+        self.options = options
+        self.progress = progress
+
+    @abstractmethod
+    def export(self) -> Outcome:
+        """Write what the target lacks; whatever is there at any moment is whole."""
+
+
+@contextmanager
+def claimed(target: Storage, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Hold a target folder for this export while the block lasts.
+
+    Parameters
+    ----------
+    settings
+        What must be the same when an export is continued.
+
+    Yields
+    ------
+    dict
+        The settings on record, with what `remember` added.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds something else, another export, or is in use.
+    """
+    where = target.public_uri
+    _check(target, settings)
+    try:
+        if target.folder is not None:
+            target.folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(target):
+            found = _check(target, settings) or settings
+            remember(target, found)
+            yield found
+    except OutputLockedError as error:
+        message = f"another export, {error.owner}, is at work on {where}; wait until it ends"
+        raise ConfigurationError([Problem("command line", "--to", message)]) from error
+
+
+def remember(target: Storage, settings: dict[str, Any]) -> None:
+    """Put the settings of an export on record."""
+    target.write_file(_SETTINGS, json.dumps(settings).encode())
+
+
+def remove_litter(target: Storage, folder: str) -> list[str]:
+    """Return the names in a folder; what a killed export was writing is deleted."""
+    names = target.list(folder)
+    for name in names:
+        if name.startswith(TEMPORARY_PREFIX):
+            target.delete(f"{folder}/{name}")
+    return [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
+
+
+def finite(value: Any) -> Any:
+    """Return plain data with None for the numbers that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    return [finite(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the settings on record, if they allow to go on with `settings`."""
+    where = target.public_uri
+    try:
+        found: dict[str, Any] = json.loads(target.read(_SETTINGS))
+    except NotADirectoryError:
+        raise _wrong(f"{where} is a file; give a folder") from None
+    except (FileNotFoundError, ValueError):
+        others = [name for name in target.list(".") if name not in (LOCK_FILE, STATE)]
+        if others:
+            message = f"{where} holds something that is no export ({others[0]}); give a new folder"
+            raise _wrong(message) from None
+        return None
+    for key, value in settings.items():
+        if found.get(key) != value:
+            raise _wrong(
+                f"{where} holds an export with {key} {found.get(key)}, not {value}; "
+                "give another folder, or the same options as before"
+            )
+    return found
+
+
+def _wrong(message: str) -> ConfigurationError:
+    return ConfigurationError([Problem("command line", "--to", message)])

@@ -1,0 +1,132 @@
+"""Puts an export's parts together and runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+from orchestrator.export import FORMATS
+from orchestrator.export.base import Options, Outcome
+from orchestrator.export.progress import ExportProgress
+from orchestrator.export.records import Source
+from orchestrator.export.splits import Splits
+from orchestrator.interruption import Interruption
+from orchestrator.storage import local_folder, without_credentials
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem
+
+_OWN = ("manifest", "particles", "recipes", "runs", "failures", "damaged", "mlartifacts")
+"""Folders of a data set that are nobody else's."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What is said at an export's end.
+
+    Parameters
+    ----------
+    format
+        Its name.
+    output, to
+        Data set and target, without credentials.
+    outcome
+        What was exported.
+    seeds
+        Number of different seeds by split.
+    """
+
+    format: str
+    output: str
+    to: str
+    outcome: Outcome
+    seeds: dict[str, int]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the result as people read it."""
+        for split, new in self.outcome.new.items():
+            before, seeds = self.outcome.before[split], self.seeds[split]
+            line = f"{split}: {new + before} runs of {seeds} seeds"
+            yield line + (f", {new} of them new" if before else "")
+            if not new + before:
+                yield f"    no seed falls into {split}; a sweep with more seeds fills it"
+        yield f"{self.format}: {self.to}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result for programs."""
+        return {
+            "format": self.format,
+            "output": self.output,
+            "to": self.to,
+            "files": self.outcome.files,
+            "splits": {
+                split: {
+                    "runs": new + self.outcome.before[split],
+                    "new": new,
+                    "seeds": self.seeds[split],
+                }
+                for split, new in self.outcome.new.items()
+            },
+        }
+
+
+def export_output(
+    name: str,
+    uri: str,
+    to: str,
+    *,
+    split: str | None = None,
+    image: str = "real",
+    all_runs: bool = False,
+    shard_mb: float | None = None,
+) -> Exported:
+    """Export the succeeded runs of the data set at `uri`.
+
+    Parameters
+    ----------
+    name
+        The format, one of `FORMATS`.
+    to
+        Target folder, file or URI.
+    split
+        Shares of splits, ``train=0.8,val=0.2``; None for one split.
+    image
+        Name of the image that is learned from.
+    all_runs
+        Whether to take runs too that the last sweep does not ask for.
+    shard_mb
+        Size of a shard in 10^6 bytes; None for the default.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no data set, or what is asked for can't be had.
+    ExportError
+        If a run's files are missing or damaged.
+    OutputError
+        If source or target can't be reached.
+    """
+    options = Options(to, split=split is not None)
+    if shard_mb is not None:
+        options = Options(to, split=split is not None, shard_bytes=int(shard_mb * 10**6))
+    kind = FORMATS[name]()
+    splits = Splits.parse(split)
+    _check_place(uri, to)
+    with Interruption(lambda: None) as interruption, ExportProgress(interruption) as progress:
+        source = Source(uri, splits, image, all_runs=all_runs)
+        outcome = kind(source, options, progress).export()
+    seeds = {split: source.seeds_of(split) for split in splits}
+    return Exported(name, source.uri, without_credentials(to), outcome, seeds)
+
+
+def _check_place(uri: str, to: str) -> None:
+    """Refuse to write into the tables and runs of the data set itself."""
+    output, target = local_folder(uri), local_folder(to)
+    one, other = (
+        (uri.rstrip("/"), to.rstrip("/"))
+        if output is None or target is None
+        else (str(output), str(target))
+    )
+    if other == one or any(f"{other}/".startswith(f"{one}/{name}/") for name in _OWN):
+        message = f"{without_credentials(to)} is the data set itself; export beside it"
+        raise ConfigurationError([Problem(COMMAND_LINE, "--to", message)])

@@ -1,0 +1,86 @@
+"""What a person sees of a long export, on stderr; and where Ctrl-C stops it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, final
+
+from orchestrator.interruption import Interruption
+from orchestrator.progress import LINE_SECONDS
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+
+@final
+class ExportProgress:
+    """Counts runs: a bar on a terminal, a line every few seconds elsewhere.
+
+    Ctrl-C and SIGTERM take effect between two runs, never inside an upload, which they would
+    publish half done.
+
+    Parameters
+    ----------
+    interruption
+        Takes the signals.
+    """
+
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
+        self._bar: Bar | None = None
+        self._done = self._total = 0
+        self._said_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("runs"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._bar.add_task("runs", total=None)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def expect(self, runs: int) -> None:
+        """Add so many runs to those that are to be exported."""
+        self._total += runs
+        self._show()
+
+    def advance(self) -> None:
+        """Count one run.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If an end was asked for.
+        """
+        if self._interruption.requested:
+            raise KeyboardInterrupt
+        self._done += 1
+        self._show()
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total)
+        elif time.monotonic() - self._said_at > LINE_SECONDS:
+            self._said_at = time.monotonic()
+            print(f"{self._done}/{self._total} runs exported", file=sys.stderr, flush=True)

@@ -1,0 +1,94 @@
+"""Splits: which runs are for training, which for validation, whatever else is exported."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate
+from typing import Self, final
+
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem
+
+WHOLE = "train"
+"""The one split there is where none is asked for."""
+
+SALT = "split 53305 seed "
+"""Goes in front of a seed before it is hashed.
+
+Any salt is as good as another for many seeds. This one was picked among 60 000 for spreading the
+first 5, 10 and 15 seeds evenly, so that small sweeps get splits near the shares asked for.
+"""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
+
+
+@final
+class Splits:
+    """Names of splits and their shares.
+
+    A run's split depends on its seed and on the shares alone: not on the run's other values, nor
+    on how many runs there are. Runs of one seed have the same particles wherever they have the
+    same number of them, so that no two splits share a specimen.
+
+    Parameters
+    ----------
+    shares
+        Name to share; they sum to 1.
+    """
+
+    def __init__(self, shares: Mapping[str, Fraction]) -> None:
+        self.shares = dict(shares)
+        self.names = tuple(shares)
+        self._bounds = tuple(accumulate(shares.values()))
+        self.of = lru_cache(maxsize=65_536)(self._of)
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self:
+        """Read ``train=0.8,val=0.1,test=0.1``; None is one split.
+
+        Raises
+        ------
+        ConfigurationError
+            If a name or share is unusable, or the shares do not sum to 1.
+        """
+        if text is None:
+            return cls({WHOLE: Fraction(1)})
+        shares: dict[str, Fraction] = {}
+        problems = []
+        for part in text.split(","):
+            name, _, number = (piece.strip() for piece in part.partition("="))
+            try:
+                share = Fraction(number)
+            except (ValueError, ZeroDivisionError):
+                problems.append(f"{part.strip()!r} is no name=share, for instance train=0.8")
+                continue
+            if not _NAME.fullmatch(name):
+                problems.append(f"{name!r} is no name of letters, digits and underscores")
+            elif name in shares:
+                problems.append(f"{name!r} is given twice")
+            elif share <= 0:
+                problems.append(f"{name} must have a share above 0, got {number}")
+            else:
+                shares[name] = share
+        if not problems and sum(shares.values()) != 1:
+            total = float(sum(shares.values()))
+            problems.append(f"the shares must sum to 1, not {total:.6g}")
+        if problems:
+            raise ConfigurationError(Problem(COMMAND_LINE, "--split", text) for text in problems)
+        return cls(shares)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __str__(self) -> str:
+        """Return the splits as `parse` reads them."""
+        return ",".join(f"{name}={share}" for name, share in self.shares.items())
+
+    def _of(self, seed: int) -> str:
+        digest = hashlib.sha256(f"{SALT}{seed}".encode()).digest()
+        position = Fraction(int.from_bytes(digest[:8]), 2**64)
+        return self.names[bisect_right(self._bounds, position)]
