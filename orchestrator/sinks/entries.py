@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.sinks.arrow import Row, text_of
 from orchestrator.sinks.tables import OVERRIDE
 
+_COUNTS = ("coverage", "visible_particles")
 _SEED = "initial_runtime_state.seed"
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 
@@ -110,25 +111,33 @@ def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
     return {name: (text_of(value) or "null")[:_LONGEST_PARAM] for name, value in values.items()}
 
 
-def metrics(row: Row, separator: str = "/") -> dict[str, float]:
+def metrics(row: Row, short: bool = True) -> dict[str, float]:
     """Return the finite features, timings and counts.
 
     Parameters
     ----------
-    separator
-        Takes the place of a column's first dot. MLflow shows metrics in groups, each named by what
-        is before a slash.
+    short
+        Whether names are as `metric_name` gives them, or the manifest's columns.
     """
-    chosen = {
-        name.replace(".", separator, 1): value
-        for name, value in row.items()
-        if name.startswith(("feature.", "time.")) or name in {"coverage", "visible_particles"}
-    }
+    names = [*_COUNTS, *(name for name in row if name.startswith(("feature.", "time.")))]
+    values = {metric_name(name) if short else name: row.get(name) for name in names}
     return {
         entity_name(name): float(value)
-        for name, value in chosen.items()
+        for name, value in values.items()
         if value is not None and math.isfinite(value)
     }
+
+
+def metric_name(column: str) -> str:
+    """Return the metric of a column of the manifest.
+
+    MLflow shows metrics in groups, each named by what is before a slash.
+
+    >>> [metric_name(column) for column in ("feature.defocus", "feature.location.std", "time.total")]
+    ['defocus', 'location/std', 'time/total']
+    """
+    short = column.removeprefix("feature.").replace(".", "/", 1)
+    return column.replace(".", "/", 1) if short in _COUNTS and short != column else short
 
 
 def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
@@ -141,20 +150,21 @@ def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
     plugins
         Folders of plugin packages.
     """
+    # MLflow shows the first lines alone until "Show more" is clicked.
     lines = [f"Run `{row['run_id']}` of the sweep **{row['sweep']}**, recipe `{row['recipe']}`."]
-    lines += ["", "| key in the recipe | value |", "| --- | --- |"]
-    lines += [f"| `{pair['key']}` | {_cell(pair['value'])} |" for pair in row["overrides"]]
     if row["status"] == "failed":
-        lines += ["", f"**Failed**: {row.get('error_type')}. Its log is among the artifacts."]
+        lines += ["", f"**Failed** with {row.get('error_type')}; the log is among the artifacts."]
         lines += ["The sweep's command takes it up again with `--retry-failed`."]
     else:
         options = "".join(f" --plugins {shlex.quote(folder)}" for folder in plugins)
         recipe, place = f"{output}/recipe.yaml", ""
         if "://" in output:
-            recipe, place = "recipe.yaml", " (copy `recipe.yaml` from there first)"
+            recipe, place = "recipe.yaml", ", after copying `recipe.yaml` from there"
         again = f"python -m scene {shlex.quote(recipe)} --output DIR{options}"
-        lines += ["", f"Files at full size: `{output}`", "", f"To make it again{place}:"]
+        lines += [f"Files at full size: `{output}`", "", f"To make it again{place}:"]
         lines += ["", "```", again, "```"]
+    lines += ["", "| key in the recipe | value |", "| --- | --- |"]
+    lines += [f"| `{pair['key']}` | {_cell(pair['value'])} |" for pair in row["overrides"]]
     return "\n".join(lines)[:_LONGEST_TAG]
 
 

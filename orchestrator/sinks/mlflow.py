@@ -112,7 +112,7 @@ class _Tracker:
         self._document = yaml.safe_load(document)
         self._swept = _swept(self._document.get("overrides", []))
         self._names: dict[str, str] = {}
-        self._separator = "/"
+        self._short = True
         self._mlflow = _import_mlflow()
         if tracking_uri.startswith(_SQLITE):
             _prepare_database(self._mlflow, _database(tracking_uri))
@@ -161,7 +161,7 @@ class _Tracker:
             params = {key: value for key, value in params.items() if key not in known}
         metrics = [
             Metric(key, value, finished, 0)
-            for key, value in entries.metrics(row, self._separator).items()
+            for key, value in entries.metrics(row, self._short).items()
         ]
         folder = f"{self._storage.public_uri}/runs/{run_id}"
         tags = entries.tags(row, folder)
@@ -225,7 +225,7 @@ class _Tracker:
     def _find_names(self) -> None:
         tags = self._client.get_run(self._parent).data.tags
         if _NAMES not in tags:  # of a version that named by the manifest's columns
-            self._separator = "."
+            self._short = False
         self._names = {
             key: tag.removeprefix(_PARAM) for tag, key in tags.items() if tag.startswith(_PARAM)
         }
@@ -233,7 +233,7 @@ class _Tracker:
     def _name_params(self, row: Row) -> None:
         """Name what this row overrides; the parent knows the names, so that they stay."""
         new = [key for key in entries.overridden(row) if key not in self._names]
-        if self._separator == ".":
+        if not self._short:
             self._names |= {key: entries.entity_name(key) for key in new}
             return
         for key, name in entries.param_names(new, self._names).items():
