@@ -25,7 +25,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 START_S = 120.0
 """Longest time for MLflow's start: its imports alone take ten seconds on a busy machine."""
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 """Longest time for something to appear on a page."""
 
 # No sandbox: it needs what containers lack. The others keep Chromium from calling its maker.

@@ -133,7 +133,7 @@ def metric_name(column: str) -> str:
 
     MLflow shows metrics in groups, each named by what is before a slash.
 
-    >>> [metric_name(column) for column in ("feature.defocus", "feature.location.std", "time.total")]
+    >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "time.total")]
     ['defocus', 'location/std', 'time/total']
     """
     short = column.removeprefix("feature.").replace(".", "/", 1)
