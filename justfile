@@ -42,6 +42,10 @@ quickstart:
 bench *NAMES="features modes real look warm workers orchestration memory first_image scale":
     for name in {{NAMES}}; do uv run --group bench python -m bench.$name || exit 1; done
 
+# The pictures of MLflow's pages in docs/images, of a sweep that is rendered for them (minutes).
+screenshots *ARGS:
+    uv run python -m bench.screenshots {{ARGS}}
+
 # Pin the resolution for machines that are set up without uv.
 requirements:
     uv export {{EXPORT}} > deploy/requirements.txt

@@ -5,45 +5,197 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+import shlex
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from orchestrator.sinks.arrow import Row, text_of
 from orchestrator.sinks.tables import OVERRIDE
 
+_COUNTS = ("coverage", "visible_particles")
+_SEED = "initial_runtime_state.seed"
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 
 
-def run_name(row: Row) -> str:
-    """Return the child run's name: its number and the values that it takes."""
-    values = [f"{pair['key'].rpartition('.')[2]}={pair['value']}" for pair in row["overrides"]]
+def param_names(keys: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return overridden key to the name of its param: short, and no other key's.
+
+    A name is the key's last word with the indices after it, preceded by what owns it where that
+    has a name of its own; it is longer where another key has that name already.
+
+    Parameters
+    ----------
+    known
+        Names that are given already; they stay.
+
+    >>> keys = ["blueprints.particles.Bead.number", "synth_chain.steps.5.gravity.2"]
+    >>> list(param_names(keys, {}).values())
+    ['Bead.number', 'gravity.2']
+    """
+    names = {_SEED: "seed"} | dict(known)
+    taken = set(names.values())
+    candidates = {key: _candidates(key) for key in keys if key not in names}
+    while clashes := _clashes(candidates, taken):
+        for key in clashes:
+            candidates[key] = candidates[key][1:]
+    names |= {key: entity_name(left[0]) for key, left in candidates.items()}
+    return {key: names[key] for key in keys}
+
+
+def _clashes(candidates: Mapping[str, Sequence[str]], taken: Collection[str]) -> list[str]:
+    """Return the keys that need a longer name, and have one."""
+    names = {key: entity_name(left[0]) for key, left in candidates.items()}
+    counts = Counter(names.values())
+    return [
+        key
+        for key, left in candidates.items()
+        if len(left) > 1 and (names[key] in taken or counts[names[key]] > 1)
+    ]
+
+
+def _candidates(key: str) -> list[str]:
+    """Return ends of a dotted key that read as names, the best first, then longer ones."""
+    parts = key.split(".")
+    starts = [index for index, part in enumerate(parts) if not part.isdigit()] or [0]
+    best = len(starts) - 1
+    # A list's element has no name, and "variability.scale" would be the name of many.
+    while best > 0 and starts[best - 1] == starts[best] - 1:
+        best -= 1
+        if parts[starts[best]] != "variability":
+            break
+    return [".".join(parts[start:]) for start in reversed(starts[: best + 1])]
+
+
+def run_name(row: Row, names: Mapping[str, str], swept: Collection[str]) -> str:
+    """Return the child run's name: its number, and its values of the keys that have several.
+
+    Parameters
+    ----------
+    names
+        Overridden key to the name of its param.
+    swept
+        The keys with more than one value.
+    """
+    short = {key: _last_word(names.get(key, key)) for key in swept}
+    counts = Counter(short.values())
+    values = [
+        f"{short[key] if counts[short[key]] == 1 else names.get(key, key)}={pair['value']}"
+        for pair in row["overrides"]
+        if (key := pair["key"]) in swept
+    ]
     return " ".join([f"{row['index']:04d}", *values])[:_LONGEST_KEY]
 
 
-def params(row: Row) -> dict[str, str]:
-    """Return the seed and the swept values."""
-    values = {"seed": row.get("seed")} | {
+def _last_word(name: str) -> str:
+    parts = name.split(".")
+    start = max((index for index, part in enumerate(parts) if not part.isdigit()), default=0)
+    return ".".join(parts[start:])
+
+
+def overridden(row: Row) -> dict[str, Any]:
+    """Return the overridden keys of a row, with their typed values."""
+    return {
         name.removeprefix(OVERRIDE): value
         for name, value in row.items()
         if name.startswith(OVERRIDE)
     }
-    return {
-        entity_name(key): (text_of(value) or "null")[:_LONGEST_PARAM]
-        for key, value in values.items()
-    }
 
 
-def metrics(row: Row) -> dict[str, float]:
-    """Return the finite features, timings and counts."""
-    chosen = {
-        name: value
-        for name, value in row.items()
-        if name.startswith(("feature.", "time.")) or name in {"coverage", "visible_particles"}
+def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the seed and the overridden values, by the names of their params."""
+    values = {"seed": row.get("seed")} | {
+        names[key]: value for key, value in overridden(row).items()
     }
+    return {name: (text_of(value) or "null")[:_LONGEST_PARAM] for name, value in values.items()}
+
+
+def metrics(row: Row, short: bool = True) -> dict[str, float]:
+    """Return the finite features, timings and counts.
+
+    Parameters
+    ----------
+    short
+        Whether names are as `metric_name` gives them, or the manifest's columns.
+    """
+    names = [*_COUNTS, *(name for name in row if name.startswith(("feature.", "time.")))]
+    values = {metric_name(name) if short else name: row.get(name) for name in names}
     return {
         entity_name(name): float(value)
-        for name, value in chosen.items()
+        for name, value in values.items()
         if value is not None and math.isfinite(value)
     }
+
+
+def metric_name(column: str) -> str:
+    """Return the metric of a column of the manifest.
+
+    MLflow shows metrics in groups, each named by what is before a slash.
+
+    >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "time.total")]
+    ['defocus', 'location/std', 'time/total']
+    """
+    short = column.removeprefix("feature.").replace(".", "/", 1)
+    return column.replace(".", "/", 1) if short in _COUNTS and short != column else short
+
+
+def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
+    """Return a child's description: what it is, where its files lie, how to make it again.
+
+    Parameters
+    ----------
+    output
+        The run's folder.
+    plugins
+        Folders of plugin packages.
+    """
+    # MLflow shows the first lines alone until "Show more" is clicked.
+    lines = [f"Run `{row['run_id']}` of the sweep **{row['sweep']}**, recipe `{row['recipe']}`."]
+    if row["status"] == "failed":
+        lines += ["", f"**Failed** with {row.get('error_type')}; the log is among the artifacts."]
+        lines += ["The sweep's command takes it up again with `--retry-failed`."]
+    else:
+        options = "".join(f" --plugins {shlex.quote(folder)}" for folder in plugins)
+        recipe, place = f"{output}/recipe.yaml", ""
+        if "://" in output:
+            recipe, place = "recipe.yaml", ", after copying `recipe.yaml` from there"
+        again = f"python -m scene {shlex.quote(recipe)} --output DIR{options}"
+        lines += [f"Files at full size: `{output}`", "", f"To make it again{place}:"]
+        lines += ["", "```", again, "```"]
+    lines += ["", "| key in the recipe | value |", "| --- | --- |"]
+    lines += [f"| `{pair['key']}` | {_cell(pair['value'])} |" for pair in row["overrides"]]
+    return "\n".join(lines)[:_LONGEST_TAG]
+
+
+def sweep_note(sweep: str, output: str) -> str:
+    """Return the parent's description.
+
+    Parameters
+    ----------
+    output
+        The data set.
+    """
+    place = f"{output}/manifest"
+    return "\n".join(
+        [
+            f"Data set of the sweep **{sweep}**: one child run for each of its images.",
+            "",
+            "| | |",
+            "| --- | --- |",
+            f"| Files | `{output}` |",
+            f"| Every value as a table | `pandas.read_parquet({place!r})` |",
+            f"| How far it is | `python -m orchestrator status {shlex.quote(output)}` |",
+            "| What was swept | `sweep.yaml`, among the artifacts |",
+            "",
+            "The tags `blendsweep.param.NAME` tell which key of the recipe the param NAME sets.",
+        ]
+    )[:_LONGEST_TAG]
+
+
+def _cell(text: str) -> str:
+    """Return text for a cell of a Markdown table."""
+    return f"`{text}`".replace("|", "\\|").replace("\n", " ")
 
 
 def tags(row: Row, output: str) -> dict[str, str]:

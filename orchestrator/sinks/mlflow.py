@@ -14,13 +14,16 @@ import posixpath
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, final
 
+import yaml
+
 from orchestrator.backends import TEMPORARY_PREFIX
+from orchestrator.overrides import parse_overrides
 from orchestrator.run import RunResult
 from orchestrator.sinks import entries
 from orchestrator.sinks.arrow import Row
@@ -28,6 +31,7 @@ from orchestrator.sinks.base import Sink
 from orchestrator.sinks.catchup import Backlog, CatchUp, RefusedError
 from orchestrator.sinks.manifest import MANIFEST
 from orchestrator.storage import Storage
+from orchestrator.sweep import OverrideText
 
 PREVIEW = "preview.jpg"
 
@@ -38,6 +42,9 @@ REPORTED_RUNS = 50_000
 """A larger sweep's report is made by the command alone: reading it takes too long at the end."""
 
 _log = logging.getLogger(__name__)
+_NOTE = "mlflow.note.content"
+_NAMES, _PARAM = "blendsweep.names", "blendsweep.param."
+
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
 _PAGE = 1000
 _SQLITE = "sqlite:///"
@@ -109,6 +116,10 @@ class _Tracker:
         self, storage: Storage, tracking_uri: str, experiment: str, sweep: str, document: str
     ) -> None:
         self._storage = storage
+        self._document = yaml.safe_load(document)
+        self._swept = _swept(self._document.get("overrides", []))
+        self._names: dict[str, str] = {}
+        self._short = True
         self._mlflow = _import_mlflow()
         if tracking_uri.startswith(_SQLITE):
             _prepare_database(self._mlflow, _database(tracking_uri))
@@ -121,6 +132,7 @@ class _Tracker:
         if self._parent is None:
             self._parent = self._create_parent(sweep)
         else:
+            self._find_names()
             self._find_children()
             self._client.set_terminated(self._parent, "RUNNING")
         self._client.log_text(self._parent, document, "sweep.yaml")
@@ -163,7 +175,8 @@ class _Tracker:
 
         run_id = row["run_id"]
         finished = entries.milliseconds(row["finished_at"])
-        params = entries.params(row)
+        self._name_params(row)
+        params = entries.params(row, self._names)
         child = self._children.get(run_id)
         if child is None:
             child = self._children[run_id] = self._create_child(row)
@@ -171,8 +184,15 @@ class _Tracker:
             # A parameter can't be logged twice with another spelling, such as 1 and 1.0.
             known = self._client.get_run(child).data.params
             params = {key: value for key, value in params.items() if key not in known}
-        metrics = [Metric(key, value, finished, 0) for key, value in entries.metrics(row).items()]
-        tags = entries.tags(row, f"{self._storage.public_uri}/runs/{run_id}")
+        metrics = [
+            Metric(key, value, finished, 0)
+            for key, value in entries.metrics(row, self._short).items()
+        ]
+        folder = f"{self._storage.public_uri}/runs/{run_id}"
+        tags = entries.tags(row, folder)
+        if self._statuses.get(run_id) != row["status"]:
+            plugins = self._document.get("plugins", [])
+            tags[_NOTE] = entries.run_note(row, folder, plugins)
         run_tags = [RunTag(key, value) for key, value in tags.items()]
         self._client.log_batch(child, metrics[: _MOST_METRICS - len(tags)], (), run_tags)
         for batch in itertools.batched(params.items(), _MOST_PARAMS, strict=False):
@@ -191,7 +211,9 @@ class _Tracker:
             location = None
             if tracking_uri.startswith(_SQLITE):
                 location = (_database(tracking_uri).parent / "mlartifacts").as_uri()
-            return str(self._client.create_experiment(name, artifact_location=location))
+            # MLflow's pages for agents and prompts have no place for a data set.
+            tags = {"mlflow.experimentKind": "custom_model_development"}
+            return str(self._client.create_experiment(name, location, tags))
         if experiment.lifecycle_stage == "deleted":
             self._client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
@@ -206,7 +228,8 @@ class _Tracker:
         from mlflow.entities import Dataset, DatasetInput
 
         uri = self._storage.public_uri
-        tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri}
+        tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri, _NAMES: "short"}
+        tags[_NOTE] = entries.sweep_note(sweep, uri)
         run = self._client.create_run(self._experiment_id, tags=tags, run_name=sweep)
         source = f"{uri}/{MANIFEST}"
         dataset = Dataset(
@@ -225,6 +248,24 @@ class _Tracker:
                 self._children[run_id] = run.info.run_id
                 self._statuses[run_id] = tags.get("blendsweep.status", "")
 
+    def _find_names(self) -> None:
+        tags = self._client.get_run(self._parent).data.tags
+        if _NAMES not in tags:  # of a version that named by the manifest's columns
+            self._short = False
+        self._names = {
+            key: tag.removeprefix(_PARAM) for tag, key in tags.items() if tag.startswith(_PARAM)
+        }
+
+    def _name_params(self, row: Row) -> None:
+        """Name what this row overrides; the parent knows the names, so that they stay."""
+        new = [key for key in entries.overridden(row) if key not in self._names]
+        if not self._short:
+            self._names |= {key: entries.entity_name(key) for key in new}
+            return
+        for key, name in entries.param_names(new, self._names).items():
+            self._client.set_tag(self._parent, f"{_PARAM}{name}", key)
+            self._names[key] = name
+
     def _search(self, query: str) -> Iterator[Any]:
         token = None
         while True:
@@ -240,7 +281,8 @@ class _Tracker:
         # The id is a tag from the start: a child left half-logged by a crash is found again.
         tags = {"mlflow.parentRunId": self._parent, "blendsweep.run_id": row["run_id"]}
         started = entries.milliseconds(row["started_at"])
-        run = self._client.create_run(self._experiment_id, started, tags, entries.run_name(row))
+        name = entries.run_name(row, self._names, self._swept)
+        run = self._client.create_run(self._experiment_id, started, tags, name)
         return str(run.info.run_id)
 
     def _attach(self, run: str, relative: str) -> None:
@@ -263,6 +305,12 @@ def _import_mlflow() -> Any:
     for chatty in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     return mlflow
+
+
+def _swept(overrides: Sequence[str]) -> frozenset[str]:
+    """Return the keys that have more than one value."""
+    axes = parse_overrides([OverrideText(text, "sweep.yaml") for text in overrides])
+    return frozenset(axis.key for axis in axes if len(axis.values) > 1)
 
 
 def _database(tracking_uri: str) -> Path:

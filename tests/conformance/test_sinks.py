@@ -22,6 +22,9 @@ from scene.record import FileRecord, RunRecord
 # MLflow's libraries warn about each other; that is no fault of ours.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+NOTE = "mlflow.note.content"
+NUMBER = "blueprints.particles.Bead.number"
+
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -46,8 +49,8 @@ def make_result(index: int, status: RunStatus = RunStatus.SUCCEEDED) -> RunResul
         index=index,
         run_id=f"{index:016x}",
         recipe={"initial_runtime_state": {"seed": index}},
-        overrides=(("blueprints.particles.Bead.number", str(index)), ("odd@key+", "x")),
-        values={"blueprints.particles.Bead.number": index, "odd@key+": "x"},
+        overrides=((NUMBER, str(index)), ("odd@key+", "x")),
+        values={NUMBER: index, "odd@key+": "x"},
     )
     record = RunRecord(
         seed=index,
@@ -147,6 +150,13 @@ def children(bench: Bench) -> list[Any]:
     ]
 
 
+def parent_of(bench: Bench) -> Any:
+    from mlflow import MlflowClient
+
+    parent = children(bench)[0].data.tags["mlflow.parentRunId"]
+    return MlflowClient(bench.sweep.tracking_uri).get_run(parent)
+
+
 def read_mlflow(bench: Bench) -> Iterator[tuple[str, str]]:
     for run in children(bench):
         status = run.data.tags["blendsweep.status"]
@@ -220,18 +230,69 @@ class TestMlflow:
         (child,) = children(bench)
         assert child.data.params == {
             "seed": "1",
-            "blueprints.particles.Bead.number": "1",
+            "Bead.number": "1",
             "odd_key_": "x",
         }
         metrics = child.data.metrics
-        assert metrics["feature.defocus"] == 0.25
-        assert metrics["feature.dimensions.mean"] == 6.0
-        assert metrics["time.total"] == 2.0
+        assert metrics["defocus"] == 0.25
+        assert metrics["dimensions/mean"] == 6.0
+        assert metrics["time/total"] == 2.0
         assert metrics["coverage"] == 0.5
         from mlflow import MlflowClient
 
         client = MlflowClient(bench.sweep.tracking_uri)
         assert [file.path for file in client.list_artifacts(child.info.run_id)] == ["preview.jpg"]
+
+    def test_the_parent_tells_which_key_a_param_sets(self, bench: Bench) -> None:
+        bench.session(make_result(1))
+        assert (
+            parent_of(bench).data.tags.items()
+            >= {
+                "blendsweep.param.Bead.number": NUMBER,
+                "blendsweep.param.odd_key_": "odd@key+",
+            }.items()
+        )
+
+    def test_a_name_that_is_given_stays_whatever_is_swept_later(self, bench: Bench) -> None:
+        bench.session(make_result(1))
+        other = "other.Bead.number"
+        later = make_result(2)
+        run = dataclasses.replace(later.run, values={NUMBER: 2, other: 7})
+        attempt = dataclasses.replace(later.outcome.attempt, run=run)
+        outcome = dataclasses.replace(later.outcome, attempt=attempt)
+        bench.session(dataclasses.replace(later, run=run, outcome=outcome))
+        params = {
+            child.data.tags["blendsweep.run_id"]: child.data.params for child in children(bench)
+        }
+        assert params[f"{1:016x}"]["Bead.number"] == "1"
+        assert params[f"{2:016x}"] == {"seed": "2", "Bead.number": "2", other: "7"}
+
+    def test_a_sweep_that_began_with_the_manifests_names_keeps_them(self, bench: Bench) -> None:
+        from mlflow import MlflowClient
+
+        bench.session(make_result(1, RunStatus.FAILED))
+        client, parent = MlflowClient(bench.sweep.tracking_uri), parent_of(bench).info.run_id
+        for tag in ("names", "param.Bead.number", "param.odd_key_"):
+            client.delete_tag(parent, f"blendsweep.{tag}")
+        bench.session(make_result(1), make_result(2))
+        assert len(bench.recorded()) == 2
+        for child in children(bench):
+            assert child.data.params[NUMBER] == child.data.params["seed"]
+            assert child.data.metrics["feature.defocus"] == 0.25
+        assert not [
+            tag for tag in parent_of(bench).data.tags if tag.startswith("blendsweep.param.")
+        ]
+
+    def test_a_description_tells_what_became_of_a_run(self, bench: Bench) -> None:
+        bench.session(make_result(1, RunStatus.FAILED))
+        (child,) = children(bench)
+        assert "**Failed** with StepError" in child.data.tags[NOTE]
+        bench.session(make_result(1))
+        (child,) = children(bench)
+        again = f"python -m scene {bench.storage.public_uri}/runs/{1:016x}/recipe.yaml"
+        assert f"{again} --output DIR" in child.data.tags[NOTE]
+        assert f"| `{NUMBER}` | `1` |" in child.data.tags[NOTE]
+        assert "one child run" in parent_of(bench).data.tags[NOTE]
 
     def test_the_manifest_names_the_child(self, bench: Bench) -> None:
         bench.session(make_result(1))

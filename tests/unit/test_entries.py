@@ -1,0 +1,71 @@
+"""What MLflow calls a run and its values."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.sinks import entries
+
+GRAVITY = "synth_chain.feature_generation_steps.5.gravity.2"
+NUMBER = "blueprints.particles.Bead.number"
+SEED = "initial_runtime_state.seed"
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        ([NUMBER, GRAVITY, SEED], ["Bead.number", "gravity.2", "seed"]),
+        (["render.resolution_percentage", "number"], ["render.resolution_percentage", "number"]),
+        (["a.Defocus.variability.scale"], ["Defocus.variability.scale"]),
+        (["a.3.value", "a.4.value"], ["a.3.value", "a.4.value"]),
+        (["a.3.seed"], ["a.3.seed"]),
+        (["x.b.n", "y.b.n", "z.0.n"], ["x.b.n", "y.b.n", "n"]),
+        (["a.variability.0", "3"], ["a.variability.0", "3"]),
+    ],
+)
+def test_params_have_short_names_of_their_own(keys: list[str], names: list[str]) -> None:
+    assert list(entries.param_names(keys, {}).values()) == names
+
+
+def test_a_name_that_is_taken_is_not_given_again() -> None:
+    known = {NUMBER: "Bead.number"}
+    assert entries.param_names(["x.Bead.number", NUMBER], known) == {
+        "x.Bead.number": "x.Bead.number",
+        NUMBER: "Bead.number",
+    }
+
+
+def test_a_runs_name_tells_what_differs() -> None:
+    names = entries.param_names([NUMBER, GRAVITY, SEED], {})
+    pairs = {NUMBER: "600", GRAVITY: "-100", SEED: "1", "render.max_samples": "4"}
+    row = {
+        "index": 7,
+        "overrides": [{"key": key, "value": value} for key, value in pairs.items()],
+    }
+    name = entries.run_name(row, names, {NUMBER, GRAVITY, SEED})
+    assert name == "0007 number=600 gravity.2=-100 seed=1"
+
+
+def test_two_keys_with_one_last_word_are_told_apart_in_a_runs_name() -> None:
+    names = {"x.Bead.number": "Bead.number", "x.Rod.number": "Rod.number"}
+    row = {"index": 0, "overrides": [{"key": key, "value": "1"} for key in names]}
+    assert entries.run_name(row, names, set(names)) == "0000 Bead.number=1 Rod.number=1"
+
+
+def test_a_feature_does_not_take_the_name_of_a_count() -> None:
+    row = {"coverage": 0.5, "feature.coverage": 0.25, "time.total": float("nan")}
+    assert entries.metrics(row) == {"coverage": 0.5, "feature/coverage": 0.25}
+
+
+def test_the_command_of_a_run_on_an_object_store_names_what_to_copy() -> None:
+    row = {
+        "run_id": "ab",
+        "sweep": "s",
+        "recipe": "r",
+        "status": "succeeded",
+        "overrides": [{"key": "k", "value": "a|b"}],
+    }
+    note = entries.run_note(row, "s3://bucket/runs/ab", ["/my plugins"])
+    assert "python -m scene recipe.yaml --output DIR --plugins '/my plugins'" in note
+    assert "after copying `recipe.yaml`" in note
+    assert "| `k` | `a\\|b` |" in note
