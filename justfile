@@ -26,6 +26,10 @@ format:
 test-slow *ARGS:
     uv run pytest -m "slow and not autoscale" --timeout 7200 {{ARGS}}
 
+# The PyTorch example's test; installs PyTorch, some 3 GB, into the project's environment.
+test-torch *ARGS:
+    uv run --group torch pytest -m torch tests/examples {{ARGS}}
+
 # A cluster that grows and shrinks, on Ray's stand-in for a cloud. Ends every Ray of this machine.
 autoscale *ARGS:
     uv run pytest -m autoscale --timeout 900 -s tests/deploy {{ARGS}}
