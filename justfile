@@ -26,6 +26,14 @@ format:
 test-slow *ARGS:
     uv run pytest -m "slow and not autoscale" --timeout 7200 {{ARGS}}
 
+# The PyTorch example's test; installs PyTorch, some 3 GB, into the project's environment.
+test-torch *ARGS:
+    uv run --group torch pytest -m torch tests/examples {{ARGS}}
+
+# Everything that the tutorial asks its reader to type or save, in its order: about a minute.
+tutorial *ARGS:
+    uv run pytest -m slow --timeout 1800 tests/docs/test_tutorial.py {{ARGS}}
+
 # A cluster that grows and shrinks, on Ray's stand-in for a cloud. Ends every Ray of this machine.
 autoscale *ARGS:
     uv run pytest -m autoscale --timeout 900 -s tests/deploy {{ARGS}}
@@ -33,6 +41,14 @@ autoscale *ARGS:
 # Sweeps killed and resumed many times, slow faults, longer fuzzing: about half an hour.
 faults *ARGS:
     uv run pytest -m slow --timeout 7200 -s --durations=0 tests/faults {{ARGS}}
+
+# The documentation site, in site/; any warning is an error.
+docs *ARGS:
+    uv run --group docs sphinx-build -q -W --keep-going -b html docs site {{ARGS}}
+
+# Build the site and show it on http://localhost:8000.
+docs-serve: docs
+    uv run python -m http.server 8000 --bind 127.0.0.1 --directory site
 
 # Four small runs from recipe to manifest.
 quickstart:

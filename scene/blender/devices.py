@@ -50,7 +50,7 @@ def select_device(preferences: CyclesPreferences, gpus: float) -> str:
     Returns
     -------
     str
-        ``CPU``, or the names of the GPUs, joined by ``, ``.
+        ``CPU``, or the names of the GPUs, joined by commas.
 
     Raises
     ------

@@ -1,0 +1,59 @@
+"""Steps of specimen preparation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, final
+
+from pydantic import Field
+
+from scene.fields import Real, Text
+from scene.names import Members, RecipeNames
+from scene.runtime import RuntimeState
+from scene.specimen import Particle
+from scene.steps.base import FeatureGenerationStep
+
+
+@final
+class Rinse(FeatureGenerationStep):
+    """Wash away every particle of a set that does not lie on the substrate.
+
+    What is left is the first layer. Comes after ``RelaxCollisions``.
+
+    Parameters
+    ----------
+    affected_set_name
+        A set of particles.
+    adhesion
+        Largest gap between substrate and particle, as a share of the particle's height, at which
+        it still sticks.
+    """
+
+    affected_set_name: Text = "AllParticles"
+    adhesion: Annotated[Real, Field(ge=0)] = 0.1
+
+    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+        """Check that the set holds particles."""
+        if problem := names.set_problem(self.affected_set_name, Members.PARTICLES, Members.NOTHING):
+            yield "affected_set_name", problem
+
+    def execute(self, state: RuntimeState) -> None:
+        """Remove the particles from the specimen."""
+        substrate = state.recipe.volume.lower[2]
+        rinsed = state.particle_ids(self.affected_set_name)
+        kept = [
+            particle
+            for particle in state.specimen.particles
+            if particle.id not in rinsed or self._sticks(particle, substrate)
+        ]
+        # Ids are 1..N, without gaps; random draws go by `index`, which stays.
+        for particle_id, particle in enumerate(kept, start=1):
+            particle.id = particle_id
+        state.specimen.particles[:] = kept
+
+    def _sticks(self, particle: Particle, substrate: float) -> bool:
+        location, dimensions = particle.features["location"], particle.features["dimensions"]
+        assert isinstance(location, tuple)
+        assert isinstance(dimensions, tuple)
+        height = dimensions[2]
+        return location[2] - height / 2 - substrate <= self.adhesion * height
