@@ -69,11 +69,11 @@ def children_ended_with_this_process() -> Iterator[Callable[[], None]]:
             process.kill()
 
 
-def check_reachable(address: str) -> None:
+def check_reachable(address: str, timeout_s: float = REACH_SECONDS) -> None:
     """Fail at once where Ray would try for minutes to reach a ``host:port``."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
 
 
 def out_of_memory_kills() -> int:

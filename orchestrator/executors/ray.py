@@ -67,6 +67,10 @@ SHUTDOWN_SECONDS = 30.0
 JOIN_SECONDS = 90.0
 """How long a cluster may take to let this process join."""
 
+HEAD_SECONDS = 30.0
+"""A joined cluster whose head does not answer for so long is lost; after twice that, Ray would end
+this process without a word to us."""
+
 CAPACITY_SECONDS = 1.0
 """How long a cluster's size is taken as known."""
 
@@ -144,6 +148,7 @@ class RayExecutor(Executor):
         self._signals_restored = False
         self._known_capacity = 0
         self._capacity_until = 0.0
+        self._head_seen_at = 0.0
 
     def start(self) -> None:
         """Begin to start, or to join, Ray, and return at once."""
@@ -366,6 +371,9 @@ class RayExecutor(Executor):
         now = time.monotonic()
         if now < self._capacity_until:
             return self._known_capacity
+        self._capacity_until = now + CAPACITY_SECONDS
+        if not self._head_answers(now):
+            return self._known_capacity
         resources = ray.cluster_resources()
         if self._address is not None:
             self._check_output_is_shared(sum(node["Alive"] for node in ray.nodes()))
@@ -373,8 +381,25 @@ class RayExecutor(Executor):
         if self._reservation.gpus > 0:
             capacity = min(capacity, resources.get("GPU", 0) / self._reservation.gpus)
         self._known_capacity = int(capacity + 1e-6)
-        self._capacity_until = now + CAPACITY_SECONDS
         return self._known_capacity
+
+    def _head_answers(self, now: float) -> bool:
+        """Whether the cluster's head can be asked; without it, a question to Ray would hang."""
+        import ray
+
+        if self._address is None:
+            return True
+        try:
+            check_reachable(ray.get_runtime_context().gcs_address, timeout_s=CAPACITY_SECONDS)
+        except OSError:
+            if self._head_seen_at and now - self._head_seen_at > HEAD_SECONDS:
+                self._thread = None  # there is nothing to ask to end the workers
+                raise WorkerStartError(
+                    f"the head of the Ray cluster at {self._address} does not answer any more"
+                ) from None
+            return False
+        self._head_seen_at = now
+        return True
 
     def _create(self) -> None:
         import ray
