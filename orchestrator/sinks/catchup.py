@@ -16,6 +16,13 @@ from orchestrator.sinks.arrow import Row
 QUEUE_LENGTH = 2_000
 """Most results kept in memory; others are fetched from the manifest later."""
 
+CROWDED_QUEUE = 200
+"""So many results that wait: runs end faster than the target takes them."""
+
+LAGGING_PAUSE = 9.0
+"""A target that lags pauses so many times as long as it worked: it will be done after the sweep
+anyway, and till then leaves it nine tenths of a processor core."""
+
 LONGEST_PAUSE_S = 30.0
 """Longest time between two tries to reach a target that is away."""
 
@@ -162,6 +169,7 @@ class CatchUp:
 
     def _pass_on(self, target: Target, row: Row) -> None:
         run_id = row["run_id"]
+        start = time.monotonic()
         try:
             name = target.log(row)
         except RefusedError as error:
@@ -169,6 +177,10 @@ class CatchUp:
             return
         self._logged.add(run_id)
         self._backlog.logged(run_id, name)
+        pause = LAGGING_PAUSE * (time.monotonic() - start)
+        with self._changed:
+            if len(self._queue) >= CROWDED_QUEUE:
+                self._changed.wait_for(lambda: self._deadline is not None, pause)
 
     def _back_off(self, source: RunResult | bool, error: Exception) -> None:
         with self._changed:
