@@ -135,6 +135,12 @@ def test_a_report_samples_what_is_many_and_says_so(
     assert "number explains 9" in text
 
 
+def test_a_value_that_never_comes_twice_is_shown_and_explains_nothing(tmp_path: Path) -> None:
+    text = page(data_set(tmp_path, map(result, range(3))))
+    assert "Coverage A box holds" in text
+    assert "explains" not in text
+
+
 def test_runs_of_other_recipes_are_told_apart(tmp_path: Path) -> None:
     storage = data_set(tmp_path, [result(0)])
     sink = ManifestSink(storage, Origin("other", "other", "f" * 16), Columns())
