@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from orchestrator.lease import exclusive
 from orchestrator.names import short_keys, step_name
 from orchestrator.report import data as report_data
 from orchestrator.report.build import build_report, write_report
@@ -92,6 +93,13 @@ def test_an_empty_data_set_has_a_report(tmp_path: Path) -> None:
     assert "beads &amp; &lt;co&gt;" in text
     assert "0 runs succeeded 0 failed 9 left of 9" in text
     assert "No run has succeeded yet." in text
+    assert "The sweep is running" not in text
+
+
+def test_a_running_sweep_is_told_of(tmp_path: Path) -> None:
+    storage = data_set(tmp_path, [])
+    with exclusive(storage):
+        assert "The sweep is running (" in page(storage)
 
 
 def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> None:
