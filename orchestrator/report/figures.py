@@ -374,7 +374,8 @@ def _inline(svg: str, name: str) -> str:
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'href="#', f'href="#{name}-', body)
     body = body.replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")
-    # As wide as there is room, in the drawing's own proportions.
-    return re.sub(r'(<svg[^>]*?) (?:width|height)="[\d.]+pt"', r"\1", re.sub(
-        r'(<svg[^>]*?) width="([\d.]+)pt"', r'\1 style="max-width:\2pt"', body, count=1),
-        count=1)  # fmt: skip
+    # As wide as there is room, up to the drawing's own width; its height follows.
+    size = re.search(r' width="([\d.]+pt)" height="[\d.]+pt"', body)
+    assert size is not None
+    width = f' style="max-width:{size[1]};--width:{size[1]}"'
+    return body[: size.start()] + width + body[size.end() :]
