@@ -12,7 +12,7 @@ import numpy as np
 
 from orchestrator.lease import driver_of
 from orchestrator.report import figures
-from orchestrator.report.choice import grouped, most_telling, spread_runs
+from orchestrator.report.choice import MOST_GROUPS, grouped, most_telling, spread_runs
 from orchestrator.report.contact_sheet import SheetRow, contact_sheet, modes_of, row_of
 from orchestrator.report.data import Floats, ReportData, files_of, read_data
 from orchestrator.report.figures import Grouping
@@ -130,16 +130,14 @@ def _sheet_rows(
 def _figures(data: ReportData, names: Mapping[str, str], *, brief: bool) -> list[Section]:
     sections = []
     coverage = data.numbers("coverage")
-    groups = _groups(data, names)
-    telling = most_telling({name: group.values for name, group in groups.items()}, coverage)
+    told = _telling(data, names, coverage)
     group = None
-    if telling is not None:
-        name, share = telling
-        group = groups[name]
+    if told is not None:
+        group, share = told
         shown = figures.by_group(100 * coverage, "coverage (% of pixels)", group)
-        text = f"{name} {_explains(share)} of coverage. "
+        text = f"{group.name} {_explains(share)} of coverage. " if share is not None else ""
         text += "A box holds half of the runs, its whiskers 90 %; points are single runs."
-        sections.append(Section("Coverage", text, [shown], [f"Coverage against {name}"]))
+        sections.append(Section("Coverage", text, [shown], [f"Coverage against {group.name}"]))
     sections += _features(data)
     paired = _paired(data, coverage)
     if len(paired) > 1 and len(data.sample) > 2 and not brief:
@@ -210,25 +208,33 @@ def _times(data: ReportData, names: Mapping[str, str]) -> list[Section]:
     pictures = [figures.times(data.timings)]
     captions = ["Share of the time by step, and its spread over runs"]
     text = "Boxes hold half of the runs, their whiskers 90 %. Only succeeded runs count."
-    groups = _groups(data, names)
-    values = {name: group.values for name, group in groups.items()}
-    telling = most_telling(values, data.numbers("time.total"))
-    if telling is not None and telling[1] > 0:
-        name, share = telling
-        pictures.append(figures.times_by_group(data.timings, groups[name]))
-        captions.append(f"Mean time of a run against {name}")
-        text += f" {name} {_explains(share)} of a run's time."
+    told = _telling(data, names, data.numbers("time.total"))
+    if told is not None:
+        group, share = told
+        pictures.append(figures.times_by_group(data.timings, group))
+        captions.append(f"Mean time of a run against {group.name}")
+        if share is not None:
+            text += f" {group.name} {_explains(share)} of a run's time."
     return [Section("Time", text, pictures, captions)]
 
 
-def _groups(data: ReportData, names: Mapping[str, str]) -> dict[str, Grouping]:
-    """Return for each swept key, by its short name, the values to group runs by."""
-    found = {}
+def _telling(
+    data: ReportData, names: Mapping[str, str], measured: Floats
+) -> tuple[Grouping, float | None] | None:
+    """Return the swept key to show a measured value against, and which share of it that explains.
+
+    Where no value of a key comes twice, that can't be told, and the first key has to do.
+    """
+    groups = {}
     for key, values in data.swept.items():
-        groups, ranges = grouped(values)
-        name = names[key]
-        found[name] = Grouping(f"{name}, from" if ranges else name, groups)
-    return found
+        groups[key], ranges = grouped(values)
+        names = {**names, key: f"{names[key]}, from"} if ranges else names
+    if not groups or not np.isfinite(measured).any():
+        return None
+    found = most_telling(groups, measured)
+    key, share = found if found is not None else (next(iter(groups)), None)
+    few = found is not None or len(set(groups[key])) <= MOST_GROUPS
+    return (Grouping(names[key], groups[key]), share) if few else None
 
 
 def _explains(share: float) -> str:

@@ -132,7 +132,7 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
     """Draw each pair of two or more named sets of values, and each set's histogram."""
     names = list(values)
     count = len(names)
-    size = 9.3 / max(count, 3)
+    size = min(2.3, 9.3 / count)
     with rc_context(_STYLE | {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5}):
         figure = Figure(figsize=(size * count, size * count))
         axes = _grid(figure, count, count, Margins(0.95, 0.05, 0.05, 0.7), gaps=(0.12, 0.1))
@@ -150,11 +150,11 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
             else:
                 area = 14 if len(x) < 500 else 5
                 points = axis.scatter(
-                    x, y, s=area, c=shades, cmap=_SHADES, alpha=0.75, linewidths=0,
-                    rasterized=len(x) > 200,
+                    x, y, s=area, c=shades, cmap=_SHADES if numeric else None, alpha=0.75,
+                    linewidths=0, rasterized=len(x) > 200,
                 )  # fmt: skip
                 axis.yaxis.set_major_locator(MaxNLocator(3))
-            axis.xaxis.set_major_locator(MaxNLocator(3))
+            axis.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
             _outer_labels(axis, row, column, count, names)
         if points is not None and colour is not None and numeric:
             beside = figure.add_axes((0.62, 0.9, 0.3, 0.018))
@@ -374,7 +374,8 @@ def _inline(svg: str, name: str) -> str:
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'href="#', f'href="#{name}-', body)
     body = body.replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")
-    # As wide as there is room, in the drawing's own proportions.
-    return re.sub(r'(<svg[^>]*?) (?:width|height)="[\d.]+pt"', r"\1", re.sub(
-        r'(<svg[^>]*?) width="([\d.]+)pt"', r'\1 style="max-width:\2pt"', body, count=1),
-        count=1)  # fmt: skip
+    # As wide as there is room, up to the drawing's own width; its height follows.
+    size = re.search(r' width="([\d.]+pt)" height="[\d.]+pt"', body)
+    assert size is not None
+    width = f' style="max-width:{size[1]};--width:{size[1]}"'
+    return body[: size.start()] + width + body[size.end() :]

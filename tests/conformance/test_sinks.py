@@ -320,7 +320,9 @@ class TestMlflow:
         bench.session()
         assert len(bench.recorded()) == 1
 
-    def test_the_parent_ends_with_counts_and_the_sweep_file(self, bench: Bench) -> None:
+    def test_the_parent_ends_with_counts_and_the_sweep_file(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
         from mlflow import MlflowClient
 
         bench.session(make_result(1), make_result(2, RunStatus.FAILED))
@@ -331,4 +333,6 @@ class TestMlflow:
         assert parent.info.status == "FINISHED"
         assert parent.data.metrics == {"runs_succeeded": 1.0, "runs_failed": 1.0}
         assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["sweep.yaml"]
+        # There is no sweep.yaml in the output here, so no report, which is no fault of the sweep.
+        assert "MLflow has no report: ConfigurationError" in caplog.text
         assert [entry.dataset.name for entry in parent.inputs.dataset_inputs] == ["demo manifest"]

@@ -103,6 +103,9 @@ def test_mlflow_holds_one_child_for_each_run(
         row["mlflow_run_id"] for row in manifest(output)
     }
     assert len(children) == 3
+    (parent,) = parents
+    reported = {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
+    assert reported >= {"report/report.html", "report/contact_sheet.png"}
 
 
 @pytest.mark.ray

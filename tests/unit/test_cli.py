@@ -49,6 +49,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
         (["run", "a.yaml"], ["run", "a.yaml"]),
         (["status", "out"], ["status", "out"]),
         (["compact", "out"], ["compact", "out"]),
+        (["report", "out"], ["report", "out"]),
         (["--help"], ["--help"]),
         ([], []),
     ],
@@ -120,7 +121,7 @@ def test_wrong_usage_exits_with_2(
     assert arguments[0] in err
 
 
-@pytest.mark.parametrize("command", ["status", "compact"])
+@pytest.mark.parametrize("command", ["status", "compact", "report"])
 def test_what_is_no_data_set_is_an_error(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

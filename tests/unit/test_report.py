@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from orchestrator.lease import exclusive
 from orchestrator.names import short_keys, step_name
 from orchestrator.report import data as report_data
 from orchestrator.report.build import build_report, write_report
@@ -92,6 +93,13 @@ def test_an_empty_data_set_has_a_report(tmp_path: Path) -> None:
     assert "beads &amp; &lt;co&gt;" in text
     assert "0 runs succeeded 0 failed 9 left of 9" in text
     assert "No run has succeeded yet." in text
+    assert "The sweep is running" not in text
+
+
+def test_a_running_sweep_is_told_of(tmp_path: Path) -> None:
+    storage = data_set(tmp_path, [])
+    with exclusive(storage):
+        assert "The sweep is running (" in page(storage)
 
 
 def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> None:
@@ -133,6 +141,12 @@ def test_a_report_samples_what_is_many_and_says_so(
     assert "120 runs succeeded" in text
     assert "figures show 40 of 120 succeeded runs" in text
     assert "number explains 9" in text
+
+
+def test_a_value_that_never_comes_twice_is_shown_and_explains_nothing(tmp_path: Path) -> None:
+    text = page(data_set(tmp_path, map(result, range(3))))
+    assert "Coverage A box holds" in text
+    assert "explains" not in text
 
 
 def test_runs_of_other_recipes_are_told_apart(tmp_path: Path) -> None:
