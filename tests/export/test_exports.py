@@ -6,9 +6,11 @@ import gc
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import ExportError
+from orchestrator.lock import locked
 from scene.errors import ConfigurationError
 
 pytestmark = [
@@ -162,6 +165,8 @@ def test_webdataset(rendered: Path, tmp_path: Path) -> None:
         assert [p["particle_id"] for p in sample["json"]["particles"]] == [*range(1, number + 1)]
     for shard in tmp_path.glob("*.tar"):
         assert shard.stat().st_size < 0.04e6 + 10240 * 2
+        with tarfile.open(shard) as tar:
+            assert {(member.mtime, member.uid, member.uname) for member in tar} == {(0, 0, "")}
     del dataset
     gc.collect()
 
@@ -279,6 +284,24 @@ def test_runs_of_other_sweeps_are_left_out_unless_wanted(output: Path, tmp_path:
     assert asked.outcome.new == {"train": 2}
     with pytest.raises(ConfigurationError, match="holds 2 runs that the last sweep does not ask"):
         export_output("yolo", str(output), folder)
+    described["overrides"] = ["initial_runtime_state.seed=7"]
+    (output / "sweep.yaml").write_text(yaml.safe_dump(described))
+    told = "holds no succeeded run of the sweep small yet; --all-runs takes the 4 succeeded runs"
+    with pytest.raises(ConfigurationError, match=told):
+        export_output("coco", str(output), str(tmp_path / "x.json"))
+
+
+def test_failed_runs_are_left_out(output: Path, tmp_path: Path) -> None:
+    (part,) = (output / "manifest").iterdir()
+    rows = pq.read_table(part)
+    failed = [
+        row | ({"status": "failed", "files": None} if row["index"] == 1 else {})
+        for row in rows.to_pylist()
+    ]
+    pq.write_table(pa.Table.from_pylist(failed, rows.schema), part)
+    export_output("coco", str(output), str(tmp_path / "x.json"))
+    images = json.loads((tmp_path / "x.json").read_text())["images"]
+    assert [image["blendsweep"]["index"] for image in images] == [0, 2, 3]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -324,6 +347,22 @@ def test_an_export_keeps_its_options(rendered: Path, tmp_path: Path) -> None:
         export_output("hf", str(rendered), str(tmp_path / "hf"))
     with pytest.raises(ConfigurationError, match="holds an export with format hf, not yolo"):
         export_output("yolo", str(rendered), str(tmp_path / "hf"), split=HALVES)
+
+
+def test_a_target_has_one_export_and_no_litter_of_dead_ones(rendered: Path, tmp_path: Path) -> None:
+    dead = [".partial-4194304-x.json", ".partial-4194304-train-000000.tar"]
+    others = [f".partial-{os.getppid()}-x.json", ".partial-4194304-other.json"]
+    tars = tmp_path / "tars"
+    export_output("webdataset", str(rendered), str(tars))
+    for folder, names in ((tmp_path, [dead[0], *others]), (tars, [dead[1]])):
+        for name in names:
+            (folder / name).write_bytes(b"half")
+    export_output("coco", str(rendered), str(tmp_path / "x.json"))
+    export_output("webdataset", str(rendered), str(tars))
+    left = {path.name for path in tmp_path.rglob(".partial-*")}
+    assert left == set(others)
+    with locked(tars), pytest.raises(ConfigurationError, match=r"another export, process .* work"):
+        export_output("webdataset", str(rendered), str(tars))
 
 
 def test_another_mode_can_be_the_image(rendered: Path, tmp_path: Path) -> None:
