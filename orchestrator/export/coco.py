@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, final, override
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
+import psutil
 
+from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.export.base import Format, Outcome, finite
 from orchestrator.export.images import masks, read_instances
 from orchestrator.export.records import INSTANCES, ExportError, Ids, Record
@@ -38,6 +41,7 @@ class Coco(Format):
         outcome = Outcome(files=list(names.values()))
         for split in names:
             self.progress.expect(len(self.source.ids_of(split)))
+        _remove_litter(target, names.values())
         for split, name in names.items():
             ids = self.source.ids_of(split)
             with target.replacing(name) as stream:
@@ -84,6 +88,7 @@ class Coco(Format):
         text.detach()
 
     def _image(self, record: Record) -> dict[str, Any]:
+        self.progress.check()
         image = self.source.has(record, self.source.image)
         return {
             "id": image_id(record.run_id),
@@ -135,6 +140,16 @@ def image_id(run_id: str) -> int:
     63 bits. Two of a million runs share a number with a probability of 1 in 280; that is told.
     """
     return int(run_id, 16) >> (4 * len(run_id) - _IMAGE_BITS)
+
+
+def _remove_litter(target: Storage, names: Iterable[str]) -> None:
+    """Delete what killed exports were writing; others may share the folder."""
+    endings = "|".join(map(re.escape, names))
+    pattern = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}(\d+)-(?:{endings})")
+    for name in target.list("."):
+        match = pattern.fullmatch(name)
+        if match is not None and not psutil.pid_exists(int(match[1])):
+            target.delete(name)
 
 
 def _write_entries(text: io.TextIOWrapper, entries: Iterable[dict[str, Any]]) -> None:

@@ -65,16 +65,20 @@ class ExportProgress:
         self._total += runs
         self._show()
 
-    def advance(self) -> None:
-        """Count one run.
+    def check(self) -> None:
+        """Raise where an end was asked for.
 
         Raises
         ------
         KeyboardInterrupt
-            If an end was asked for.
+            If it was.
         """
         if self._interruption.requested:
             raise KeyboardInterrupt
+
+    def advance(self) -> None:
+        """Count one run; raise as `check` does."""
+        self.check()
         self._done += 1
         self._show()
 

@@ -36,7 +36,7 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
     assert loaded("pass", names=HEAVY | {"pyarrow", "hydra", "numpy"}) == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["export", "hf", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded("main()", *arguments, names=HEAVY | {"pyarrow", "hydra", "numpy"}) == set()
 
@@ -50,5 +50,6 @@ def test_a_dry_run_loads_nothing_heavy(tmp_path: Path) -> None:
 
 def test_the_driver_does_not_load_blender() -> None:
     modules = "launch, status, executors.inline, executors.ray, sinks.manifest, sinks.mlflow"
+    modules += ", export.launch, export.coco, export.yolo, export.webdataset, export.hf"
     imports = "; ".join(f"import orchestrator.{name.strip()}" for name in modules.split(","))
     assert loaded(imports) == set()

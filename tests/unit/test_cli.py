@@ -12,6 +12,7 @@ import yaml
 import orchestrator.progress
 from orchestrator.cli import COST, app, with_default_command
 from orchestrator.estimation import CostModel, TimeLeft
+from orchestrator.export import FORMATS
 from orchestrator.lock import OutputLockedError, locked
 from orchestrator.progress import Pace, Shares, duration
 from orchestrator.run import Attempt, AttemptOutcome, Run
@@ -50,6 +51,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
         (["status", "out"], ["status", "out"]),
         (["compact", "out"], ["compact", "out"]),
         (["report", "out"], ["report", "out"]),
+        (["export", "coco", "out"], ["export", "coco", "out"]),
         (["--help"], ["--help"]),
         ([], []),
     ],
@@ -75,6 +77,19 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         "no-mlflow json debug"
     )
     assert [name for name in options.split() if f"--{name} " not in out] == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_command_that_explains_itself(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = call(capsys, "export", name, "--help")
+    assert code == 0
+    options = "to split image all-runs json debug"
+    assert [option for option in options.split() if f"--{option} " not in out] == []
+    assert "Runs of one seed" in out
+    _, overview, _ = call(capsys, "export", "--help")
+    assert f"python -m orchestrator export {name} outputs/sem --to " in overview
 
 
 def test_a_dry_run_prints_index_id_and_swept_values(
@@ -122,10 +137,11 @@ def test_wrong_usage_exits_with_2(
 
 
 @pytest.mark.parametrize("command", ["status", "compact", "report"])
+@pytest.mark.parametrize("command", ["status", "compact", "export coco --to x.json"])
 def test_what_is_no_data_set_is_an_error(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, err = call(capsys, command, tmp_path)
+    code, _, err = call(capsys, *command.split(), tmp_path)
     assert code == 2
     assert "no sweep.yaml" in err
 

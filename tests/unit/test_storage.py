@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.fs
@@ -89,6 +91,31 @@ def test_write_read_replace_list_delete(storage: Storage) -> None:
 def test_reading_what_is_missing(storage: Storage) -> None:
     with pytest.raises(FileNotFoundError):
         storage.read("nothing")
+
+
+def test_a_file_made_piece_by_piece_appears_whole(storage: Storage) -> None:
+    with storage.replacing("a/b.txt") as stream:
+        stream.write(b"1")
+        assert storage.list("a") in ([], [f".partial-{os.getpid()}-b.txt"])
+        stream.write(b"2")
+    assert storage.read("a/b.txt") == b"12"
+    assert storage.list("a") == ["b.txt"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_file_that_is_not_finished_leaves_the_old_one(
+    storage: Storage, error: type[BaseException]
+) -> None:
+    storage.write_file("a/b.txt", b"old")
+
+    def half() -> Iterator[bytes]:
+        yield b"half"
+        raise error
+
+    with pytest.raises(error), storage.replacing("a/b.txt") as stream:
+        stream.writelines(half())
+    assert storage.read("a/b.txt") == b"old"
+    assert storage.list("a") == ["b.txt"]
 
 
 def test_move_refuses_to_overwrite(storage: Storage) -> None:

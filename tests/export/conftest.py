@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from numpy.typing import NDArray
+
+OVERRIDES = [
+    "render.resolution=[64,48]",
+    "render.max_samples=4",
+    "synth_chain.feature_generation_steps.5.num_frames=5",
+    "blueprints.particles.Bead.number=12,60",
+    "initial_runtime_state.seed=range({seeds})",
+    "~synth_chain.rendering_steps.6",
+    "~synth_chain.rendering_steps.5",
+    "~synth_chain.rendering_steps.4",
+]
+
+type Render = Callable[[Path, int], None]
+
+
+def render_sweep(output: Path, seeds: int) -> None:
+    """Make or extend a sweep of 2 x `seeds` small runs: real, categorical, depth_map."""
+    sweep = output.with_name(f"{output.name}.yaml")
+    overrides = [text.format(seeds=seeds) for text in OVERRIDES]
+    document = {"name": "small", "recipe": "spheres_sem", "overrides": overrides}
+    sweep.write_text(yaml.safe_dump(document), encoding="utf-8")
+    arguments = [sweep, "--output", output, "--executor", "inline", "--no-mlflow"]
+    subprocess.run([sys.executable, "-m", "orchestrator", *map(str, arguments)], check=True)
+
+
+@pytest.fixture(scope="session")
+def render() -> Render:
+    return render_sweep
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of 4 small runs that nobody changes."""
+    output = tmp_path_factory.mktemp("export") / "small"
+    render_sweep(output, 2)
+    return output
+
+
+@pytest.fixture
+def output(rendered: Path, tmp_path: Path) -> Path:
+    """A copy of `rendered` that a test may change."""
+    shutil.copytree(rendered, tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="session")
+def filled() -> Callable[..., NDArray[np.bool_]]:
+    """Fill an outline: the pixels whose centres it holds, by the even-odd rule."""
+
+    def fill(outline: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.bool_]:
+        y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+        inside = np.zeros(shape, bool)
+        for edge in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+            # From the upper end, so that a bridge gives the same numbers there and back.
+            (x0, y0), (x1, y1) = sorted(edge, key=lambda point: (point[1], point[0]))
+            if y0 < y1:
+                crossed = x0 + (y - y0) * (x1 - x0) / (y1 - y0)
+                inside ^= (y0 <= y) & (y < y1) & (x < crossed)
+        return inside
+
+    return fill
