@@ -244,7 +244,8 @@ class Browser:
 
     def unfold(self) -> None:
         """Show the whole description."""
-        self.page.get_by_role("button", name="Show more").first.click()
+        self.page.get_by_text("Show more", exact=True).first.click()
+        self.page.get_by_text("Show less", exact=True).first.wait_for()
 
     def text(self) -> str:
         """Return the page's text, of what is folded up too."""
