@@ -45,7 +45,6 @@ localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
 localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 """
-_TIDY = "button[aria-label='Open Assistant'], [data-testid='assistant-fab'] { display: none }"
 
 # The grid's column ids are such as: attributes.`Source`, params.`seed`, metrics.`coverage`.
 _COLUMNS = """
@@ -182,6 +181,7 @@ class Browser:
         box = self.page.get_by_placeholder("metrics.rmse").first
         box.fill(query)
         box.press("Enter")
+        box.press("Home")
         self.page.get_by_text(f"{found} matching run").wait_for()
 
     def show_columns(self, *names: str) -> None:
@@ -242,6 +242,11 @@ class Browser:
         self.page.get_by_text("About this run").wait_for()
         self.page.get_by_text(run).first.wait_for()
 
+    def unfold(self) -> None:
+        """Show the whole description."""
+        self.page.get_by_text("Show more", exact=True).first.click()
+        self.page.get_by_text("Show less", exact=True).first.wait_for()
+
     def text(self) -> str:
         """Return the page's text, of what is folded up too."""
         return self.page.locator("body").text_content() or ""
@@ -272,7 +277,6 @@ class Browser:
         # A page of its own each time: what another page leaves behind is not to be found again.
         self.page.goto("about:blank")
         self.page.goto(f"{self._address}/#/{path}")
-        self.page.add_style_tag(content=_TIDY)
 
     def _panel(self, tab: str) -> Locator:
         return self.page.get_by_role("tabpanel", name=tab)

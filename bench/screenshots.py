@@ -93,13 +93,16 @@ def photograph(browser: Browser, parent: Any, children: list[Any]) -> None:
     browser.open_comparison([child.info.run_id for child in children])
     save(browser, "parallel", height=600)
     browser.show_scatter("Bead.number", "coverage")
-    save(browser, "scatter", height=600)
+    save(browser, "scatter", height=640)
     browser.open_run(many[0].info.run_id)
+    browser.unfold()
+    browser.page.get_by_text("Child runs").wait_for(state="hidden")  # it has none: all is loaded
     save(browser, "run")
     browser.open_image(many[0].info.run_id, "preview.jpg")
     save(browser, "preview", height=420)
     browser.open_run(parent.info.run_id)
     browser.page.get_by_text(str(children[-1].info.run_name)).wait_for()
+    browser.unfold()
     save(browser, "sweep")
 
 

@@ -14,9 +14,13 @@ from typing import Any
 from orchestrator.sinks.arrow import Row, text_of
 from orchestrator.sinks.tables import OVERRIDE
 
+ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
+"""Tags that only a failed run has."""
+
 _COUNTS = ("coverage", "visible_particles")
 _SEED = "initial_runtime_state.seed"
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
+_LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's name, too
 
 
 def param_names(keys: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -229,7 +233,7 @@ def entity_name(key: str) -> str:
     'a.b_c'
     """
     name = posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).lstrip("/.") or "_"
-    return name[:_LONGEST_KEY]
+    return name[:_LONGEST_NAME]
 
 
 def milliseconds(moment: datetime) -> int:

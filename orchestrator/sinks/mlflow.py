@@ -14,7 +14,7 @@ import posixpath
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -83,7 +83,8 @@ class MlflowSink(Sink):
         backlog: Backlog,
         close_timeout_s: float = 60.0,
     ) -> None:
-        self._connect = partial(_Tracker, storage, tracking_uri, experiment, sweep, document)
+        swept = _swept(yaml.safe_load(document).get("overrides", []))
+        self._connect = partial(_Tracker, storage, tracking_uri, experiment, sweep, document, swept)
         self._backlog = backlog
         self._close_timeout_s = close_timeout_s
         self._catch_up: CatchUp | None = None
@@ -110,14 +111,23 @@ class MlflowSink(Sink):
 
 @final
 class _Tracker:
-    """One sweep's runs in MLflow; `MlflowSink` describes the parameters."""
+    """One sweep's runs in MLflow; `MlflowSink` describes the parameters.
+
+    `swept` are the keys that have more than one value.
+    """
 
     def __init__(
-        self, storage: Storage, tracking_uri: str, experiment: str, sweep: str, document: str
+        self,
+        storage: Storage,
+        tracking_uri: str,
+        experiment: str,
+        sweep: str,
+        document: str,
+        swept: Collection[str],
     ) -> None:
         self._storage = storage
-        self._document = yaml.safe_load(document)
-        self._swept = _swept(self._document.get("overrides", []))
+        self._plugins = yaml.safe_load(document).get("plugins", [])
+        self._swept = swept
         self._names: dict[str, str] = {}
         self._short = True
         self._mlflow = _import_mlflow()
@@ -182,8 +192,11 @@ class _Tracker:
             child = self._children[run_id] = self._create_child(row)
         else:
             # A parameter can't be logged twice with another spelling, such as 1 and 1.0.
-            known = self._client.get_run(child).data.params
-            params = {key: value for key, value in params.items() if key not in known}
+            known = self._client.get_run(child).data
+            params = {key: value for key, value in params.items() if key not in known.params}
+            if row["status"] == "succeeded":
+                for tag in entries.ERROR_TAGS & known.tags.keys():
+                    self._client.delete_tag(child, tag)
         metrics = [
             Metric(key, value, finished, 0)
             for key, value in entries.metrics(row, self._short).items()
@@ -191,8 +204,7 @@ class _Tracker:
         folder = f"{self._storage.public_uri}/runs/{run_id}"
         tags = entries.tags(row, folder)
         if self._statuses.get(run_id) != row["status"]:
-            plugins = self._document.get("plugins", [])
-            tags[_NOTE] = entries.run_note(row, folder, plugins)
+            tags[_NOTE] = entries.run_note(row, folder, self._plugins)
         run_tags = [RunTag(key, value) for key, value in tags.items()]
         self._client.log_batch(child, metrics[: _MOST_METRICS - len(tags)], (), run_tags)
         for batch in itertools.batched(params.items(), _MOST_PARAMS, strict=False):

@@ -287,8 +287,10 @@ class TestMlflow:
         bench.session(make_result(1, RunStatus.FAILED))
         (child,) = children(bench)
         assert "**Failed** with StepError" in child.data.tags[NOTE]
+        assert child.data.tags["blendsweep.error_message"] == "no luck"
         bench.session(make_result(1))
         (child,) = children(bench)
+        assert not [tag for tag in child.data.tags if "error" in tag]
         again = f"python -m scene {bench.storage.public_uri}/runs/{1:016x}/recipe.yaml"
         assert f"{again} --output DIR" in child.data.tags[NOTE]
         assert f"| `{NUMBER}` | `1` |" in child.data.tags[NOTE]
