@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sphinx.util import logging
-
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -42,8 +40,10 @@ html_theme_options = {
 # All pages at the left of each, rather than sections along the top: there are few, and flat.
 html_sidebars = {"**": ["pages"]}
 
-# The contents end with whatever pages they don't name, of which there may be none.
-suppress_warnings = ["toc.empty_glob"]
+suppress_warnings = [
+    # Two modules may define a name, such as Real; an annotation then links to either.
+    "ref.python",
+]
 
 # Headings get the anchors that code hosts give them, so that links work in both places.
 myst_heading_anchors = 3
@@ -52,10 +52,13 @@ copybutton_prompt_text = "$ "
 
 autoapi_dirs = ["../scene", "../orchestrator"]
 autoapi_root = "reference/api"
-autoapi_options = ["members", "show-inheritance", "show-module-summary"]
+autoapi_template_dir = "_templates/autoapi"
+# A class's fields are a recipe's parameters: they are shown with their types and defaults.
+autoapi_options = ["members", "undoc-members", "show-inheritance", "show-module-summary"]
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
 napoleon_google_docstring = False
+napoleon_use_ivar = True  # attributes are listed with the members already
 
 _FETCHED = re.compile(
     r"<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=[\"'](?:https?:)?//"
@@ -73,6 +76,8 @@ def fetched(site: Path) -> Iterator[str]:
 
 
 def _check_nothing_is_fetched(app: Sphinx, error: Exception | None) -> None:
+    from sphinx.util import logging
+
     if error is None:
         for problem in fetched(Path(app.outdir)):
             logging.getLogger(__name__).warning("%s", problem)
