@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping
+
+SEED = "initial_runtime_state.seed"
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -19,28 +21,49 @@ def step_name(label: str) -> str:
     return _WORDS.sub(" ", name).lower() if name[:1].isupper() else name
 
 
-def short_keys(keys: Sequence[str]) -> dict[str, str]:
-    """Return each dotted key's last word, with as many words before it as tell it from others.
+def short_keys(
+    keys: Collection[str],
+    known: Mapping[str, str] | None = None,
+    spelled: Callable[[str], str] = str,
+) -> dict[str, str]:
+    """Return each dotted key's short name, which no other key has.
 
-    A number, which is a place in a list, stands with the word before it.
+    A name is the key's last word with the indices after it, preceded by what owns it where that
+    has a name of its own; it is longer where another key has that name already.
+
+    Parameters
+    ----------
+    known
+        Names that are given already; they stay.
+    spelled
+        Gives a name the spelling in which no two may be equal.
 
     >>> list(short_keys(["blueprints.particles.Bead.number", "steps.5.gravity.2"]).values())
-    ['number', 'gravity.2']
+    ['Bead.number', 'gravity.2']
     """
-    words = {key: key.split(".") for key in keys}
-    lengths = {key: _least_words(parts) for key, parts in words.items()}
+    names = {SEED: "seed"} | dict(known or {})
+    taken = set(names.values())
+    left = {key: _candidates(key) for key in keys if key not in names}
     while True:
-        names = {key: ".".join(parts[-lengths[key] :]) for key, parts in words.items()}
-        counts = Counter(names.values())
-        longer = [key for key in keys if counts[names[key]] > 1 and lengths[key] < len(words[key])]
+        first = {key: spelled(candidates[0]) for key, candidates in left.items()}
+        counts = Counter(first.values())
+        clashes = [key for key, name in first.items() if name in taken or counts[name] > 1]
+        longer = [key for key in clashes if len(left[key]) > 1]
         if not longer:
-            return names
+            names |= first
+            return {key: names[key] for key in keys}
         for key in longer:
-            lengths[key] += 1
+            del left[key][0]
 
 
-def _least_words(parts: Sequence[str]) -> int:
-    places = 0
-    while places < len(parts) - 1 and parts[-1 - places].isdigit():
-        places += 1
-    return places + 1
+def _candidates(key: str) -> list[str]:
+    """Return ends of a dotted key that read as names, the best first, then longer ones."""
+    parts = key.split(".")
+    starts = [index for index, part in enumerate(parts) if not part.isdigit()] or [0]
+    best = len(starts) - 1
+    # A list's element has no name, and "variability.scale" would be the name of many.
+    while best > 0 and starts[best - 1] == starts[best] - 1:
+        best -= 1
+        if parts[starts[best]] != "variability":
+            break
+    return [".".join(parts[start:]) for start in reversed(starts[: best + 1])]

@@ -7,10 +7,11 @@ import posixpath
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from orchestrator.names import short_keys
 from orchestrator.sinks.arrow import Row, text_of
 from orchestrator.sinks.tables import OVERRIDE
 
@@ -18,7 +19,6 @@ ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
 """Tags that only a failed run has."""
 
 _COUNTS = ("coverage", "visible_particles")
-_SEED = "initial_runtime_state.seed"
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 _LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's name, too
 
@@ -26,50 +26,12 @@ _LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's
 def param_names(keys: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
     """Return overridden key to the name of its param: short, and no other key's.
 
-    A name is the key's last word with the indices after it, preceded by what owns it where that
-    has a name of its own; it is longer where another key has that name already.
-
     Parameters
     ----------
     known
         Names that are given already; they stay.
-
-    >>> keys = ["blueprints.particles.Bead.number", "synth_chain.steps.5.gravity.2"]
-    >>> list(param_names(keys, {}).values())
-    ['Bead.number', 'gravity.2']
     """
-    names = {_SEED: "seed"} | dict(known)
-    taken = set(names.values())
-    candidates = {key: _candidates(key) for key in keys if key not in names}
-    while clashes := _clashes(candidates, taken):
-        for key in clashes:
-            candidates[key] = candidates[key][1:]
-    names |= {key: entity_name(left[0]) for key, left in candidates.items()}
-    return {key: names[key] for key in keys}
-
-
-def _clashes(candidates: Mapping[str, Sequence[str]], taken: Collection[str]) -> list[str]:
-    """Return the keys that need a longer name, and have one."""
-    names = {key: entity_name(left[0]) for key, left in candidates.items()}
-    counts = Counter(names.values())
-    return [
-        key
-        for key, left in candidates.items()
-        if len(left) > 1 and (names[key] in taken or counts[names[key]] > 1)
-    ]
-
-
-def _candidates(key: str) -> list[str]:
-    """Return ends of a dotted key that read as names, the best first, then longer ones."""
-    parts = key.split(".")
-    starts = [index for index, part in enumerate(parts) if not part.isdigit()] or [0]
-    best = len(starts) - 1
-    # A list's element has no name, and "variability.scale" would be the name of many.
-    while best > 0 and starts[best - 1] == starts[best] - 1:
-        best -= 1
-        if parts[starts[best]] != "variability":
-            break
-    return [".".join(parts[start:]) for start in reversed(starts[: best + 1])]
+    return short_keys(keys, known, entity_name)
 
 
 def run_name(row: Row, names: Mapping[str, str], swept: Collection[str]) -> str:

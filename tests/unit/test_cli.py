@@ -136,8 +136,7 @@ def test_wrong_usage_exits_with_2(
     assert arguments[0] in err
 
 
-@pytest.mark.parametrize("command", ["status", "compact", "report"])
-@pytest.mark.parametrize("command", ["status", "compact", "export coco --to x.json"])
+@pytest.mark.parametrize("command", ["status", "compact", "report", "export coco --to x.json"])
 def test_what_is_no_data_set_is_an_error(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
