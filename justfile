@@ -44,6 +44,7 @@ faults *ARGS:
 
 # The documentation site, in site/; any warning is an error.
 docs *ARGS:
+    rm -rf site docs/reference/api
     uv run --group docs sphinx-build -q -W --keep-going -b html docs site {{ARGS}}
 
 # Build the site and show it on http://localhost:8000.

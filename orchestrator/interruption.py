@@ -15,7 +15,7 @@ TERMINATION_GRACE_S = 20.0
 """Seconds that runs in flight may take to finish after a SIGTERM."""
 
 TERMINATION_LIMIT_S = 28.0
-"""Seconds after a SIGTERM at which the process ends, whatever it waits for: shorter than the 30 s
+"""Seconds after a SIGTERM at which the process ends, whatever it waits for; shorter than the 30 s
 after which stopped containers are usually killed."""
 
 INTERRUPTED = 130

@@ -143,7 +143,7 @@ class Sweep:
 
     @property
     def recipe_name(self) -> str:
-        """The recipe's name: its file's, without the ending."""
+        """The recipe's name, its file's without the ending."""
         return self.recipe.stem
 
     @property

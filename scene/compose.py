@@ -26,7 +26,7 @@ BUILTIN_RECIPES = next(
     (folder for folder in (_PACKAGE / "recipes", _PACKAGE.parent / "recipes") if folder.is_dir()),
     _PACKAGE,
 )
-"""Folder of the recipes that ship with Blendsweep: inside an installed wheel, or in a clone."""
+"""Folder of the recipes that ship with Blendsweep, inside an installed wheel or in a clone."""
 
 
 @final

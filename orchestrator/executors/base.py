@@ -9,7 +9,7 @@ from orchestrator.run import Attempt, AttemptOutcome, Failure
 from scene.errors import BlendsweepError
 
 ATTEMPTS_FOLDER = ".attempts"
-"""In the output: private folders of attempts, so that publishing one is a rename."""
+"""Private folders of attempts, in the output, so that publishing one is a rename."""
 
 
 class WorkerStartError(BlendsweepError):

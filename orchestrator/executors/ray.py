@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import ray
 
 GPU_SHARE = 0.5
-"""Share of a GPU that a worker reserves unless told otherwise: two workers on one GPU let one
+"""Share of a GPU that a worker reserves unless told otherwise; two workers on one GPU let one
 relax its beads on the CPU while the other renders."""
 
 START_FAILURES = 3

@@ -23,7 +23,7 @@ type Passes = dict[str, NDArray[np.float32]]
 type Change = tuple[Any, str, Any]
 
 MOST_BYTES_PER_PIXEL = 64
-"""At most what all passes of a render take: 16 channels of 32 bits."""
+"""At most what all passes of a render take, 16 channels of 32 bits."""
 
 
 def render_passes(scene: bpy.types.Scene, combined_channels: int = 3) -> Passes:

@@ -72,7 +72,10 @@ class RenderingMode(ABC):
     """Name in recipes, and of the mode's image without its ending."""
 
     outputs: ClassVar[Mapping[str, str]]
-    """Image name to file ending, for instance ``{"depth_map": "png", "depth": "tiff"}``."""
+    """Image name to file ending.
+
+    For instance ``{"depth_map": "png", "depth": "tiff"}``.
+    """
 
     @abstractmethod
     def render(self, frame: Frame) -> Mapping[str, Image]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIGHT = (-0.394, 0.375, 0.839)
-"""Unit vector towards the light in camera space: x right, y up, z towards the camera."""
+"""Unit vector towards the light in camera space, where x is right, y up, z towards the camera."""
 
 FALLOFF = 1.10
 """Exponent of the cosine between normal and light; 1 would be Lambert's law."""

@@ -1,14 +1,17 @@
-"""What `just docs` builds needs no network; the check of that sees what it has to see."""
+"""What the build of the site, `just docs`, does not see by itself."""
 
 from __future__ import annotations
 
+import ast
 import runpy
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-CONFIGURATION = Path(__file__).parents[2] / "docs" / "conf.py"
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = ROOT / "docs" / "conf.py"
 
 type Fetched = Callable[[Path], Iterator[str]]
 
@@ -44,3 +47,30 @@ def test_links_and_own_files_are_no_matter(fetched: Fetched, tmp_path: Path) -> 
     )
     (tmp_path / "page.css").write_text("src: url('../fonts/x.woff2')")
     assert list(fetched(tmp_path)) == []
+
+
+def attribute_docstrings(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", [])
+        for element, after in pairwise(body if isinstance(body, list) else []):
+            match element, after:
+                case (
+                    ast.Assign() | ast.AnnAssign() | ast.TypeAlias(),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    yield text
+        if isinstance(node, ast.FunctionDef):
+            decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+            if decorators & {"property", "cached_property"}:
+                yield ast.get_docstring(node) or ""
+
+
+def test_no_attribute_begins_with_a_colon_that_is_taken_for_its_type() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {text}"
+        for package in ("scene", "orchestrator")
+        for path in (ROOT / package).rglob("*.py")
+        for text in attribute_docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        if ":" in text.strip().partition("\n")[0].replace("::", "")
+    ]
+    assert not found
