@@ -465,6 +465,7 @@ def multiplied(rendered: Path, output: Path, count: int, image: bytes) -> Path:
     return output
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_runs(rendered: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (512, 512), np.uint8)
     buffer = io.BytesIO()
