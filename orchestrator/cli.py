@@ -354,12 +354,21 @@ def export_coco(
     ],
     split: _Split = None,
     image: _Image = "real",
+    license_name: Annotated[
+        str | None,
+        typer.Option(
+            "--license", metavar="NAME", help="The images' licence, e.g. CC-BY-4.0, or its address."
+        ),
+    ] = None,
     all_runs: _AllRuns = False,
     as_json: _Json = False,
     debug: _Debug = False,
 ) -> None:
     """Instance masks as run lengths in JSON; images stay in OUTPUT."""
-    _export("coco", output, to, split, image, all_runs=all_runs, as_json=as_json, debug=debug)
+    _export(
+        "coco", output, to, split, image, license_name=license_name,
+        all_runs=all_runs, as_json=as_json, debug=debug,
+    )  # fmt: skip
 
 
 @export_app.command("yolo", epilog=_EXPORT_CODES)
@@ -422,6 +431,7 @@ def _export(
     image: str,
     shard_mb: float | None = None,
     *,
+    license_name: str | None = None,
     all_runs: bool,
     as_json: bool,
     debug: bool,
@@ -430,7 +440,12 @@ def _export(
         from orchestrator.export.launch import export_output
 
         exported = export_output(
-            name, output, to, split=split, image=image, all_runs=all_runs, shard_mb=shard_mb
+            *(name, output, to),
+            split=split,
+            image=image,
+            all_runs=all_runs,
+            shard_mb=shard_mb,
+            license_name=license_name,
         )
         for line in exported.lines():
             typer.echo(line)

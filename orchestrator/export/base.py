@@ -37,11 +37,14 @@ class Options:
         Whether ``--split`` was given.
     shard_bytes
         Size that a shard must not exceed unless one run does.
+    license
+        Name or address of the images' licence, for formats that have a place for it.
     """
 
     to: str
     split: bool = False
     shard_bytes: int = 256 * 10**6
+    license: str | None = None
 
 
 @final

@@ -23,6 +23,7 @@ from scene.errors import ConfigurationError, Problem
 PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_share")
 """What annotations keep of the particles table, where it has them."""
 
+_LICENSE = 1
 _IMAGE_BITS = 47
 _PARTICLE_BITS = 16
 
@@ -73,7 +74,7 @@ class Coco(Format):
             "image": self.source.image,
         }
         text = io.TextIOWrapper(stream, encoding="utf-8", write_through=False)
-        text.write(f'{{"info": {_json(info)},\n"licenses": [],\n')
+        text.write(f'{{"info": {_json(info)},\n"licenses": {_json(self._licenses)},\n')
         numbers = {name: number for number, name in enumerate(self.source.blueprints, 1)}
         categories = [
             {"id": number, "name": name, "supercategory": "particle"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 from orchestrator.export import FORMATS
@@ -79,6 +79,7 @@ def export_output(
     image: str = "real",
     all_runs: bool = False,
     shard_mb: float | None = None,
+    license_name: str | None = None,
 ) -> Exported:
     """Export the succeeded runs of the data set at `uri`.
 
@@ -96,6 +97,8 @@ def export_output(
         Whether to take runs too that the last sweep does not ask for.
     shard_mb
         Size of a shard in 10^6 bytes; None for the default.
+    license_name
+        Name or address of the images' licence; None if it is not stated.
 
     Raises
     ------
@@ -106,9 +109,9 @@ def export_output(
     OutputError
         If source or target can't be reached.
     """
-    options = Options(to, split=split is not None)
+    options = Options(to, split=split is not None, license=license_name)
     if shard_mb is not None:
-        options = Options(to, split=split is not None, shard_bytes=int(shard_mb * 10**6))
+        options = replace(options, shard_bytes=int(shard_mb * 10**6))
     kind = FORMATS[name]()
     splits = Splits.parse(split)
     _check_place(uri, to)

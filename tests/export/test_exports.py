@@ -102,6 +102,14 @@ def with_occlusion(output: Path) -> None:
         pq.write_table(table.append_column("occluded_share", pa.array(shares, pa.float64())), part)
 
 
+def test_coco_states_the_licence_that_is_given(rendered: Path, tmp_path: Path) -> None:
+    file, address = tmp_path / "all.json", "https://creativecommons.org/licenses/by/4.0/"
+    export_output("coco", str(rendered), str(file), license_name=address)
+    content = json.loads(file.read_text())
+    assert content["licenses"] == [{"id": 1, "name": address, "url": address}]
+    assert {image["license"] for image in content["images"]} == {1}
+
+
 def test_coco_keeps_what_is_known_of_occlusion(output: Path, tmp_path: Path) -> None:
     with_occlusion(output)
     export_output("coco", str(output), str(tmp_path / "all.json"))
