@@ -88,10 +88,18 @@ class Coco(Format):
         text.flush()
         text.detach()
 
+    @property
+    def _licenses(self) -> list[dict[str, Any]]:
+        named = self.options.license
+        if named is None:
+            return []
+        return [{"id": _LICENSE, "name": named, "url": named if "://" in named else ""}]
+
     def _image(self, record: Record) -> dict[str, Any]:
         self.progress.check()
         image = self.source.has(record, self.source.image)
-        return {
+        licensed = {"license": _LICENSE} if self.options.license is not None else {}
+        return licensed | {
             "id": image_id(record.run_id),
             "file_name": image.path,
             "width": image.width,
