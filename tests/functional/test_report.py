@@ -83,7 +83,7 @@ def test_a_report_shows_runs_features_and_times(
     assert "4 runs succeeded" in text
     assert "0 failed" in text
     assert "0 left of 4" in text
-    assert "number 3, 5 ( blueprints.particles.Bead.number )" in text
+    assert "Bead.number 3, 5 ( blueprints.particles.Bead.number )" in text
     assert page.headings == [
         "Contact sheet", "Coverage", "Sampled features", "Pairs of features", "Time", "Going on",
     ]  # fmt: skip
@@ -96,7 +96,7 @@ def test_a_report_shows_runs_features_and_times(
     assert len(page.images) == 3 * len(MODES) - 1
     assert page.text.count("missing") == 1
     first = [image["alt"] for image in page.images[:2]]
-    assert first == ["real of number 3, seed 0", "categorical of number 3, seed 0"]
+    assert first == ["real of Bead.number 3, seed 0", "categorical of Bead.number 3, seed 0"]
     for image in page.images:
         source = (image["src"] or "").removeprefix("data:image/webp;base64,")
         with Image.open(io.BytesIO(base64.b64decode(source))) as opened:
