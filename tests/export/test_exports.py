@@ -230,7 +230,7 @@ def test_hf(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_export_that_is_cut_short_goes_on_to_the_same_bytes(
     name: str, rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export_output(name, str(rendered), to(name, tmp_path / "whole"), shard_mb=0.08)
+    export_output(name, str(rendered), to(name, tmp_path / "whole"), shard_mb=0.04)
     advance, counted = ExportProgress.advance, []
 
     def interrupted(progress: ExportProgress) -> None:
@@ -241,14 +241,14 @@ def test_an_export_that_is_cut_short_goes_on_to_the_same_bytes(
 
     monkeypatch.setattr(ExportProgress, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        export_output(name, str(rendered), to(name, tmp_path / "cut"), shard_mb=0.08)
+        export_output(name, str(rendered), to(name, tmp_path / "cut"), shard_mb=0.04)
     monkeypatch.setattr(ExportProgress, "advance", advance)
     whole, cut = content(tmp_path / "whole"), content(tmp_path / "cut")
     kept = {path for path in cut if not path.startswith(".")}
     assert {path: cut[path] for path in kept} == {path: whole[path] for path in kept}
     assert not [path for path in cut if ".partial-" in path]
     times = {path: (tmp_path / "cut" / path).stat().st_mtime_ns for path in kept}
-    done = export_output(name, str(rendered), to(name, tmp_path / "cut"), shard_mb=0.08)
+    done = export_output(name, str(rendered), to(name, tmp_path / "cut"), shard_mb=0.04)
     assert content(tmp_path / "cut") == whole
     if name != "coco":
         assert done.as_json()["splits"]["train"]["new"] < 4
@@ -268,7 +268,7 @@ def test_the_order_of_recording_changes_nothing(
             pq.write_table(pa.concat_tables(picked), part.with_name(f"part-{number:05d}.parquet"))
     for name in FORMATS:
         for source, target in ((rendered, "one"), (output, "other")):
-            export_output(name, str(source), to(name, tmp_path / name / target), shard_mb=0.08)
+            export_output(name, str(source), to(name, tmp_path / name / target), shard_mb=0.04)
         assert content(tmp_path / name / "one") == content(tmp_path / name / "other")
 
 
