@@ -41,8 +41,8 @@ def test_a_worker_with_a_share_of_a_gpu_never_falls_back_silently(
 @pytest.mark.parametrize(
     ("gpus", "share", "workers_on"),
     [
-        (2, "1", {"Stand-in GPU 0": 1, "Stand-in GPU 1": 1}),
         (1, "0.5", {"Stand-in GPU 0": 2}),
+        pytest.param(*(2, "1", {"Stand-in GPU 0": 1, "Stand-in GPU 1": 1}), marks=pytest.mark.slow),
         pytest.param(1, "1", {"Stand-in GPU 0": 1}, marks=pytest.mark.slow),
     ],
 )
