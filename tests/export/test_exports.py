@@ -28,6 +28,7 @@ from orchestrator.export.launch import export_output
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import ExportError
 from orchestrator.lock import locked
+from orchestrator.report.build import write_report
 from scene.errors import ConfigurationError
 
 pytestmark = [
@@ -417,13 +418,22 @@ def test_from_and_to_a_bucket(
     for new in (4, 0):
         tars = export_output("webdataset", there, f"{place}/tars")
         assert tars.outcome.new == {"train": new}
-    for name in ("coco", "webdataset"):
+    for name in ("coco", "webdataset", "yolo", "hf"):
+        if name not in ("coco", "webdataset"):
+            export_output(name, there, f"{place}/{name}")
         export_output(name, str(rendered), to(name, tmp_path / name))
     found = bucket.objects("exports")
+    for name in ("yolo", "hf"):
+        own = {path: data for path, data in found.items() if path.startswith(f"{name}/")}
+        assert own == {f"{name}/{path}": data for path, data in content(tmp_path / name).items()}
+        found = {path: data for path, data in found.items() if path not in own}
     assert found.pop("all.json") == (tmp_path / "coco" / "all.json").read_bytes()
     assert found == {
         f"tars/{path}": data for path, data in content(tmp_path / "webdataset").items()
     }
+    assert write_report(there) == "s3://bucket/small/report/report.html"
+    page = bucket.objects("small/report")["report.html"].decode()
+    assert page.count("data:image/") >= 4 * 3
 
 
 MEMORY = """
