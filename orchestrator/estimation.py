@@ -37,7 +37,7 @@ _ASSUMED_RUNS = 4.0
 """The assumption weighs as much as so many runs."""
 
 _LEAST_F = 9.0
-"""A power law is taken from here on: three standard errors."""
+"""A power law is taken from here on, which is three standard errors."""
 
 _LEAST_SECONDS = 1e-4
 _ROUNDS = 3

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RUN_ID = "S16"
-"""How run ids are kept by the million: as numpy's fixed texts, in 16 bytes each."""
+"""How run ids are kept by the million, as numpy's fixed texts in 16 bytes each."""
 
 _PARTS_KEPT = 4
 """So many parts stay in memory, for runs that were recorded in another order than they are read."""

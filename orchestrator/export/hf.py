@@ -23,7 +23,7 @@ _LEADING = {"run_id": pa.string(), "index": pa.int64(), "seed": pa.int64()}
 _COUNTS = {"visible_particles": pa.int32(), "coverage": pa.float64()}
 
 _GROUP_BYTES = 32 * 10**6
-"""A row group holds about so much: what readers and this writer have in memory at a time."""
+"""A row group holds about so much, which readers and this writer have in memory at a time."""
 
 _GROUP_ROWS = 100
 
@@ -59,7 +59,7 @@ class HuggingFace(ShardedFormat):
     @property
     @override
     def layout(self) -> str:
-        """A hash of the columns: `datasets` wants the same in all shards."""
+        """A hash of the columns, as `datasets` wants the same in all shards."""
         schema = self._schema
         return hashlib.sha256(str(schema).encode() + str(schema.metadata).encode()).hexdigest()
 

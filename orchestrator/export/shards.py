@@ -64,7 +64,7 @@ class ShardedFormat(Format):
     """Common to the formats that write shards, ``<folder><split>-<number>.<suffix>``."""
 
     folder: ClassVar[str]
-    """Where shards lie in the target: ``""``, or a name with a slash."""
+    """Where shards lie in the target, ``""`` or a name with a slash."""
 
     suffix: ClassVar[str]
     """Ending of shards."""

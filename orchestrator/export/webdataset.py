@@ -33,7 +33,7 @@ class WebDataset(ShardedFormat):
     @property
     @override
     def layout(self) -> str:
-        """The same for all data sets: members tell themselves what they are."""
+        """The same for all data sets, as members tell themselves what they are."""
         return "1"
 
     @override

@@ -17,10 +17,10 @@ QUEUE_LENGTH = 2_000
 """Most results kept in memory; others are fetched from the manifest later."""
 
 CROWDED_QUEUE = 200
-"""So many results that wait: runs end faster than the target takes them."""
+"""With so many results waiting, runs end faster than the target takes them."""
 
 LAGGING_PAUSE = 9.0
-"""A target that lags pauses so many times as long as it worked: it will be done after the sweep
+"""A target that lags pauses so many times as long as it worked. It will be done after the sweep
 anyway, and till then leaves it nine tenths of a processor core."""
 
 LONGEST_PAUSE_S = 30.0
