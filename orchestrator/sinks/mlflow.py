@@ -39,7 +39,7 @@ SHOWN_RUNS = 6
 """Most runs on the contact sheet that MLflow holds."""
 
 REPORTED_RUNS = 50_000
-"""A larger sweep's report is made by the command alone, for reading it takes too long at the end."""
+"""A larger sweep's report is made by the command alone, since reading it would take too long."""
 
 _log = logging.getLogger(__name__)
 _NOTE = "mlflow.note.content"
