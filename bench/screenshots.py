@@ -104,6 +104,8 @@ def photograph(browser: Browser, parent: Any, children: list[Any]) -> None:
     browser.page.get_by_text(str(children[-1].info.run_name)).wait_for()
     browser.unfold()
     save(browser, "sweep")
+    browser.open_image(parent.info.run_id, "report/contact_sheet.png")
+    save(browser, "report")
 
 
 def save(browser: Browser, name: str, height: int | None = None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,13 @@ def instructions() -> list[tuple[str, str]]:
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in joined.splitlines()]
 
 
+def test_the_linter_finds_nothing_in_the_dockerfile() -> None:
+    linter = Path(sys.executable).parent / "hadolint"
+    command = [linter, "--no-color", TOP / "deploy" / "Dockerfile"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def test_the_image_installs_what_bpy_needs() -> None:
     runs = " ".join(arguments for name, arguments in instructions() if name == "RUN")
     assert set(DEBIAN_PACKAGES.values()) <= set(runs.split())
@@ -176,7 +185,7 @@ def test_the_image_copies_what_there_is_and_runs_without_root() -> None:
             assert all((TOP / source).exists() for source in sources), arguments
     names = [name for name, _ in found]
     assert names[0] == "FROM"
-    assert ("USER", "blendsweep") in found
+    assert ("USER", "1000") in found
     assert "RUN" not in names[names.index("USER") :]
 
 

@@ -128,6 +128,9 @@ def test_the_parent_shows_its_sweep_and_its_manifest(finished: Finished) -> None
         browser.page.get_by_text(child.info.run_name).wait_for()
     browser.open_artifact(parent.info.run_id, "sweep.yaml")
     browser.page.get_by_text("recipe_hash").wait_for()
+    width, height = browser.open_image(parent.info.run_id, "report/contact_sheet.png")
+    assert width > 300
+    assert height > 300
 
 
 def test_a_missing_browser_is_told_by_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
