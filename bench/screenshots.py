@@ -96,7 +96,9 @@ def photograph(browser: Browser, parent: Any, children: list[Any]) -> None:
     save(browser, "scatter", height=640)
     browser.open_run(many[0].info.run_id)
     browser.unfold()
-    browser.page.get_by_text("Child runs").wait_for(state="hidden")  # it has none: all is loaded
+    browser.page.get_by_text("Child runs", exact=True).wait_for(
+        state="hidden"
+    )  # it has none: all is loaded
     save(browser, "run")
     browser.open_image(many[0].info.run_id, "preview.jpg")
     save(browser, "preview", height=420)
