@@ -107,6 +107,7 @@ def photograph(browser: Browser, parent: Any, children: list[Any]) -> None:
     browser.unfold()
     save(browser, "sweep")
     browser.open_image(parent.info.run_id, "report/contact_sheet.png")
+    browser.page.get_by_text("report.html").wait_for()  # the folder has opened
     save(browser, "report")
 
 
