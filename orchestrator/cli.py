@@ -6,20 +6,16 @@ Importing this module loads none of bpy, ray, mlflow, and as little as possible 
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import shlex
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scene.errors import BlendsweepError, ConfigurationError, MissingLibraryError
+from orchestrator.export.command import export_app
+from orchestrator.terminal import AsJson, Debug, Output, errors_told, print_json
 
 if TYPE_CHECKING:
     from orchestrator.expansion import Expansion
@@ -165,13 +161,11 @@ def run(
         typer.Option(metavar="NAME", help="MLflow experiment. [default: the sweep's name]"),
     ] = None,
     no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do without MLflow.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Last line on stdout: the summary as one JSON object.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Execute a sweep; the default command."""
-    with _errors_told(debug=debug):
+    with errors_told(debug=debug):
         from orchestrator.expansion import expand
         from orchestrator.loading import load_sweep
 
@@ -198,7 +192,7 @@ def run(
         if dry_run:
             _print_runs(runs)
             if as_json:
-                _print_json({"sweep": loaded.name, "output": loaded.output, "runs": len(runs)})
+                print_json({"sweep": loaded.name, "output": loaded.output, "runs": len(runs)})
             return
         from orchestrator.launch import run_sweep
 
@@ -206,54 +200,50 @@ def run(
         for line in summary.lines():
             typer.echo(line)
         if as_json:
-            _print_json(summary.as_json())
+            print_json(summary.as_json())
     raise typer.Exit(summary.exit_code)
 
 
 @app.command()
 def status(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    output: Output,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Last line on stdout: the status as one JSON object.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Tell how far a sweep is, and why runs failed."""
-    with _errors_told(debug=debug):
+    with errors_told(debug=debug):
         from orchestrator.status import read_status
 
         found = read_status(output)
         for line in found.lines():
             typer.echo(line)
         if as_json:
-            _print_json(found.as_json())
+            print_json(found.as_json())
 
 
 @app.command()
 def verify(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    output: Output,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Last line on stdout: the result as one JSON object.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Compare every file with its checksum; set damaged runs aside, to be made again."""
-    with _errors_told(debug=debug):
+    with errors_told(debug=debug):
         from orchestrator.verification import verify_output
 
         found = verify_output(output)
         for line in found.lines():
             typer.echo(line)
         if as_json:
-            _print_json(found.as_json())
+            print_json(found.as_json())
     raise typer.Exit(1 if found.damaged else 0)
 
 
 @app.command()
 def report(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    output: Output,
     *,
     to: Annotated[
         str | None,
@@ -262,10 +252,10 @@ def report(
     runs: Annotated[
         int, typer.Option(metavar="N", min=1, max=100, help="Most runs on the contact sheet.")
     ] = 9,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Write one HTML page on a data set, and its pictures: contact sheet, features, times."""
-    with _errors_told(debug=debug):
+    with errors_told(debug=debug):
         from orchestrator.report.build import write_report
 
         typer.echo(write_report(output, to, runs))
@@ -273,184 +263,19 @@ def report(
 
 @app.command()
 def compact(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")],
+    output: Output,
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Merge the manifest's and the particles table's part files."""
-    with _errors_told(debug=debug):
+    with errors_told(debug=debug):
         from orchestrator.compaction import compact_output
 
         for table, files in compact_output(output).items():
             typer.echo(f"{table}: {files} part file" + ("s" if files != 1 else ""))
 
 
-_EXPORT_HELP = """Export a data set for training: the succeeded runs of its last sweep.
-
-\b
-Examples:
-  python -m orchestrator export coco outputs/sem --to sem.json
-  python -m orchestrator export yolo outputs/sem --to sem-yolo --split train=0.8,val=0.2
-  python -m orchestrator export webdataset outputs/sem --to s3://bucket/sem-shards --shard-mb 500
-  python -m orchestrator export hf outputs/sem --to sem-hf
-
-The sweep may still be running, and OUTPUT and --to may be on an object store. The same command
-again goes on where it stopped and adds what is new. docs/exports.md tells how to load each format.
-"""
-
-_EXPORT_CODES = """Exit codes: 0 exported; 1 a run's files are missing or damaged; 2 usage or
-configuration error, nothing written; 130 interrupted, resumable."""
-
-export_app = typer.Typer(
-    help=_EXPORT_HELP,
-    epilog=_EXPORT_CODES,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 app.add_typer(export_app, name="export")
-
-_Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")]
-_To = Annotated[
-    str, typer.Option("--to", metavar="FOLDER", help="New folder or URI, or one to go on with.")
-]
-_Split = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SHARES",
-        help="Splits and their shares, for instance train=0.8,val=0.1,test=0.1. Runs of one seed "
-        "stay together, so that no two splits show the same particles. [default: all in train]",
-    ),
-]
-_Image = Annotated[
-    str, typer.Option(metavar="NAME", help="The rendering mode to learn from, e.g. stylized.")
-]
-_AllRuns = Annotated[
-    bool,
-    typer.Option(
-        "--all-runs",
-        help="Also runs that the last sweep does not ask for: of other recipes, values, sizes.",
-    ),
-]
-_ShardMb = Annotated[
-    float, typer.Option(metavar="MB", min=0.001, help="Most a shard holds, in 10^6 bytes.")
-]
-_Json = Annotated[
-    bool, typer.Option("--json", help="Last line on stdout: the result as one JSON object.")
-]
-_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-@export_app.command("coco", epilog=_EXPORT_CODES)
-def export_coco(
-    output: _Output,
-    *,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="FILE.json",
-            help="File or URI of one; with --split, a folder that gets one JSON file a split.",
-        ),
-    ],
-    split: _Split = None,
-    image: _Image = "real",
-    license_name: Annotated[
-        str | None,
-        typer.Option(
-            "--license", metavar="NAME", help="The images' licence, e.g. CC-BY-4.0, or its address."
-        ),
-    ] = None,
-    all_runs: _AllRuns = False,
-    as_json: _Json = False,
-    debug: _Debug = False,
-) -> None:
-    """Instance masks as run lengths in JSON; images stay in OUTPUT."""
-    _export(
-        "coco", output, to, split, image, license_name=license_name,
-        all_runs=all_runs, as_json=as_json, debug=debug,
-    )  # fmt: skip
-
-
-@export_app.command("yolo", epilog=_EXPORT_CODES)
-def export_yolo(
-    output: _Output,
-    *,
-    to: _To,
-    split: _Split = None,
-    image: _Image = "real",
-    all_runs: _AllRuns = False,
-    as_json: _Json = False,
-    debug: _Debug = False,
-) -> None:
-    """Images, text files of outlines and data.yaml for Ultralytics."""
-    _export("yolo", output, to, split, image, all_runs=all_runs, as_json=as_json, debug=debug)
-
-
-@export_app.command("webdataset", epilog=_EXPORT_CODES)
-def export_webdataset(
-    output: _Output,
-    *,
-    to: _To,
-    split: _Split = None,
-    image: _Image = "real",
-    shard_mb: _ShardMb = 256,
-    all_runs: _AllRuns = False,
-    as_json: _Json = False,
-    debug: _Debug = False,
-) -> None:
-    """Tar shards with all images, features and particles, for WebDataset."""
-    _export(
-        "webdataset", output, to, split, image, shard_mb,
-        all_runs=all_runs, as_json=as_json, debug=debug,
-    )  # fmt: skip
-
-
-@export_app.command("hf", epilog=_EXPORT_CODES)
-def export_hf(
-    output: _Output,
-    *,
-    to: _To,
-    split: _Split = None,
-    image: _Image = "real",
-    shard_mb: _ShardMb = 256,
-    all_runs: _AllRuns = False,
-    as_json: _Json = False,
-    debug: _Debug = False,
-) -> None:
-    """Parquet shards with embedded images, for Hugging Face datasets."""
-    _export(
-        "hf", output, to, split, image, shard_mb, all_runs=all_runs, as_json=as_json, debug=debug
-    )
-
-
-def _export(
-    name: str,
-    output: str,
-    to: str,
-    split: str | None,
-    image: str,
-    shard_mb: float | None = None,
-    *,
-    license_name: str | None = None,
-    all_runs: bool,
-    as_json: bool,
-    debug: bool,
-) -> None:
-    with _errors_told(debug=debug):
-        from orchestrator.export.launch import export_output
-
-        exported = export_output(
-            *(name, output, to),
-            split=split,
-            image=image,
-            all_runs=all_runs,
-            shard_mb=shard_mb,
-            license_name=license_name,
-        )
-        for line in exported.lines():
-            typer.echo(line)
-        if as_json:
-            _print_json(exported.as_json())
 
 
 def with_default_command(arguments: Sequence[str]) -> list[str]:
@@ -474,62 +299,8 @@ def _print_runs(runs: Expansion) -> None:
     typer.echo(f"{len(runs)} runs")
 
 
-def _print_json(content: dict[str, Any]) -> None:
-    typer.echo(json.dumps(content))
-
-
 def _this_command() -> str:
     from orchestrator.storage import without_credentials
 
     arguments = [without_credentials(text) if "@" in text else text for text in sys.argv[1:]]
     return shlex.join(["python", "-m", "orchestrator", *arguments])
-
-
-@contextmanager
-def _errors_told(*, debug: bool) -> Iterator[None]:
-    """Turn errors into sentences on stderr and exit codes."""
-    if not logging.getLogger().handlers:
-        # While Blender renders in this process, descriptor 2 leads into its log.
-        own_stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
-        logging.basicConfig(
-            format="%(levelname)s: %(message)s", level=logging.WARNING, stream=own_stderr
-        )
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command resumes", err=True)
-        raise typer.Exit(130) from None
-    except (typer.Exit, BrokenPipeError):
-        raise
-    except Exception as error:  # noqa: BLE001 (a person at a terminal is told in a sentence)
-        if debug:
-            traceback.print_exc()
-        else:
-            typer.echo(_sentence(error), err=True)
-        raise typer.Exit(_exit_code(error)) from None
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, BlendsweepError):
-        return "\n".join(f"error: {line}" for line in str(error).splitlines())
-    if isinstance(error, OSError):
-        return f"error: {error}"
-    return f"internal error: {type(error).__name__}: {error}; --debug shows where"
-
-
-def _exit_code(error: Exception) -> int:
-    from orchestrator.executors.base import WorkersLostError, WorkerStartError
-    from orchestrator.interruption import INTERRUPTED
-    from orchestrator.lock import OutputLockedError
-    from orchestrator.storage import OutputError
-
-    if isinstance(error, (OutputError, WorkersLostError)):
-        return INTERRUPTED
-
-    nothing_started = (
-        ConfigurationError,
-        MissingLibraryError,
-        OutputLockedError,
-        WorkerStartError,
-    )
-    return 2 if isinstance(error, nothing_started) else 1

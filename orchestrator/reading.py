@@ -1,11 +1,10 @@
-"""Reading a data set that may still grow: its sweep, its runs, its particles, in bounded memory."""
+"""Reading a data set that may still grow: its sweep and its tables, in bounded memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, final
 
 import yaml
@@ -23,9 +22,6 @@ RUN_ID = "S16"
 
 _PARTS_KEPT = 4
 """So many parts stay in memory, for runs that were recorded in another order than they are read."""
-
-_ROWS = 10_000
-"""So many rows at a time are taken apart into Python's values."""
 
 
 def described_sweep(storage: Storage) -> Mapping[str, Any]:
@@ -64,24 +60,6 @@ def manifest_rows(
     for part in tables(storage, "manifest", columns):
         for row in part.to_pylist():
             yield dict.fromkeys(columns or ()) | row
-
-
-def particles_by_run(
-    storage: Storage, columns: Sequence[str] | None = None
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield each run's id and its particles, as plain values, a part of the table at a time.
-
-    Parameters
-    ----------
-    columns
-        The columns to read beside ``run_id``, None for all.
-    """
-    wanted = None if columns is None else ["run_id", *columns]
-    for part in tables(storage, "particles", wanted):
-        # The rows of a run lie together, in one part.
-        rows = (row for batch in part.to_batches(max_chunksize=_ROWS) for row in batch.to_pylist())
-        for run_id, particles in groupby(rows, itemgetter("run_id")):
-            yield run_id, list(particles)
 
 
 def tables(

@@ -19,6 +19,15 @@ _RUN_ID = re.compile(r"[0-9a-f]{16}")
 _log = logging.getLogger(__name__)
 
 
+def image_name(path: str) -> str:
+    """Return what an image is called: its path in the run's folder, without the ending.
+
+    >>> image_name("runs/0123456789abcdef/real.png")
+    'real'
+    """
+    return path.split("/", 2)[2].rpartition(".")[0]
+
+
 def difference(storage: Storage, files: Iterable[Mapping[str, Any]]) -> str | None:
     """Return how files differ from their records, or None if they do not.
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from orchestrator.export.records import FEATURE, INSTANCES, Record
+from orchestrator.export.records import INSTANCES, Record
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
 from orchestrator.sinks.arrow import conform
-from orchestrator.sinks.tables import OVERRIDE
+from orchestrator.sinks.tables import FEATURE, OVERRIDE
 from orchestrator.storage import Storage
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

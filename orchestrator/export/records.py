@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 from orchestrator.export.splits import Splits
 from orchestrator.reading import RUN_ID, RowsOfRuns, described_sweep, tables
 from orchestrator.run import RunStatus
+from orchestrator.runs_folder import image_name
 from orchestrator.selection import asked_for
 from orchestrator.sinks.arrow import united
-from orchestrator.sinks.tables import OVERRIDE
+from orchestrator.sinks.tables import FEATURE, OVERRIDE
 from orchestrator.storage import OutputError, Storage
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
 
 INSTANCES = "instances"
 """The image that holds the particles' ids."""
-
-FEATURE = "feature."
 
 _WINDOW = 128
 """So many runs' rows are in memory at a time."""
@@ -339,7 +338,7 @@ class Source:
     def _record(self, row: dict[str, Any], table: pa.Table | None) -> Record:
         images = {}
         for file in row["files"]:
-            name = _name(file["path"])
+            name = image_name(file["path"])
             if file["width"] is not None and not _ALONE.search(name):
                 images[name] = ImageFile(
                     name, file["path"], file["sha256"], file["width"], file["height"]
@@ -355,13 +354,9 @@ class Source:
         )
 
 
-def _name(path: str) -> str:
-    """Return an image's name from its path, ``runs/<run_id>/<name>.<ending>``."""
-    return path.split("/", 2)[2].rpartition(".")[0]
-
-
 def _image_names(files: pa.ChunkedArray) -> set[str]:
     flat = files.combine_chunks().flatten()
     shown = flat.filter(pc.is_valid(flat.field("width")))
     paths = pc.replace_substring_regex(shown.field("path"), "^runs/[^/]*/", "runs//")
-    return {name for path in paths.unique().to_pylist() if not _ALONE.search(name := _name(path))}
+    names = map(image_name, paths.unique().to_pylist())
+    return {name for name in names if not _ALONE.search(name)}

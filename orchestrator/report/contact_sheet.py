@@ -13,6 +13,7 @@ from typing import Any, final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
+from orchestrator.runs_folder import image_name
 from orchestrator.storage import Storage
 
 TILE = 240
@@ -121,11 +122,10 @@ def _images(files: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the paths of a run's images by name, without those that only programs read."""
     found = {}
     for file in files:
-        # Under runs/<run_id>/ a recipe may have subfolders.
-        name, ending = posixpath.splitext("/".join(file["path"].split("/")[2:]))
+        ending = posixpath.splitext(file["path"])[1]
         shown = ending.lower() in {".png", ".jpg", ".jpeg"} and file["width"] is not None
         if shown and file["mode"] not in _LEFT_OUT:
-            found[name] = file["path"]
+            found[image_name(file["path"])] = file["path"]
     return found
 
 

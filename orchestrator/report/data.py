@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from orchestrator.reading import described_sweep, part_names, tables
 from orchestrator.run import RunStatus
 from orchestrator.sinks.arrow import conform, united
-from orchestrator.sinks.tables import OVERRIDE
+from orchestrator.sinks.tables import FEATURE, OVERRIDE, TIME
+from orchestrator.status import SHOWN_LOGS
 from orchestrator.storage import Storage
-
-FEATURE, TIME = "feature.", "time."
 
 MOST_RUNS = 20_000
 """So many runs are sampled, or fewer where they have hundreds of columns."""
@@ -37,7 +36,6 @@ PARTICLES_PER_PART = 8_000
 """So many particles are sampled, evenly, of so many parts of their table."""
 
 MOST_CAUSES = 20
-SHOWN_LOGS = 3
 
 _OTHERS = {"run_id", "index", "status", "error_type", "error_message", "recipe_hash", "device",
            "coverage", "visible_particles", "finished_at", "versions"}  # fmt: skip

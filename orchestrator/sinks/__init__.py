@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -31,12 +31,15 @@ class SinkContext:
         The data set.
     manifest
         The record, which every other sink follows.
+    swept
+        The keys that take more than one value.
     """
 
     sweep: Sweep
     document: str
     storage: Storage
     manifest: ManifestSink
+    swept: Collection[str] = ()
 
 
 def create(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSink, list[Sink]]:
@@ -48,7 +51,8 @@ def create(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSin
 
     origin = Origin(sweep.name, sweep.recipe_name, runs.recipe_hash)
     manifest = create_manifest(origin, _columns(sweep, runs), storage)
-    context = SinkContext(sweep, sweep.document(runs.recipe_hash, len(runs)), storage, manifest)
+    document = sweep.document(runs.recipe_hash, len(runs))
+    context = SinkContext(sweep, document, storage, manifest, runs.swept_keys)
     made = [factory(context) for factory in SINKS.values()]
     return manifest, [sink for sink in made if sink is not None]
 
@@ -91,6 +95,8 @@ def _mlflow(context: SinkContext) -> Sink | None:
         sweep.experiment,
         sweep.name,
         context.document,
+        context.swept,
+        sweep.plugins,
         Backlog(manifest.row, manifest.unlogged, manifest.annotate),
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.names import short_keys
 from orchestrator.sinks.arrow import Row, text_of
-from orchestrator.sinks.tables import OVERRIDE
+from orchestrator.sinks.tables import FEATURE, OVERRIDE, TIME
 
 ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
 """Tags that only a failed run has."""
@@ -85,7 +85,7 @@ def metrics(row: Row, short: bool = True) -> dict[str, float]:
     short
         Whether names are as `metric_name` gives them, or the manifest's columns.
     """
-    names = [*_COUNTS, *(name for name in row if name.startswith(("feature.", "time.")))]
+    names = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, TIME)))]
     values = {metric_name(name) if short else name: row.get(name) for name in names}
     return {
         entity_name(name): float(value)
@@ -102,7 +102,7 @@ def metric_name(column: str) -> str:
     >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "time.total")]
     ['defocus', 'location/std', 'time/total']
     """
-    short = column.removeprefix("feature.").replace(".", "/", 1)
+    short = column.removeprefix(FEATURE).replace(".", "/", 1)
     return column.replace(".", "/", 1) if short in _COUNTS and short != column else short
 
 

@@ -20,10 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-import yaml
-
 from orchestrator.backends import TEMPORARY_PREFIX
-from orchestrator.overrides import parse_overrides
 from orchestrator.run import RunResult
 from orchestrator.sinks import entries
 from orchestrator.sinks.arrow import Row
@@ -31,7 +28,6 @@ from orchestrator.sinks.base import Sink
 from orchestrator.sinks.catchup import Backlog, CatchUp, RefusedError
 from orchestrator.sinks.manifest import MANIFEST
 from orchestrator.storage import Storage
-from orchestrator.sweep import OverrideText
 
 PREVIEW = "preview.jpg"
 
@@ -67,6 +63,10 @@ class MlflowSink(Sink):
         Name of the sweep, and of its parent run.
     document
         Content of ``sweep.yaml``.
+    swept
+        The keys that take more than one value.
+    plugins
+        Folders of plugin packages.
     backlog
         The manifest's side.
     close_timeout_s
@@ -80,11 +80,14 @@ class MlflowSink(Sink):
         experiment: str,
         sweep: str,
         document: str,
+        swept: Collection[str],
+        plugins: Sequence[str],
         backlog: Backlog,
         close_timeout_s: float = 60.0,
     ) -> None:
-        swept = _swept(yaml.safe_load(document).get("overrides", []))
-        self._connect = partial(_Tracker, storage, tracking_uri, experiment, sweep, document, swept)
+        self._connect = partial(
+            _Tracker, storage, tracking_uri, experiment, sweep, document, swept, plugins
+        )
         self._backlog = backlog
         self._close_timeout_s = close_timeout_s
         self._catch_up: CatchUp | None = None
@@ -111,10 +114,7 @@ class MlflowSink(Sink):
 
 @final
 class _Tracker:
-    """One sweep's runs in MLflow; `MlflowSink` describes the parameters.
-
-    `swept` are the keys that have more than one value.
-    """
+    """One sweep's runs in MLflow; `MlflowSink` describes the parameters."""
 
     def __init__(
         self,
@@ -124,9 +124,10 @@ class _Tracker:
         sweep: str,
         document: str,
         swept: Collection[str],
+        plugins: Sequence[str],
     ) -> None:
         self._storage = storage
-        self._plugins = yaml.safe_load(document).get("plugins", [])
+        self._plugins = plugins
         self._swept = swept
         self._names: dict[str, str] = {}
         self._short = True
@@ -317,12 +318,6 @@ def _import_mlflow() -> Any:
     for chatty in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     return mlflow
-
-
-def _swept(overrides: Sequence[str]) -> frozenset[str]:
-    """Return the keys that have more than one value."""
-    axes = parse_overrides([OverrideText(text, "sweep.yaml") for text in overrides])
-    return frozenset(axis.key for axis in axes if len(axis.values) > 1)
 
 
 def _database(tracking_uri: str) -> Path:

@@ -23,6 +23,9 @@ from scene.specimen import POSE
 OVERRIDE = "override."
 """Begins the names of the manifest's columns that hold the swept values."""
 
+FEATURE, TIME = "feature.", "time."
+"""Begin the names of those that hold sampled features and seconds."""
+
 STATISTICS = ("mean", "std", "min", "max")
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -136,13 +139,13 @@ def manifest_schema(columns: Columns) -> pa.Schema:
     fields = dict(_LEADING)
     fields |= {f"{OVERRIDE}{key}": scalar_type(v) for key, v in columns.overrides.items()}
     for spec in columns.technique_features:
-        fields |= {f"feature.{name}": _number_type(spec) for name in spec.columns}
+        fields |= {f"{FEATURE}{name}": _number_type(spec) for name in spec.columns}
     for name in columns.sampled_particle_features:
-        fields |= {f"feature.{name}.{statistic}": pa.float64() for statistic in STATISTICS}
-        fields[f"feature.{name}.count"] = pa.int64()
+        fields |= {f"{FEATURE}{name}.{statistic}": pa.float64() for statistic in STATISTICS}
+        fields[f"{FEATURE}{name}.count"] = pa.int64()
     fields |= _CONTENT
     stages = ("reset", "build", *columns.timings, "record", "publish", "total")
-    fields |= {f"time.{stage}": pa.float64() for stage in stages}
+    fields |= {f"{TIME}{stage}": pa.float64() for stage in stages}
     return pa.schema(list((fields | _TRAILING).items()))
 
 
@@ -176,8 +179,8 @@ def manifest_row(result: RunResult, origin: Origin) -> Row:
         "started_at": outcome.started_at,
         "finished_at": outcome.finished_at,
         "versions": record.versions if record else versions(),
-        "time.publish": outcome.publish_seconds,
-        "time.total": (outcome.finished_at - outcome.started_at).total_seconds(),
+        f"{TIME}publish": outcome.publish_seconds,
+        f"{TIME}total": (outcome.finished_at - outcome.started_at).total_seconds(),
     }
     row |= {f"{OVERRIDE}{key}": value for key, value in run.values.items()}
     return row if record is None else row | _content(record, f"runs/{run.run_id}")
@@ -241,13 +244,13 @@ def _content(record: RunRecord, folder: str) -> Row:
         row |= _feature_columns(name, value)
     for name in record.particle_features:
         row |= _statistics(name, record.particles)
-    return row | {f"time.{stage}": seconds for stage, seconds in record.timings.items()}
+    return row | {f"{TIME}{stage}": seconds for stage, seconds in record.timings.items()}
 
 
 def _feature_columns(name: str, value: object) -> Row:
     if isinstance(value, tuple):
-        return {f"feature.{name}_{axis}": v for axis, v in zip("xyz", value, strict=False)}
-    return {f"feature.{name}": value}
+        return {f"{FEATURE}{name}_{axis}": v for axis, v in zip("xyz", value, strict=False)}
+    return {f"{FEATURE}{name}": value}
 
 
 def _statistics(name: str, particles: Mapping[str, Sequence[Any]]) -> Row:
@@ -260,10 +263,10 @@ def _statistics(name: str, particles: Mapping[str, Sequence[Any]]) -> Row:
     ]
     values = np.array([v for column in columns for v in column if v is not None], dtype=np.float64)
     if not values.size:
-        return {f"feature.{name}.count": 0}
+        return {f"{FEATURE}{name}.count": 0}
     numbers = (values.mean(), values.std(), values.min(), values.max())
-    row: Row = {f"feature.{name}.{s}": float(v) for s, v in zip(STATISTICS, numbers, strict=True)}
-    row[f"feature.{name}.count"] = len(values) // len(columns)
+    row: Row = {f"{FEATURE}{name}.{s}": float(v) for s, v in zip(STATISTICS, numbers, strict=True)}
+    row[f"{FEATURE}{name}.count"] = len(values) // len(columns)
     return row
 
 
