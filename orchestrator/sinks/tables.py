@@ -23,8 +23,11 @@ from scene.specimen import POSE
 OVERRIDE = "override."
 """Begins the names of the manifest's columns that hold the swept values."""
 
-FEATURE, TIME = "feature.", "time."
-"""Begin the names of those that hold sampled features and seconds."""
+FEATURE = "feature."
+"""Begins the names of those that hold sampled features."""
+
+TIME = "time."
+"""Begins the names of those that hold seconds."""
 
 STATISTICS = ("mean", "std", "min", "max")
 
