@@ -42,6 +42,10 @@ autoscale *ARGS:
 faults *ARGS:
     uv run pytest -m slow --timeout 7200 -s --durations=0 tests/faults {{ARGS}}
 
+# Write tests/golden/golden.json anew; LINE stands in CHANGELOG.md and says what changed for whom.
+golden LINE="":
+    uv run python -m tests.golden {{quote(LINE)}}
+
 # The documentation site, in site/; any warning is an error.
 docs *ARGS:
     rm -rf site docs/reference/api
