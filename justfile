@@ -1,6 +1,9 @@
-# Every check of the project. `just` alone lists them; `uv run just` works without an installed just.
+# Every check of the project. `just` alone lists them; `uv run --dev just` works without an installed just.
 
-EXPORT := "--quiet --no-header --no-dev --no-emit-project --format requirements-txt"
+# Every `uv run` below takes the development packages along.
+export UV_DEV := "1"
+
+EXPORT := "--quiet --no-header --no-default-groups --no-emit-project --format requirements-txt"
 
 default:
     @just --list --unsorted
@@ -70,3 +73,7 @@ screenshots *ARGS:
 # Pin the resolution for machines that are set up without uv.
 requirements:
     uv export {{EXPORT}} > deploy/requirements.txt
+
+# Unpack the system libraries that come along from Debian's packages again (network).
+libraries:
+    uv run python deploy/unpack_libraries.py

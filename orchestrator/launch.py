@@ -20,7 +20,7 @@ from orchestrator.sinks import create as create_sinks
 from orchestrator.storage import OutputError, Storage, reason, without_credentials
 from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
-from scene.blender.libraries import check_libraries
+from scene.blender.libraries import load_libraries
 from scene.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
     """
     start = time.monotonic()
     if sweep.execution.address is None:
-        check_libraries()
+        load_libraries()
     storage = Storage(sweep.output)
     with ExitStack() as stack:
         _take_over(sweep, runs, storage, stack)

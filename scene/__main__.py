@@ -86,11 +86,11 @@ def execute_alone(
     registry = Registry(plugins)
     recipe = parse(Composition(path).resolve(overrides), str(path), registry)
 
-    from scene.blender.libraries import check_libraries
+    from scene.blender.libraries import load_libraries
     from scene.blender.session import Session
     from scene.chain import execute
 
-    check_libraries()
+    load_libraries()
     partial = output.resolve().with_name(f".{output.name}.partial-{os.getpid()}")
     partial.mkdir(parents=True)
     try:

@@ -17,8 +17,35 @@ import pytest
 import yaml
 from pyarrow.fs import FileSelector, S3FileSystem
 
+from scene.blender.libraries import load_libraries
+from scene.errors import MissingLibraryError
+
 TESTS = Path(__file__).parent
 CHEAP_STEPS = "synth_chain.rendering_steps"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop at once, with one sentence, where Blender can't be loaded."""
+    if hasattr(config, "workerinput"):
+        return  # pytest-xdist's workers: whoever started them has checked
+    try:
+        load_libraries()
+    except MissingLibraryError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a browser where there is none; where CI is set, that is a failure."""
+    if item.get_closest_marker("browser") is None:
+        return
+    from bench.mlflow_ui import NoBrowserError, chromium
+
+    try:
+        chromium()
+    except NoBrowserError as error:
+        if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+            pytest.skip(str(error))
+        pytest.fail(f"{error}; only where CI is not set may these tests be skipped", pytrace=False)
 
 
 @pytest.fixture(scope="session")

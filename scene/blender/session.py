@@ -11,7 +11,7 @@ import psutil
 
 from scene.blender.capture import CapturedLog, captured_output
 from scene.blender.devices import select_device
-from scene.blender.libraries import check_libraries
+from scene.blender.libraries import load_libraries
 from scene.reservation import Reservation
 from scene.scratch import lasting_scratch_folder, remove_orphans
 
@@ -41,7 +41,7 @@ class Session:
     """
 
     def __init__(self, reservation: Reservation) -> None:
-        check_libraries()
+        load_libraries()
         remove_orphans()
         _import_bpy()
         import bpy

@@ -1,4 +1,4 @@
-"""Blender inside a worker: the session, its log, its device, its libraries."""
+"""Blender inside a worker: the session, its log, its device."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scene.blender import libraries
 from scene.blender.devices import GPU_BACKENDS, select_device
-from scene.errors import DeviceError, MissingLibraryError
+from scene.errors import DeviceError
 from scene.reservation import Reservation
 
 if TYPE_CHECKING:
@@ -132,35 +131,6 @@ def test_a_closed_pipe_does_no_harm() -> None:
     done = subprocess.run([sys.executable, "-c", code], stdout=write, timeout=30, check=False)
     os.close(write)
     assert done.returncode == 42
-
-
-def test_missing_libraries_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(libraries.DEBIAN_PACKAGES, "libNoSuchThing.so.9", "libnosuchthing9")
-    with pytest.raises(MissingLibraryError, match=r"libNoSuchThing\.so\.9; .* libnosuchthing9"):
-        libraries.check_libraries()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the list is Linux's")
-def test_the_list_of_libraries_is_what_bpy_asks_for() -> None:
-    import importlib.util
-
-    spec = importlib.util.find_spec("bpy")
-    assert spec is not None
-    assert spec.origin is not None
-    listing = subprocess.run(
-        ["ldd", spec.origin], capture_output=True, text=True, check=True
-    ).stdout
-    outside = {
-        line.split()[0]
-        for line in listing.splitlines()
-        if "site-packages" not in line and line.split()[0].startswith("lib")
-    }
-    assert set(libraries.DEBIAN_PACKAGES) <= outside
-    x11 = {
-        name for name in outside if name.startswith(("libX", "libx", "libSM", "libICE", "libGL."))
-    }
-    # These come with libX11 and are not asked for by Blender's own libraries.
-    assert x11 - {"libXau.so.6", "libXdmcp.so.6", "libxcb.so.1"} == set(libraries.DEBIAN_PACKAGES)
 
 
 def test_reservations_round_down_to_whole_threads() -> None:
