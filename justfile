@@ -3,7 +3,7 @@
 # Every `uv run` below takes the development packages along.
 export UV_DEV := "1"
 
-EXPORT := "--quiet --no-header --no-default-groups --no-emit-project --format requirements-txt"
+EXPORT := "--quiet --no-header --no-dev --no-default-groups --no-emit-project --format requirements-txt"
 
 default:
     @just --list --unsorted
