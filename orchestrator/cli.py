@@ -6,14 +6,13 @@ Importing this module loads none of bpy, ray, mlflow, and as little as possible 
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.commands import program, this_command
 from orchestrator.export.command import export_app
 from orchestrator.terminal import AsJson, Debug, Output, errors_told, print_json
 
@@ -30,15 +29,15 @@ HELP = f"""Sweep a recipe for a synthetic microscopy image into a labelled data 
 
 \b
 Examples:
-  python -m orchestrator sweeps/quickstart.yaml
-  python -m orchestrator sweeps/sem.yaml --dry-run
-  python -m orchestrator sweeps/sem.yaml render.resolution_percentage=25 --limit 4
-  python -m orchestrator sweeps/sem.yaml initial_runtime_state.seed='range(100)'
-  python -m orchestrator status outputs/sem
-  python -m orchestrator export coco outputs/sem --to sem.json
+  {program()} sweeps/quickstart.yaml
+  {program()} sweeps/sem.yaml --dry-run
+  {program()} sweeps/sem.yaml render.resolution_percentage=25 --limit 4
+  {program()} sweeps/sem.yaml initial_runtime_state.seed='range(100)'
+  {program()} status outputs/sem
+  {program()} export coco outputs/sem --to sem.json
 
 The same command again resumes: nothing is rendered twice, and a sweep with more values extends
-the same data set. "python -m orchestrator run --help" tells all options.
+the same data set. "{program()} run --help" tells all options.
 
 {COST} For a first look, render it smaller: render.resolution_percentage=25 takes about a
 sixteenth of the time, --limit N takes the first N runs.
@@ -196,7 +195,7 @@ def run(
             return
         from orchestrator.launch import run_sweep
 
-        summary = run_sweep(loaded, runs, _this_command())
+        summary = run_sweep(loaded, runs, this_command(), this_command("--retry-failed"))
         for line in summary.lines():
             typer.echo(line)
         if as_json:
@@ -297,10 +296,3 @@ def _print_runs(runs: Expansion) -> None:
         values = " ".join(f"{key}={value}" for key, value in planned.overrides if key in swept)
         typer.echo(f"{planned.index:>{width}}  {planned.run_id}  {values}".rstrip())
     typer.echo(f"{len(runs)} runs")
-
-
-def _this_command() -> str:
-    from orchestrator.storage import without_credentials
-
-    arguments = [without_credentials(text) if "@" in text else text for text in sys.argv[1:]]
-    return shlex.join(["python", "-m", "orchestrator", *arguments])

@@ -17,7 +17,7 @@ from orchestrator.progress import make_progress
 from orchestrator.runs_folder import check_runs_folder
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks import create as create_sinks
-from orchestrator.storage import OutputError, Storage, reason, without_credentials
+from orchestrator.storage import OutputError, Storage, reason
 from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
 from scene.blender.libraries import load_libraries
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.expansion import Expansion
 
 
-def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
+def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summary:
     """Execute a sweep and record it.
 
     Parameters
@@ -38,6 +38,8 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         Its runs.
     command
         The command line that does the same again, for the message after an interruption.
+    retry
+        The one that takes failed runs again, too.
 
     Raises
     ------
@@ -91,8 +93,9 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str) -> Summary:
         failures=tuple(driver.failures),
         complete=complete,
         seconds=time.monotonic() - start,
-        tracking_uri=None if uri is None else without_credentials(uri),
+        tracking_uri=uri,
         command=command,
+        retry=retry,
     )
 
 

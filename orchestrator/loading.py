@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypedDict, Unpack, final
 from pydantic import Field, StringConstraints, ValidationError
 
 from orchestrator.documents import read_mapping
-from orchestrator.storage import local_folder
 from orchestrator.sweep import Count, Execution, OverrideText, Sweep, Tracking
+from orchestrator.uris import local_folder
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
@@ -119,10 +119,17 @@ def load_sweep(
         if not Path(folder).is_dir()
     ]
     merged = _merge(path, file.overrides, overrides, problems)
+    output = file.output or f"outputs/{file.name}"
+    folder = None
+    try:
+        folder = local_folder(output)
+    except ConfigurationError as error:
+        (problem,) = error.problems
+        option = given.get(("output",))
+        place = (COMMAND_LINE, "--output") if option else (str(path), "output")
+        problems.append(Problem(*place, f"{problem.source}: {problem.message}"))
     if problems or recipe is None:
         raise ConfigurationError(problems)
-    output = file.output or f"outputs/{file.name}"
-    folder = local_folder(output)
     return Sweep(
         name=file.name,
         source=path,

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self, final
 
 from orchestrator.names import step_name
+from orchestrator.redaction import guarded
 from orchestrator.run import AttemptOutcome
 from orchestrator.scheduler import Counts
 
@@ -284,4 +285,5 @@ def _own_stdout() -> IO[str]:
     While Blender renders in this process, file descriptor 1 leads into its log.
     """
     sys.stdout.flush()
-    return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+    return guarded(own)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
-from urllib.parse import unquote, urlsplit
 
 from orchestrator.backends import Backend, LocalFolder
 from orchestrator.object_store import ObjectStore
+from orchestrator.redaction import remember, without_credentials
+from orchestrator.uris import local_folder
 from scene.errors import BlendsweepError
 
 
@@ -61,6 +62,7 @@ class Storage:
     """
 
     def __init__(self, uri: str) -> None:
+        remember(uri)
         self.folder = local_folder(uri)
         self.uri = uri if self.folder is None else str(self.folder)
         self._backend: Backend = (
@@ -165,25 +167,6 @@ class Storage:
 def reason(error: OSError) -> str:
     """Return what the operating system, or pyarrow for an object store, gave as its reason."""
     return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def local_folder(uri: str) -> Path | None:
-    """Return the absolute local folder that `uri` names; None if it names an object store."""
-    if uri.startswith("file://"):
-        return Path(unquote(urlsplit(uri).path))
-    return None if "://" in uri else Path(uri).expanduser().absolute()
-
-
-def without_credentials(uri: str) -> str:
-    """Return `uri` without user, password, query and fragment; plain paths stay as they are.
-
-    >>> without_credentials("s3://key:secret@bucket/prefix?region=eu")
-    's3://bucket/prefix'
-    """
-    if "://" not in uri:
-        return uri
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _checked(relative: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
+from orchestrator import commands
 from orchestrator.progress import duration
+from orchestrator.redaction import STARS, masked, without_credentials
 from orchestrator.scheduler import Counts
 
 SHOWN_FAILURES = 10
@@ -46,6 +49,8 @@ class Summary:
         Where MLflow records; None if it does not.
     command
         The command that resumes it.
+    retry
+        The command that takes its failed runs again.
     """
 
     sweep: str
@@ -56,6 +61,7 @@ class Summary:
     seconds: float
     tracking_uri: str | None
     command: str
+    retry: str
 
     @property
     def succeeded(self) -> int:
@@ -87,17 +93,25 @@ class Summary:
         yield f"{self.sweep}: {', '.join(parts)}"
         yield f"results: {self.output}"
         if self.tracking_uri is not None:
-            yield f"MLflow:  uv run mlflow ui --backend-store-uri {self.tracking_uri}"
+            yield f"MLflow:  {_mlflow(self.tracking_uri)}"
         for failure in self.failures:
             first_line = failure.error_message.partition("\n")[0]
             yield f"failed:  {failure.run_id}: {failure.error_type}: {first_line}"
             yield f"         log: {self.output}/{failure.log}"
         if counts.failed > len(self.failures):
             yield f"         and {counts.failed - len(self.failures)} more: {self.output}/failures"
-        if counts.failed_before:
-            yield f"{counts.failed_before} failed before; --retry-failed takes them again"
+        yield from self._hints()
+
+    def _hints(self) -> Iterator[str]:
+        """Yield what can be done about what is missing."""
+        if self.counts.failed_before:
+            yield f"{self.counts.failed_before} failed before; this takes them again: {self.retry}"
+        elif self.failed and self.complete:
+            yield f"this takes the failed runs again: {self.retry}"
         if not self.complete:
             yield f"interrupted; this resumes where it stopped: {self.command}"
+        if STARS in self.command:
+            yield f"in place of {STARS} goes what was secret in the command"
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary for programs."""
@@ -111,7 +125,7 @@ class Summary:
             "executed": self.counts.done + self.counts.failed,
             "interrupted": not self.complete,
             "seconds": round(self.seconds, 3),
-            "tracking_uri": self.tracking_uri,
+            "tracking_uri": self.tracking_uri and without_credentials(self.tracking_uri),
             "failures": [
                 {
                     "run_id": failure.run_id,
@@ -122,3 +136,10 @@ class Summary:
                 for failure in self.failures
             ],
         }
+
+
+def _mlflow(tracking_uri: str) -> str:
+    """Return what shows MLflow's pages: a server's address, or a command that starts one."""
+    if re.match(r"https?://", tracking_uri):
+        return masked(tracking_uri)
+    return commands.tool("mlflow", "ui", "--backend-store-uri", tracking_uri)

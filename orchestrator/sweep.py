@@ -9,7 +9,8 @@ from typing import Annotated, Literal, final
 import yaml
 from pydantic import Field
 
-from orchestrator.storage import local_folder, without_credentials
+from orchestrator.redaction import masked, without_credentials
+from orchestrator.uris import local_folder, sqlite_uri
 from orchestrator.versions import versions
 from scene.errors import Problem
 from scene.fields import Bool, Int, Real, StrictModel, Text
@@ -157,7 +158,7 @@ class Sweep:
         if not self.tracking.enabled:
             return None
         folder = local_folder(self.output) or Path("outputs", self.name).absolute()
-        return self.tracking.uri or f"sqlite:///{folder}/mlflow.db"
+        return self.tracking.uri or sqlite_uri(folder / "mlflow.db")
 
     def document(self, recipe_hash: str, runs: int) -> str:
         """Return ``sweep.yaml``: the resolved sweep and the versions of what makes the images.
@@ -186,4 +187,5 @@ class Sweep:
             "versions": versions(),
             "runs": runs,
         }
-        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        # A cluster's address, or whatever an override holds, may be a URI, too.
+        return masked(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

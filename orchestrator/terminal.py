@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.redaction import guarded
 from scene.errors import BlendsweepError, ConfigurationError, MissingLibraryError
 
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Output of a sweep.")]
@@ -34,7 +35,7 @@ def errors_told(*, debug: bool) -> Iterator[None]:
     """Turn errors into sentences on stderr and exit codes."""
     if not logging.getLogger().handlers:
         # While Blender renders in this process, descriptor 2 leads into its log.
-        own_stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+        own_stderr = guarded(os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace"))
         logging.basicConfig(
             format="%(levelname)s: %(message)s", level=logging.WARNING, stream=own_stderr
         )

@@ -17,7 +17,8 @@ from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.export.base import Format, Outcome, finite
 from orchestrator.export.images import masks, read_instances
 from orchestrator.export.records import INSTANCES, ExportError, Ids, Record
-from orchestrator.storage import Storage, local_folder
+from orchestrator.storage import Storage
+from orchestrator.uris import local_folder
 from scene.errors import ConfigurationError, Problem
 
 PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_share")

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands import program
 from orchestrator.terminal import AsJson, Debug, Output, errors_told, print_json
 
-HELP = """Export a data set for training: the succeeded runs of its last sweep.
+HELP = f"""Export a data set for training: the succeeded runs of its last sweep.
 
 \b
 Examples:
-  python -m orchestrator export coco outputs/sem --to sem.json
-  python -m orchestrator export yolo outputs/sem --to sem-yolo --split train=0.8,val=0.2
-  python -m orchestrator export webdataset outputs/sem --to s3://bucket/sem-shards --shard-mb 500
-  python -m orchestrator export hf outputs/sem --to sem-hf
+  {program()} export coco outputs/sem --to sem.json
+  {program()} export yolo outputs/sem --to sem-yolo --split train=0.8,val=0.2
+  {program()} export webdataset outputs/sem --to s3://bucket/sem-shards --shard-mb 500
+  {program()} export hf outputs/sem --to sem-hf
 
 The sweep may still be running, and OUTPUT and --to may be on an object store. The same command
 again goes on where it stopped and adds what is new. docs/exports.md tells how to load each format.

@@ -12,7 +12,8 @@ from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import Source
 from orchestrator.export.splits import Splits
 from orchestrator.interruption import Interruption
-from orchestrator.storage import local_folder, without_credentials
+from orchestrator.redaction import without_credentials
+from orchestrator.uris import local_folder
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
 _OWN = ("manifest", "particles", "recipes", "runs", "failures", "damaged", "mlartifacts")

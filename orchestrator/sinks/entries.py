@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from orchestrator import commands
 from orchestrator.names import short_keys
 from orchestrator.sinks.arrow import Row, text_of
 from orchestrator.sinks.tables import FEATURE, OVERRIDE, TIME
@@ -122,11 +122,11 @@ def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
         lines += ["", f"**Failed** with {row.get('error_type')}; the log is among the artifacts."]
         lines += ["The sweep's command takes it up again with `--retry-failed`."]
     else:
-        options = "".join(f" --plugins {shlex.quote(folder)}" for folder in plugins)
+        options = [word for folder in plugins for word in ("--plugins", folder)]
         recipe, place = f"{output}/recipe.yaml", ""
         if "://" in output:
             recipe, place = "recipe.yaml", ", after copying `recipe.yaml` from there"
-        again = f"python -m scene {shlex.quote(recipe)} --output DIR{options}"
+        again = commands.module("scene", recipe, "--output", "DIR", *options)
         lines += [f"Files at full size: `{output}`", "", f"To make it again{place}:"]
         lines += ["", "```", again, "```"]
     lines += ["", "| key in the recipe | value |", "| --- | --- |"]
@@ -151,8 +151,13 @@ def sweep_note(sweep: str, output: str) -> str:
             "| --- | --- |",
             f"| Files | `{output}` |",
             f"| Every value as a table | `pandas.read_parquet({place!r})` |",
-            f"| How far it is | `python -m orchestrator status {shlex.quote(output)}` |",
             "| What was swept | `sweep.yaml`, among the artifacts |",
+            "",
+            "How far it is:",
+            "",
+            "```",
+            commands.program("status", output),
+            "```",
             "",
             "The tags `blendsweep.param.NAME` tell which key of the recipe the param NAME sets.",
         ]

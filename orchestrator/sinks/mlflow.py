@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
+from orchestrator import commands
 from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.run import RunResult
 from orchestrator.sinks import entries
@@ -28,6 +29,7 @@ from orchestrator.sinks.base import Sink
 from orchestrator.sinks.catchup import Backlog, CatchUp, RefusedError
 from orchestrator.sinks.manifest import MANIFEST
 from orchestrator.storage import Storage
+from orchestrator.uris import sqlite_file, sqlite_uri
 
 PREVIEW = "preview.jpg"
 
@@ -43,7 +45,6 @@ _NAMES, _PARAM = "blendsweep.names", "blendsweep.param."
 
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
 _PAGE = 1000
-_SQLITE = "sqlite:///"
 _STATUSES = {"succeeded": "FINISHED", "failed": "FAILED"}
 
 
@@ -132,8 +133,8 @@ class _Tracker:
         self._names: dict[str, str] = {}
         self._short = True
         self._mlflow = _import_mlflow()
-        if tracking_uri.startswith(_SQLITE):
-            _prepare_database(self._mlflow, _database(tracking_uri))
+        if (database := sqlite_file(tracking_uri)) is not None:
+            _prepare_database(self._mlflow, database)
         self._client = self._mlflow.MlflowClient(tracking_uri)
         self._experiment_id = self._experiment(experiment, tracking_uri)
         self._statuses: dict[str, str] = {}
@@ -171,7 +172,8 @@ class _Tracker:
         from orchestrator.report.build import build_report, save_report
 
         if len(self._statuses) > REPORTED_RUNS:
-            _log.info("the report is left to the command: python -m orchestrator report OUTPUT")
+            again = commands.program("report", self._storage.public_uri)
+            _log.info("the report is left to the command: %s", again)
             return
         try:
             report = build_report(self._storage, SHOWN_RUNS, brief=True)
@@ -222,8 +224,8 @@ class _Tracker:
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             location = None
-            if tracking_uri.startswith(_SQLITE):
-                location = (_database(tracking_uri).parent / "mlartifacts").as_uri()
+            if (database := sqlite_file(tracking_uri)) is not None:
+                location = (database.parent / "mlartifacts").as_uri()
             # MLflow's pages for agents and prompts have no place for a data set.
             tags = {"mlflow.experimentKind": "custom_model_development"}
             return str(self._client.create_experiment(name, location, tags))
@@ -320,10 +322,6 @@ def _import_mlflow() -> Any:
     return mlflow
 
 
-def _database(tracking_uri: str) -> Path:
-    return Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0]).absolute()
-
-
 def _prepare_database(mlflow: Any, path: Path) -> None:
     """Make the database if it is missing, so that it appears whole, and switch on WAL.
 
@@ -336,7 +334,7 @@ def _prepare_database(mlflow: Any, path: Path) -> None:
         partial.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / path.name
-            mlflow.MlflowClient(f"{_SQLITE}{made}").search_experiments()
+            mlflow.MlflowClient(sqlite_uri(made)).search_experiments()
             with closing(sqlite3.connect(made)) as whole, closing(sqlite3.connect(partial)) as copy:
                 whole.backup(copy)
         if not path.exists():  # another sweep may share it

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import orchestrator.progress
+from orchestrator import commands
 from orchestrator.cli import COST, app, with_default_command
 from orchestrator.estimation import CostModel, TimeLeft
 from orchestrator.export import FORMATS
@@ -89,7 +90,7 @@ def test_every_format_has_a_command_that_explains_itself(
     assert [option for option in options.split() if f"--{option} " not in out] == []
     assert "Runs of one seed" in out
     _, overview, _ = call(capsys, "export", "--help")
-    assert f"python -m orchestrator export {name} outputs/sem --to " in overview
+    assert f"{commands.program()} export {name} outputs/sem --to " in overview
 
 
 def test_a_dry_run_prints_index_id_and_swept_values(
@@ -156,6 +157,7 @@ def summary(counts: Counts, *, complete: bool = True) -> Summary:
         seconds=200.0,
         tracking_uri="sqlite:////data/out/mlflow.db",
         command="python -m orchestrator small.yaml",
+        retry="python -m orchestrator small.yaml --retry-failed",
     )
 
 
@@ -176,7 +178,8 @@ def test_the_exit_code_tells_how_it_ended(counts: Counts, complete: bool, code: 
 def test_the_summary_tells_where_everything_is() -> None:
     text = "\n".join(summary(Counts(4, done=2, failed=1), complete=False).lines())
     assert "small: 2 runs done in 3 min, 1 failed, 1 left" in text
-    assert "uv run mlflow ui --backend-store-uri sqlite:////data/out/mlflow.db" in text
+    shown = commands.tool("mlflow", "ui", "--backend-store-uri", "sqlite:////data/out/mlflow.db")
+    assert f"MLflow:  {shown}\n" in text
     assert f"{'f' * 16}: StepError: it broke\n" in text
     assert "/data/out/failures/f.log" in text
     assert "python -m orchestrator small.yaml" in text

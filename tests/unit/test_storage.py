@@ -9,7 +9,8 @@ import pyarrow.fs
 import pytest
 
 from orchestrator.object_store import ObjectStore
-from orchestrator.storage import OutputError, Storage, without_credentials
+from orchestrator.redaction import without_credentials
+from orchestrator.storage import OutputError, Storage
 
 
 @pytest.fixture
