@@ -49,6 +49,10 @@ faults *ARGS:
 golden LINE="":
     uv run python -m tests.golden {{quote(LINE)}}
 
+# Break the code on purpose, a mutation at a time, and see that a test fails: some minutes.
+mutants *ARGS:
+    uv run python -m tests.mutants {{ARGS}}
+
 # The documentation site, in site/; any warning is an error.
 docs *ARGS:
     rm -rf site docs/reference/api

@@ -145,8 +145,9 @@ class ManifestSink(Sink):
             If the output can't be written.
         """
         self._raise_error()
-        if self._results:
-            self._write_pending()
+        with self._tables:  # what the thread is writing right now counts too
+            if self._results:
+                self._write_pending()
 
     def close(self) -> None:
         """Write all that was recorded and end the thread; may be called again."""

@@ -74,6 +74,7 @@ class Kept(Sink):
 
     def __init__(self) -> None:
         self.results: list[RunResult] = []
+        self.flushed = 0
 
     @override
     def open(self) -> None: ...
@@ -83,7 +84,8 @@ class Kept(Sink):
         self.results.append(result)
 
     @override
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        self.flushed = len(self.results)
 
     @override
     def close(self) -> None: ...
@@ -133,6 +135,7 @@ def test_an_attempt_that_shared_its_worker_has_its_whole_time_again(tmp_path: Pa
     assert first - executor.submitted[0] >= TIMEOUT_S
     assert second - first >= TIMEOUT_S
     (result,) = sink.results
+    assert sink.flushed == 1, "results are on disk before workers are ended, which takes a while"
     assert result.status is RunStatus.FAILED
     assert result.outcome.failure is not None
     assert result.outcome.failure.error_type == "AttemptTimeout"

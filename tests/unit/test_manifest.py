@@ -425,6 +425,53 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     assert len(rows(storage, "particles")) == 2
 
 
+def test_a_crash_between_the_tables_leaves_no_run_without_its_particles(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = make_sink(storage)
+    written: list[str] = []
+    write_file = Storage.write_file
+
+    def crash_after_one(self: Storage, relative: str, data: bytes) -> None:
+        if written:
+            raise OSError(errno.EIO, "crash")
+        written.append(relative)
+        write_file(self, relative, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "write_file", crash_after_one)
+        sink.record(make_result(0))
+        with pytest.raises(OSError, match="crash"):
+            sink.flush()
+    assert written == ["particles/part-00000.parquet"]
+    sink.close()
+    assert [row["index"] for row in rows(storage)] == [0]
+
+
+def test_flushing_waits_for_what_is_being_written(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = make_sink(storage)
+    begun, write_file = threading.Event(), Storage.write_file
+
+    def slowly(self: Storage, relative: str, data: bytes) -> None:
+        begun.set()
+        time.sleep(0.2)
+        write_file(self, relative, data)
+
+    monkeypatch.setattr(Storage, "write_file", slowly)
+    sink.record(make_result(0))
+    assert begun.wait(10)  # on the sink's own thread
+    sink.flush()
+    assert [row["index"] for row in rows(storage)] == [0]
+    sink.close()
+
+
+def test_a_row_tells_how_often_the_run_was_tried(storage: Storage) -> None:
+    record(storage, dataclasses.replace(make_result(0), attempts=3))
+    assert [row["attempts"] for row in rows(storage)] == [3]
+
+
 def test_not_a_number_never_reaches_statistics(storage: Storage) -> None:
     record(storage, make_result(0, sizes=[]))
     (row,) = rows(storage)

@@ -120,6 +120,18 @@ def test_an_outcome_that_nobody_waits_for_is_refused() -> None:
         made.finish(outcome(attempt, good=True))
 
 
+def test_an_outcome_of_an_earlier_attempt_is_refused() -> None:
+    made = scheduler(1)
+    first = started(made)
+    made.finish(outcome(first, good=False))
+    second = started(made)
+    with pytest.raises(ValueError, match="attempt 1 of run run0 is not in flight"):
+        made.finish(outcome(first, good=True))
+    result = made.finish(outcome(second, good=True))
+    assert result is not None
+    assert result.attempts == 2
+
+
 class Sweeping(RuleBasedStateMachine):
     """Any order of starts, outcomes and a drain."""
 

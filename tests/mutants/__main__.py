@@ -1,0 +1,280 @@
+"""Break the code on purpose, one mutation at a time, and see whether a test fails: ``just mutants``.
+
+``mutations.toml`` lists the mutations: a piece of source text, what takes its place, and the tests
+that must notice. Each is applied to a copy of the project, never to the project itself.
+
+Each mutation stands for a guarantee that users rely on, which is why they are listed by hand:
+mutmut and cosmic-ray make thousands out of operators and numbers, among them many that change
+nothing that matters, and none that reorders an upload or lets a lease outlive its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+LIST = Path(__file__).with_name("mutations.toml")
+TABLE = ROOT / "outputs" / "mutants.md"
+
+TEST_SECONDS = 60
+"""A single test that takes longer counts as failed: some mutations make code loop for ever."""
+
+RUN_SECONDS = 300
+"""So do all tests of one mutation together."""
+
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One way to break the code.
+
+    Parameters
+    ----------
+    part
+        What of Blendsweep it breaks, for the summary.
+    what
+        The fault, in words.
+    file
+        Source file, relative to the project.
+    old, new
+        Text that stands in the file exactly once, and what takes its place.
+    tests
+        Test files that must notice, relative to ``tests``.
+    survives
+        Why no test can notice, where that is so.
+    """
+
+    part: str
+    what: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    survives: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mutation: the test that failed, or None for a survivor."""
+
+    mutation: Mutation
+    killer: str | None
+    seconds: float
+
+
+class UnusableError(Exception):
+    """A mutation or its tests say nothing as they are."""
+
+
+@dataclass(slots=True)
+class Copy:
+    """A copy of the project in which mutations are tried."""
+
+    folder: Path
+    originals: dict[str, str] = field(default_factory=dict)
+
+    def fill(self) -> None:
+        listed = subprocess.run(
+            ["git", "ls-files", "-coz", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in filter(None, listed.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.folder / name)
+
+    def apply(self, mutation: Mutation) -> None:
+        path = self.folder / mutation.file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+
+    def restore(self, mutation: Mutation) -> None:
+        shutil.copy2(ROOT / mutation.file, self.folder / mutation.file)
+
+    def test(self, files: Sequence[str]) -> tuple[int | None, str]:
+        """Run tests up to the first failure; return pytest's exit code, None for too long."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:cacheprovider"]
+        command += ["-p", "no:randomly", "--timeout", str(TEST_SECONDS)]
+        # What is compiled is told by whole seconds and sizes, which a mutation may share.
+        environment = {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        with subprocess.Popen(
+            [*command, *(f"tests/{name}" for name in files)],
+            cwd=self.folder,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=RUN_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                return None, ""
+        return process.returncode, output
+
+
+def read_mutations() -> list[Mutation]:
+    """Return the list.
+
+    Raises
+    ------
+    UnusableError
+        With every mutation that does not apply to the code as it is.
+    """
+    entries: list[dict[str, Any]] = tomllib.loads(LIST.read_text(encoding="utf-8"))["mutation"]
+    found = [Mutation(**entry | {"tests": tuple(entry["tests"])}) for entry in entries]
+    problems = [problem for mutation in found for problem in _problems(mutation)]
+    names = [mutation.what for mutation in found]
+    problems += [f"{name}: listed twice" for name in sorted(set(names)) if names.count(name) > 1]
+    if problems:
+        raise UnusableError("\n".join([*problems, f"mend them in {LIST.relative_to(ROOT)}"]))
+    return found
+
+
+def _problems(mutation: Mutation) -> Iterator[str]:
+    path = ROOT / mutation.file
+    count = path.read_text(encoding="utf-8").count(mutation.old) if path.is_file() else 0
+    if count != 1:
+        yield f"{mutation.what}: its text stands {count} times in {mutation.file}, not once"
+    elif mutation.old == mutation.new:
+        yield f"{mutation.what}: changes nothing"
+    else:
+        text = path.read_text(encoding="utf-8").replace(mutation.old, mutation.new)
+        try:
+            compile(text, mutation.file, "exec")
+        except SyntaxError as error:
+            yield f"{mutation.what}: is no Python any more: {error}"
+    for name in mutation.tests:
+        if not (ROOT / "tests" / name.partition("::")[0]).is_file():
+            yield f"{mutation.what}: there is no tests/{name}"
+    if not mutation.tests:
+        yield f"{mutation.what}: names no test"
+
+
+def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
+    """Yield what became of each mutation, in order.
+
+    Raises
+    ------
+    UnusableError
+        If a test fails without any mutation, or can't even be collected with one.
+    """
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
+        copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+        for number in range(workers):
+            copy = Copy(Path(folder) / str(number))
+            copy.fill()
+            copies.put(copy)
+
+        def healthy(name: str) -> None:
+            copy = copies.get()
+            code, output = copy.test([name])
+            copies.put(copy)
+            if code != 0:
+                raise UnusableError(f"tests/{name} fails without any mutation:\n{output[-3000:]}")
+
+        def tried(mutation: Mutation) -> Verdict:
+            copy = copies.get()
+            start = time.monotonic()
+            copy.apply(mutation)
+            code, output = copy.test(mutation.tests)
+            copy.restore(mutation)
+            copies.put(copy)
+            killer = None if code == 0 else _killer(code, output, mutation)
+            return Verdict(mutation, killer, time.monotonic() - start)
+
+        list(pool.map(healthy, dict.fromkeys(n for m in mutations for n in m.tests)))
+        yield from pool.map(tried, mutations)
+
+
+def _killer(code: int | None, output: str, mutation: Mutation) -> str:
+    if code is None:
+        return f"no end within {RUN_SECONDS} s"
+    found = _FAILED.search(output)
+    if code != 1 or found is None:
+        raise UnusableError(f"{mutation.what}: pytest ended with {code}:\n{output[-3000:]}")
+    return found[1].removeprefix("tests/")
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """Return all verdicts as Markdown."""
+    lines = ["| part | mutation | killed by | s |", "| --- | --- | --- | --- |"]
+    for verdict in verdicts:
+        mutation = verdict.mutation
+        killer = f"`{verdict.killer}`" if verdict.killer else "**survived**"
+        lines.append(f"| {mutation.part} | {mutation.what} | {killer} | {verdict.seconds:.0f} |")
+    return "\n".join(lines)
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """Return how many of each part were killed, as Markdown, and the survivors."""
+    lines = ["| part | mutations | killed |", "| --- | --- | --- |"]
+    for part in dict.fromkeys(verdict.mutation.part for verdict in verdicts):
+        of_part = [verdict for verdict in verdicts if verdict.mutation.part == part]
+        killed = sum(verdict.killer is not None for verdict in of_part)
+        lines.append(f"| {part} | {len(of_part)} | {killed} |")
+    killed = sum(verdict.killer is not None for verdict in verdicts)
+    lines.append(f"| all | {len(verdicts)} | {killed} |")
+    for verdict in verdicts:
+        if verdict.killer is None:
+            reason = verdict.mutation.survives or "a test is missing"
+            lines.append(f"\nSurvivor: {verdict.mutation.what}: {reason}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Return 0 if every mutation is killed, or says why it can't be."""
+    parser = argparse.ArgumentParser(prog="just mutants", description=__doc__)
+    parser.add_argument("words", nargs="*", help="only mutations whose part or text has this word")
+    parser.add_argument("--check", action="store_true", help="only see whether all apply")
+    parser.add_argument("--workers", type=int, default=2, help="how many at a time (2)")
+    given = parser.parse_args()
+    try:
+        mutations = read_mutations()
+        if given.check:
+            print(f"{len(mutations)} mutations apply")
+            return 0
+        chosen = [
+            mutation
+            for mutation in mutations
+            if not given.words
+            or any(word in f"{mutation.part} {mutation.what}" for word in given.words)
+        ]
+        verdicts = []
+        for verdict in try_all(chosen, given.workers):
+            verdicts.append(verdict)
+            print(
+                f"{len(verdicts):3}/{len(chosen)} {verdict.seconds:4.0f} s  "
+                f"{verdict.killer or 'SURVIVED':60}  {verdict.mutation.what}",
+                flush=True,
+            )
+    except UnusableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(f"{table(verdicts)}\n\n{summary(verdicts)}\n", encoding="utf-8")
+    print(f"\n{summary(verdicts)}\n\nall of them: {TABLE.relative_to(ROOT)}")
+    return int(any(v.killer is None and not v.mutation.survives for v in verdicts))
+
+
+sys.exit(main())
