@@ -1,4 +1,4 @@
-"""Break the code on purpose, one mutation at a time, and see whether a test fails: ``just mutants``.
+"""Break the code on purpose, a mutation at a time, and see whether a test fails: ``just mutants``.
 
 ``mutations.toml`` lists the mutations: a piece of source text, what takes its place, and the tests
 that must notice. Each is applied to a copy of the project, never to the project itself.
@@ -23,7 +23,8 @@ import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,11 @@ class UnusableError(Exception):
     """A mutation or its tests say nothing as they are."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Copy:
     """A copy of the project in which mutations are tried."""
 
     folder: Path
-    originals: dict[str, str] = field(default_factory=dict)
 
     def fill(self) -> None:
         listed = subprocess.run(
@@ -102,13 +102,15 @@ class Copy:
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.folder / name)
 
-    def apply(self, mutation: Mutation) -> None:
+    @contextmanager
+    def mutated(self, mutation: Mutation) -> Iterator[None]:
         path = self.folder / mutation.file
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
-
-    def restore(self, mutation: Mutation) -> None:
-        shutil.copy2(ROOT / mutation.file, self.folder / mutation.file)
+        try:
+            yield
+        finally:
+            path.write_text(text, encoding="utf-8")
 
     def test(self, files: Sequence[str]) -> tuple[int | None, str]:
         """Run tests up to the first failure; return pytest's exit code, None for too long."""
@@ -196,9 +198,8 @@ def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
         def tried(mutation: Mutation) -> Verdict:
             copy = copies.get()
             start = time.monotonic()
-            copy.apply(mutation)
-            code, output = copy.test(mutation.tests)
-            copy.restore(mutation)
+            with copy.mutated(mutation):
+                code, output = copy.test(mutation.tests)
             copies.put(copy)
             killer = None if code == 0 else _killer(code, output, mutation)
             return Verdict(mutation, killer, time.monotonic() - start)
