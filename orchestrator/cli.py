@@ -71,7 +71,12 @@ def blendsweep() -> None:
 
 @app.command(epilog=EXIT_CODES)
 def run(
-    sweep: Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="The sweep file.")],
+    sweep: Annotated[
+        str,
+        typer.Argument(
+            metavar="SWEEP.yaml", help="The sweep file, or the name of one that ships: quickstart."
+        ),
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(

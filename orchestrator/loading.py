@@ -10,8 +10,10 @@ from typing import Annotated, Any, TypedDict, Unpack, final
 from pydantic import Field, StringConstraints, ValidationError
 
 from orchestrator.documents import read_mapping
+from orchestrator.shipped import is_sweep, sweep_file
 from orchestrator.sweep import Count, Execution, OverrideText, Sweep, Tracking
 from orchestrator.uris import local_folder
+from scene.compose import BUILTIN_RECIPES
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
@@ -81,8 +83,8 @@ def load_sweep(
     Parameters
     ----------
     path
-        The sweep file. Folders in it are relative to its own folder, its output to the current
-        one.
+        The sweep file, or the name of a sweep that ships with Blendsweep. Folders in the file are
+        relative to its own folder, its output to the current one.
     overrides
         Overrides from the command line: one for a key that the file overrides takes that one's
         place, others come after it.
@@ -94,7 +96,7 @@ def load_sweep(
     ConfigurationError
         With every problem found.
     """
-    path = Path(path)
+    path = sweep_file(str(path))
     document = read_mapping(path)
     given = {
         _OPTION_PATHS[name]: name
@@ -174,7 +176,7 @@ def _recipe_dirs(path: Path, file: _SweepFile, problems: list[Problem]) -> tuple
         for index, folder in enumerate(named)
         if not folder.is_dir()
     ]
-    usual = [path.parent.parent / "recipes", path.parent, Path("recipes")]
+    usual = [path.parent.parent / "recipes", path.parent, Path("recipes"), BUILTIN_RECIPES]
     folders = [folder.absolute() for folder in [*named, *usual] if folder.is_dir()]
     return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
 
@@ -188,9 +190,13 @@ def _find_recipe(
     else:
         candidates = [folder / f"{recipe}.yaml" for folder in folders]
     for candidate in candidates:
-        if candidate.is_file() and candidate.resolve() != path.resolve():
+        if candidate.is_file() and not is_sweep(candidate):
             return candidate.resolve()
-    names = {file.stem for folder in folders for file in folder.glob("*.yaml")} - {path.stem}
+    if sweeps := [candidate for candidate in candidates if candidate.is_file()]:
+        problems.append(Problem(str(path), "recipe", f"{sweeps[0]} is a sweep, not a recipe"))
+        return None
+    files = (file for folder in folders for file in folder.glob("*.yaml"))
+    names = {file.stem for file in files if not is_sweep(file)}
     searched = ", ".join(str(folder) for folder in folders)
     message = f"{unknown('recipe', recipe, names)} (searched: {searched or 'no folder'})"
     problems.append(Problem(str(path), "recipe", message))

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from scene.compose import Composition
+from scene.compose import Composition, recipe_file
 from scene.errors import BlendsweepError, ConfigurationError, Problem
 from scene.parsing import parse
 from scene.record import RunRecord
@@ -34,7 +34,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(help=_HELP)
 def run(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", show_default=False)],
+    recipe: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECIPE.yaml",
+            show_default=False,
+            help="The recipe, or the name of one that ships: spheres_sem.",
+        ),
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[OVERRIDE ...]", show_default=False)
     ] = None,
@@ -84,6 +91,7 @@ def execute_alone(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
     registry = Registry(plugins)
+    path = recipe_file(path)
     recipe = parse(Composition(path).resolve(overrides), str(path), registry)
 
     from scene.blender.libraries import load_libraries

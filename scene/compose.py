@@ -29,6 +29,12 @@ BUILTIN_RECIPES = next(
 """Folder of the recipes that ship with Blendsweep, inside an installed wheel or in a clone."""
 
 
+def recipe_file(path: Path) -> Path:
+    """Return the recipe that ships under this name if `path` is a name alone, and no file."""
+    shipped = BUILTIN_RECIPES / f"{path}.yaml"
+    return shipped if len(path.parts) == 1 and not path.exists() and shipped.is_file() else path
+
+
 @final
 class Composition:
     """A recipe file with everything its defaults list names, ready to be resolved.
