@@ -34,6 +34,7 @@ Examples:
   {program()} sweeps/sem.yaml render.resolution_percentage=25 --limit 4
   {program()} sweeps/sem.yaml initial_runtime_state.seed='range(100)'
   {program()} status outputs/sem
+  {program()} show outputs/sem
   {program()} export coco outputs/sem --to sem.json
 
 The same command again resumes: nothing is rendered twice, and a sweep with more values extends
@@ -266,6 +267,68 @@ def report(
 
 
 @app.command()
+def show(
+    output: Annotated[
+        str, typer.Argument(metavar="OUTPUT", help="Output of a sweep, or the folder of one run.")
+    ],
+    run_name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            show_default=False,
+            help="One run of the output: its id, the start of it, or its index. Without it, "
+            "several runs are shown on one sheet.",
+        ),
+    ] = None,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Picture to write: .png, .jpg or .webp. [default: a PNG in OUTPUT/show, which "
+            "is told]",
+        ),
+    ] = None,
+    layers: Annotated[
+        str, typer.Option(metavar="NAMES", help="What is drawn, separated by commas.")
+    ] = "outlines,ids,boxes",
+    image: Annotated[
+        str, typer.Option(metavar="NAME", help="The image under it, e.g. stylized.")
+    ] = "real",
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=16,
+            help="Enlarge the picture of one run. [default: so that ids can be read]",
+        ),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Most runs on the sheet.")
+    ] = 9,
+    debug: Debug = False,
+) -> None:
+    """Draw outlines, ids and boxes of particles over images."""
+    with errors_told(debug=debug):
+        from orchestrator.show.build import parsed_layers
+        from orchestrator.show.build import show as show_labels
+
+        shown = show_labels(
+            output,
+            run_name,
+            to=to,
+            layers=parsed_layers(layers),
+            image=image,
+            scale=scale,
+            runs=runs,
+        )
+        typer.echo(shown.path)
+        for note in shown.notes:
+            typer.echo(note, err=True)
+
+
+@app.command()
 def compact(
     output: Output,
     *,
@@ -288,7 +351,7 @@ def with_default_command(arguments: Sequence[str]) -> list[str]:
     >>> with_default_command(["sweeps/sem.yaml", "--dry-run"])
     ['run', 'sweeps/sem.yaml', '--dry-run']
     """
-    commands = {"run", "status", "verify", "report", "export", "compact", "--help", "-h"}
+    commands = {"run", "status", "verify", "report", "show", "export", "compact", "--help", "-h"}
     if not arguments or arguments[0] in commands:
         return list(arguments)
     return ["run", *arguments]

@@ -49,8 +49,13 @@ def images(row: dict[str, Any]) -> dict[str, str]:
 
 
 def test_everything_works_on_a_bucket_as_on_a_folder(
-    bucket: Bucket, orchestrate: Orchestrate, tiny_sweep: Path
+    bucket: Bucket,
+    orchestrate: Orchestrate,
+    tiny_sweep: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     uri = "s3://bucket/all/here"
     arguments = [tiny_sweep, "--output", uri, "--executor", "inline", "--no-mlflow"]
     done = orchestrate(*arguments, "--json", **bucket.environment)
@@ -64,6 +69,13 @@ def test_everything_works_on_a_bucket_as_on_a_folder(
     assert (told.json["succeeded"], told.json["left"]) == (4, 0), told.err
     assert orchestrate("compact", uri, **bucket.environment).code == 0
     assert orchestrate("verify", uri, **bucket.environment).code == 0
+
+    shown = orchestrate("show", uri, "1", **bucket.environment)
+    assert shown.out == f"{tmp_path}/here-{rows[1]['run_id']}.png\n", shown.err
+    kept = orchestrate("show", uri, "--to", "s3://bucket/shown/all.png", **bucket.environment)
+    assert kept.out == "s3://bucket/shown/all.png\n", kept.err
+    for picture in (Path(shown.out.strip()).read_bytes(), bucket.objects("shown")["all.png"]):
+        assert picture.startswith(b"\x89PNG")
 
     broken = f"bucket/all/here/runs/{rows[1]['run_id']}/real.png"
     with bucket.files.open_output_stream(broken) as stream:
