@@ -55,7 +55,6 @@ def test_everything_works_on_a_bucket_as_on_a_folder(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     uri = "s3://bucket/all/here"
     arguments = [tiny_sweep, "--output", uri, "--executor", "inline", "--no-mlflow"]
     done = orchestrate(*arguments, "--json", **bucket.environment)
@@ -70,7 +69,9 @@ def test_everything_works_on_a_bucket_as_on_a_folder(
     assert orchestrate("compact", uri, **bucket.environment).code == 0
     assert orchestrate("verify", uri, **bucket.environment).code == 0
 
-    shown = orchestrate("show", uri, "1", **bucket.environment)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.chdir(tmp_path)
+        shown = orchestrate("show", uri, "1", **bucket.environment)
     assert shown.out == f"{tmp_path}/here-{rows[1]['run_id']}.png\n", shown.err
     kept = orchestrate("show", uri, "--to", "s3://bucket/shown/all.png", **bucket.environment)
     assert kept.out == "s3://bucket/shown/all.png\n", kept.err
