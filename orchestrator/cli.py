@@ -165,11 +165,18 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="MLflow experiment. [default: the sweep's name]"),
     ] = None,
+    multirun: Annotated[
+        bool,
+        typer.Option(
+            "--multirun", "-m", help="Accepted and without effect: a sweep always is a multirun."
+        ),
+    ] = False,
     no_mlflow: Annotated[bool, typer.Option("--no-mlflow", help="Do without MLflow.")] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Execute a sweep; the default command."""
+    del multirun
     with errors_told(debug=debug):
         from orchestrator.expansion import expand
         from orchestrator.loading import load_sweep

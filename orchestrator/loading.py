@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypedDict, Unpack, final
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from orchestrator.documents import read_mapping
 from orchestrator.shipped import is_sweep, sweep_file
 from orchestrator.sweep import Count, Execution, OverrideText, Sweep, Tracking
 from orchestrator.uris import local_folder
@@ -17,6 +16,7 @@ from scene.compose import BUILTIN_RECIPES
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
+from scene.yaml_files import YAML_ENDINGS, read_mapping
 
 type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
@@ -188,19 +188,26 @@ def _find_recipe(
     if re.search(r"[/\\]|\.ya?ml$", recipe):
         candidates = [base / recipe for base in (path.parent, Path(), *folders)]
     else:
-        candidates = [folder / f"{recipe}.yaml" for folder in folders]
+        candidates = [folder / f"{recipe}{ending}" for folder in folders for ending in YAML_ENDINGS]
     for candidate in candidates:
-        if candidate.is_file() and not is_sweep(candidate):
-            return candidate.resolve()
+        # A link that leads nowhere is what was meant, too: composing tells what is wrong with it.
+        if (candidate.is_file() and not is_sweep(candidate)) or _dead_link(candidate):
+            return candidate.resolve() if candidate.exists() else candidate.absolute()
     if sweeps := [candidate for candidate in candidates if candidate.is_file()]:
         problems.append(Problem(str(path), "recipe", f"{sweeps[0]} is a sweep, not a recipe"))
         return None
-    files = (file for folder in folders for file in folder.glob("*.yaml"))
+    files = (
+        file for folder in folders for ending in YAML_ENDINGS for file in folder.glob(f"*{ending}")
+    )
     names = {file.stem for file in files if not is_sweep(file)}
     searched = ", ".join(str(folder) for folder in folders)
     message = f"{unknown('recipe', recipe, names)} (searched: {searched or 'no folder'})"
     problems.append(Problem(str(path), "recipe", message))
     return None
+
+
+def _dead_link(file: Path) -> bool:
+    return file.is_symlink() and not file.exists()
 
 
 def _merge(
@@ -215,8 +222,29 @@ def _merge(
     for group in groups:
         seen: set[str] = set()
         for override in group:
+            if message := _not_of_a_recipe(override.key):
+                problems.append(override.problem(message))
             if override.key in seen:
                 problems.append(override.problem(f"overrides {override.key!r} a second time"))
             seen.add(override.key)
             merged[override.key] = override
     return tuple(merged.values())
+
+
+def _not_of_a_recipe(key: str) -> str | None:
+    """Return how to set a key of the sweep file, which is none of the recipe."""
+    place = tuple(key.split("."))
+    if place[0] not in _SweepFile.model_fields or place == ("name",):
+        return None
+    option = {path: name for name, path in _OPTION_PATHS.items()}.get(place)
+    if option == "mlflow":
+        advice = ", or write --no-mlflow"
+    elif option:
+        advice = f", or write --{option.replace('_', '-')}"
+    elif place == ("overrides",):
+        advice = ", or write each override by itself"
+    elif place == ("plugins",):
+        advice = ", or write --plugins"
+    else:
+        advice = ""
+    return f"{place[0]!r} is a key of the sweep file, not of the recipe; set it there{advice}"

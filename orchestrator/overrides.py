@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from orchestrator.run import Scalar
 from orchestrator.sweep import OverrideText
 from scene.errors import ConfigurationError
+from scene.override_texts import override_problem
 
 
 @final
@@ -64,6 +65,9 @@ def parse_overrides(overrides: Sequence[OverrideText]) -> tuple[Axis, ...]:
     """
     axes, problems = [], []
     for override in overrides:
+        if problem := override_problem(override.text):
+            problems.append(override.problem(problem))
+            continue
         try:
             axes.append(_axis(override, _PARSER.parse_override(override.text)))
         except (HydraException, ValueError, RecursionError) as error:
@@ -135,4 +139,6 @@ def _one_line(error: Exception, text: str) -> str:
         if isinstance(refusal, _RefusedError):
             return str(refusal)
     sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "token recognition" in sentence:
+        sentence += "; a text with such characters is written in quotes"
     return f"{text!r} is not an override in Hydra's grammar: {sentence}"

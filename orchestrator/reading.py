@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, final
 
-import yaml
-
 from orchestrator.storage import Storage
 from scene.errors import ConfigurationError, Problem
+from scene.yaml_files import parse_mapping
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +32,8 @@ def described_sweep(storage: Storage) -> Mapping[str, Any]:
         If there is no data set.
     """
     try:
-        sweep = yaml.safe_load(storage.read("sweep.yaml"))
+        text = storage.read("sweep.yaml").decode()
+        sweep = parse_mapping(text, f"{storage.public_uri}/sweep.yaml")
         return {
             "name": str(sweep["name"]),
             "runs": int(sweep["runs"]),
@@ -42,7 +42,7 @@ def described_sweep(storage: Storage) -> Mapping[str, Any]:
             "limit": sweep["limit"],
             "versions": dict(sweep.get("versions") or {}),
         }
-    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError, yaml.YAMLError):
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         message = "is not the output of a sweep: there is no sweep.yaml in it that can be read"
         raise ConfigurationError([Problem(storage.public_uri, "", message)]) from None
 

@@ -50,6 +50,8 @@ def is_sweep(file: Path) -> bool:
 
     A file that can't be read is none. The text is not parsed: a malformed sweep is a sweep.
     """
+    if not file.is_file():  # reading a pipe would wait for whoever writes to it
+        return False
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

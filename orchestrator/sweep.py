@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, final
 
-import yaml
 from pydantic import Field
 
 from orchestrator.redaction import masked, without_credentials
@@ -14,6 +13,7 @@ from orchestrator.uris import local_folder, sqlite_uri
 from orchestrator.versions import versions
 from scene.errors import Problem
 from scene.fields import Bool, Int, Real, StrictModel, Text
+from scene.yaml_files import write_mapping
 
 type Positive = Annotated[Real, Field(gt=0)]
 type Count = Annotated[Int, Field(ge=1)]
@@ -188,4 +188,4 @@ class Sweep:
             "runs": runs,
         }
         # A cluster's address, or whatever an override holds, may be a URI, too.
-        return masked(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        return masked(write_mapping(content))

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from scene.compose import Composition, recipe_file
-from scene.errors import BlendsweepError, ConfigurationError, Problem
+from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem
+from scene.override_texts import override_problem
 from scene.parsing import parse
 from scene.record import RunRecord
 from scene.registry import Registry
@@ -90,6 +91,9 @@ def execute_alone(
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
+    unclear = [(text, override_problem(text)) for text in overrides]
+    if problems := [Problem(COMMAND_LINE, text, found) for text, found in unclear if found]:
+        raise ConfigurationError(problems)
     registry = Registry(plugins)
     path = recipe_file(path)
     recipe = parse(Composition(path).resolve(overrides), str(path), registry)

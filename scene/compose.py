@@ -1,6 +1,6 @@
 """Compose recipes: Hydra's defaults list, overrides and interpolations, down to plain data.
 
-The only module of the scene that knows Hydra; no ``DictConfig`` leaves it.
+With `scene.defaults` the only module of the scene that knows Hydra; no ``DictConfig`` leaves it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast, final
 
-import yaml
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from scene.defaults import compose, first_sentence
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.yaml_files import YAML_ENDINGS, write_mapping
 
 _PACKAGE = Path(__file__).resolve().parent
 BUILTIN_RECIPES = next(
@@ -56,24 +56,12 @@ class Composition:
     """
 
     def __init__(self, path: Path, recipe_dirs: Sequence[Path] = ()) -> None:
-        self._path = path
         self._source = str(path)
-        self._check_readable(path)
-        folders = (*recipe_dirs, BUILTIN_RECIPES)
-        searchpath = [f"file://{folder.resolve()}" for folder in folders if folder.is_dir()]
-        try:
-            with initialize_config_dir(str(path.parent.resolve()), version_base="1.3"):
-                config = compose(path.stem, overrides=[f"hydra.searchpath={searchpath}"])
-        except MissingConfigException as error:
-            names = {
-                file.stem for folder in (path.parent, *folders) for file in folder.glob("*.y*ml")
-            }
-            sentence = unknown("recipe", error.missing_cfg_file, names - {path.stem})
-            raise self._error("defaults", sentence) from error
-        except (HydraException, OmegaConfBaseException) as error:
-            raise self._error("", _first_sentence(error)) from error
-        except RecursionError as error:
-            raise self._error("defaults", "the recipe includes itself") from error
+        _check_name(path)
+        folders = [
+            folder.resolve() for folder in (*recipe_dirs, BUILTIN_RECIPES) if folder.is_dir()
+        ]
+        config = compose(path.absolute(), folders)
         OmegaConf.set_struct(config, True)
         self._config = config
 
@@ -105,19 +93,19 @@ class Composition:
         try:
             resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
-            raise self._error(str(error.full_key or ""), _first_sentence(error)) from error
+            raise self._error(str(error.full_key or ""), first_sentence(error)) from error
         return cast("dict[str, Any]", resolved)
 
     def document(self) -> str:
         """Return the composed recipe as YAML, interpolations unresolved: a recipe by itself."""
-        return OmegaConf.to_yaml(self._config)
+        return write_mapping(OmegaConf.to_container(self._config, resolve=False))
 
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""
         try:
             override = _parsed(text)
         except HydraException as error:
-            yield Problem(COMMAND_LINE, text, _first_sentence(error))
+            yield Problem(COMMAND_LINE, text, first_sentence(error))
             return
         key = override.key_or_group
         exists = _exists(config, key)
@@ -135,25 +123,17 @@ class Composition:
             try:
                 _set(config, override, key)
             except OmegaConfBaseException as error:
-                yield Problem(COMMAND_LINE, text, _first_sentence(error))
-
-    def _check_readable(self, path: Path) -> None:
-        """Tell of what Hydra would answer with a traceback or a misleading sentence."""
-        if path.suffix not in {".yaml", ".yml"}:
-            raise self._error("", "a recipe is a .yaml file")
-        if not path.is_file():
-            raise self._error("", "there is no such recipe")
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise self._error("", f"is not UTF-8 text (byte {error.start})") from error
-        except yaml.YAMLError as error:
-            raise self._error("", f"is not valid YAML: {_first_sentence(error)}") from error
-        if not isinstance(content, dict):
-            raise self._error("", "a recipe is a mapping of keys")
+                yield Problem(COMMAND_LINE, text, first_sentence(error))
 
     def _error(self, path: str, message: str) -> ConfigurationError:
         return ConfigurationError([Problem(self._source, path, message)])
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix not in YAML_ENDINGS:
+        raise ConfigurationError([Problem(str(path), "", "a recipe is a .yaml file")])
+    if not (path.is_file() or path.is_symlink() or path.is_dir()):
+        raise ConfigurationError([Problem(str(path), "", "there is no such recipe")])
 
 
 @lru_cache(maxsize=100_000)
@@ -243,12 +223,3 @@ def _resolver_calls(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
             elif character == ":" and depth:
                 yield path, node
                 return
-
-
-def _first_sentence(error: Exception) -> str:
-    """Return a library's message as one line, without the parts that only its authors need."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kept = [
-        line for line in lines if not line.startswith(("full_key:", "object_type", "reference"))
-    ]
-    return " ".join(kept) or type(error).__name__

@@ -16,6 +16,7 @@ pickles whole.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -131,10 +132,16 @@ def unknown(what: str, name: object, valid: Iterable[str], where: str = "") -> s
     """
     valid = sorted(valid)
     start = f"unknown {what} {str(name)!r}" + (f" {where}" if where else "")
-    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.6)
+    # Capitals and look-alike characters are what a person sees last.
+    alike = {_folded(other): other for other in reversed(valid)}
+    close = difflib.get_close_matches(_folded(str(name)), alike, n=1, cutoff=0.6)
     if close:
-        return f"{start}; did you mean {close[0]!r}?"
+        return f"{start}; did you mean {alike[close[0]]!r}?"
     if not valid:
         return f"{start}; there is none to choose from"
     shown = ", ".join(valid[:12]) + (", ..." if len(valid) > 12 else "")
     return f"{start}; valid are: {shown}"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold().strip()

@@ -7,12 +7,26 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Strict,
+    StringConstraints,
+)
 
 if TYPE_CHECKING:
     from scene.names import RecipeNames
 
-type Int = Annotated[int, Strict()]
+
+def _whole(value: object) -> object:
+    """Return a float without a fraction as the whole number it is, so that 1e3 is 1000 for all."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+type Int = Annotated[int, Strict(), BeforeValidator(_whole)]
 type Real = Annotated[float, Strict(), AllowInfNan(False)]
 type Bool = Annotated[bool, Strict()]
 type Text = Annotated[str, Strict()]

@@ -14,7 +14,6 @@ from typing import Any, final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from numpy.typing import NDArray
 
 from orchestrator.export.splits import Splits
@@ -26,6 +25,7 @@ from orchestrator.sinks.arrow import united
 from orchestrator.sinks.tables import FEATURE, OVERRIDE
 from orchestrator.storage import OutputError, Storage
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
+from scene.yaml_files import parse_mapping
 
 INSTANCES = "instances"
 """The image that holds the particles' ids."""
@@ -312,9 +312,10 @@ class Source:
         found: set[str] = set()
         for recipe_hash in self._hashes:
             try:
-                recipe = yaml.safe_load(self.storage.read(f"recipes/{recipe_hash}.yaml"))
+                name = f"recipes/{recipe_hash}.yaml"
+                recipe = parse_mapping(self.storage.read(name).decode(), name)
                 found.update(recipe["blueprints"]["particles"])
-            except (FileNotFoundError, KeyError, TypeError, yaml.YAMLError):
+            except (FileNotFoundError, KeyError, TypeError, ValueError, ConfigurationError):
                 continue
         for part in tables(self.storage, "particles"):
             self.particles_schema = united(self.particles_schema, part.schema.remove_metadata())

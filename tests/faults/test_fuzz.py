@@ -18,6 +18,7 @@ from scene.compose import Composition
 from scene.errors import BlendsweepError
 from scene.parsing import parse
 from scene.registry import Registry
+from scene.yaml_files import parse_mapping, write_mapping
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 REGISTRY = Registry()
@@ -25,6 +26,9 @@ REGISTRY = Registry()
 patient = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+NUMBER_LIKE = ["0100", "1:40", "1_000", "1e3", ".5", "+1", "yes", "off", "0x1F", ".inf", "1e999",
+    "2024-01-01", "~", "9" * 5000, "-00", "1__0", "nan", "=", "<<"]  # fmt: skip
 
 scalars = (
     st.none()
@@ -110,6 +114,43 @@ def test_any_bytes_as_a_recipe(data: bytes, tmp_path: Path) -> None:
     assert not accepted(tmp_path, sweep=b"recipe: own.yaml", own=data)
 
 
+LINES = [
+    "a: 1", "a: 2", "\ta: 1", "  a: 1", "- a", "---", "...", "%YAML 1.1", "a: !!int 3", "a: !x {}",
+    "a: &a [*a]", "b: *a", "<<: {a: 1}", "<<: 3", "? [a]", ": b", "'a': 1", "1: 2", "no: 1",
+    "a: [", "}", "a: |", "# @package a", "# @package a b", "a: ${b}", "a: ${b:c}", "b: ${a}",
+    "a: ${", "hydra: {}", "hydra: {searchpath: [/]}", "defaults:", "  - _self_", "  - own",
+    "  - part", "  - BaseRecipe", "  - a: b", "  - a@b: c", "  - optional x: y",
+    "  - override x: y", "  - x: [y, null]", "  - null", "  - 3", "  - [x]", "  - {}", "  - ''",
+    "  - ${oc.env:HOME}", "  - /x", "  - ../own", "  - a@: b", "  - override hydra/launcher: x",
+    "\ufeff", "\x00", "a:\xa01", "\u2028",
+    *(f"a: {word}" for word in NUMBER_LIKE),
+    *(f"{word}: 1" for word in NUMBER_LIKE if len(word) < 99),
+]  # fmt: skip
+
+
+@given(
+    own=st.lists(st.sampled_from(LINES), max_size=6),
+    part=st.lists(st.sampled_from(LINES), max_size=4),
+    ending=st.sampled_from(["yaml", "yml"]),
+)
+@settings(patient, max_examples=400)
+def test_any_lines_as_a_recipe_and_its_defaults(
+    own: list[str], part: list[str], ending: str, tmp_path: Path
+) -> None:
+    """Whole recipes included: what composes is plain data that reads back as itself."""
+    for old in tmp_path.iterdir():
+        old.unlink()
+    (tmp_path / "own.yaml").write_text("\n".join(own), encoding="utf-8")
+    (tmp_path / f"part.{ending}").write_text("\n".join(part), encoding="utf-8")
+    try:
+        content = Composition(tmp_path / "own.yaml").resolve()
+    except BlendsweepError as error:
+        assert str(error)
+        assert "Error" not in str(error)
+        return
+    assert parse_mapping(write_mapping(content), "test") == content
+
+
 @given(place=st.sampled_from(PLACES), value=trees)
 @settings(patient, max_examples=400)
 def test_any_value_anywhere_in_a_recipe(place: tuple[object, ...], value: object) -> None:
@@ -136,6 +177,8 @@ overrides = st.text(max_size=60) | st.builds(
     st.sampled_from([".".join(map(str, place)) for place in PLACES]) | st.text(max_size=8),
     st.sampled_from(["=", "", "@x=", "=="]),
     st.text("0123456789.,()[]{}'\"$:ranges -+e\\\n", max_size=20)
+    | st.sampled_from([r"range\(3\)", "\N{LEFT DOUBLE QUOTATION MARK}3", "3\u00a0", "\N{EN DASH}3",
+                       "[0100]", "range(010)", "3 \\", *NUMBER_LIKE])
     | st.sampled_from(["range(3)", "1,2", "choice(1,2)", "interval(0,1)", "glob(*)", "sort(3,1)",
                        "shuffle(1,2)", "1e400", ".inf", "nan", "${oc.env:X}", "[[[[[[[["]),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.__main__ import main
 from orchestrator.cli import app, with_default_command
 
 type Orchestrate = Callable[..., tuple[int, str]]
@@ -34,7 +35,7 @@ SWEEPS = {
     "path as name": ("recipe: spheres_sem\nname: ../../x", "name: "),
     "unknown recipe": ("recipe: spheres", "recipe: unknown recipe 'spheres'; did you mean"),
     "given twice": ("recipe: spheres_sem\nrecipe: x", "the key 'recipe' is given twice"),
-    "bomb": (f"{BOMB}\nrecipe: spheres_sem", "unknown key"),
+    "bomb": (f"{BOMB}\nrecipe: spheres_sem", "stand for too many values"),
 }  # fmt: skip
 
 OVERRIDES = {
@@ -61,6 +62,22 @@ OVERRIDES = {
     "+hydra.run.dir=/x": "unknown key 'hydra'",
     "initial_runtime_state.seed=18446744073709551616": "at most",
     "initial_runtime_state.seed=shuffle(range(3))": "shuffle()",
+    r"initial_runtime_state.seed=range\(15\)": "write initial_runtime_state.seed=range(15)",
+    r"render.resolution=\[64,64\]": "write render.resolution=[64,64]",
+    f"{NUMBER}=1,2 \\": f"write {NUMBER}=1,2",
+    NUMBER
+    + "=\N{LEFT DOUBLE QUOTATION MARK}3\N{RIGHT DOUBLE QUOTATION MARK}": "is a typographic quote",
+    f"{NUMBER}=3\u00a0": "holds a no-break space (U+00A0)",
+    f"\ufeff{NUMBER}=3": "U+FEFF",
+    NUMBER + "=\N{EN DASH}3": "\N{EN DASH} is a dash of running text; write -",
+    f"{NUMBER}=3\n{NUMBER}=4": "line break",
+    f"{NUMBER}=0100": "0100 is a whole number with a leading zero",
+    f"{NUMBER}=1:40": "number to base 60",
+    f"{NUMBER}=range(1,010)": "010 is a whole number with a leading zero",
+    f"{STEPS.replace('rendering', 'feature_generation')}.5.gravity[2]=3": "gravity.2=3",
+    "name=é": "in quotes",
+    "limit=3": "set it there, or write --limit",
+    "": "is empty; an override is KEY=VALUE",
 }
 
 
@@ -111,6 +128,42 @@ def test_bad_overrides_are_refused(override: str, orchestrate: Orchestrate, fold
     refused(done, folder, OVERRIDES[override], set())
 
 
+PASTED = {
+    "--config-name=spheres_sem": "a sweep file names its recipe",
+    "--cfg": "--dry-run prints the runs",
+    "\N{EN DASH}dry-run": "write --dry-run",
+    "\N{EM DASH}\N{MINUS SIGN}limit": "write --limit",
+    "--limit\u00a03": "holds a no-break space",
+    " ": "the last character of its line",
+}
+
+
+@pytest.mark.parametrize("argument", PASTED)
+def test_traces_of_copying_are_named(
+    argument: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["orchestrator", "sweeps/quickstart.yaml", argument])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capfd.readouterr().err
+    assert ended.value.code == 2
+    assert PASTED[argument] in told
+    assert told.startswith("error: command line: ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--multirun", "-m"])
+def test_multirun_has_no_effect(option: str, capfd: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for extra in ([], [option]):
+        with pytest.raises(SystemExit) as ended:
+            app(with_default_command(["sweeps/sem.yaml", "--dry-run", *extra]), prog_name="test")
+        assert not ended.value.code
+        shown.append(capfd.readouterr().out)
+    assert shown[0] == shown[1]
+    assert shown[0].endswith("180 runs\n")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -120,7 +173,7 @@ def test_bad_overrides_are_refused(override: str, orchestrate: Orchestrate, fold
         ("defaults: [../../etc/passwd, _self_]", "unknown recipe '../../etc/passwd'"),
         ("a: ${oc.env:HOME}", "only references to other keys are allowed"),
         ("a: ${a}", "a: Recursive interpolation detected"),
-        ("a: [", "is not valid YAML"),
+        ("a: [", "malformed YAML in line 1"),
         ("blueprints: {_target_: os.system}", "blueprints"),
         ("defaults: [BaseRecipe, _self_]\nsynth_chain: {rendering_steps: [{_target_: os.system}]}",
          "_target_"),

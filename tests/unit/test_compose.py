@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -113,10 +114,10 @@ def test_recipes_are_found_beside_in_folders_and_with_the_package(tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a: [1, 2", "is not valid YAML"),
-        (b"\xff\xfe", "is not UTF-8 text"),
-        (b"- 1\n", "a recipe is a mapping"),
-        (b"", "a recipe is a mapping"),
+        (b"a: [1, 2", "malformed YAML in line 1"),
+        (b"\xff\xfe", "not a UTF-8 text file (byte 0)"),
+        (b"- 1\n", "expected a mapping of keys, got a list"),
+        (b"", "is empty; a recipe is a mapping of keys"),
         (b"defaults: [r, _self_]\n", "includes itself"),
         (b"defaults: [NoSuchRecipe, _self_]\n", "NoSuchRecipe"),
         (b"a: ???\n", "a"),
@@ -145,6 +146,122 @@ def test_whatever_the_bytes_the_answer_is_a_recipe_or_a_clean_error(
         Composition(path).resolve()
     except ConfigurationError as error:
         assert error.problems
+
+
+INGREDIENTS = {
+    "a key twice": (b"a: 1\na: 2\n", "line 2: the key 'a' is given twice"),
+    "a key twice, deep": (b"a: {b: {c: 1, c: 2}}\n", "a.b: line 1: the key 'c' is given twice"),
+    "a tab": (b"a:\n\tb: 1\n", "line 2: a tab; YAML takes only blanks"),
+    "two documents": (b"a: 1\n---\nb: 1\n", "line 2: a second document begins here"),
+    "a tag": (b"a: !!python/object:os.system {}\n", "line 1: the tag !!python/object"),
+    "a standard tag": (b"a: !!int '3'\n", "line 1: the tag !!int is not supported"),
+    "a list": (b"- 1\n", "expected a mapping of keys, got a list"),
+    "a value": (b"3\n", "expected a mapping of keys, got a single value"),
+    "nothing": (b"", "is empty"),
+    "a comment": (b"# a: 1\n", "is empty"),
+    "not UTF-8": ("a: é\n".encode("latin-1"), "not a UTF-8 text file (byte 3)"),
+    "UTF-16": ("a: 1\n".encode("utf-16"), "not a UTF-8 text file (byte 0)"),
+    "binary": (bytes(range(256)), "not a UTF-8 text file"),
+    "a null character": (b"a: \0\n", "line 1: the character"),
+    "numbers as keys": (b"1: a\n", "keys must be texts, got 1"),
+    "a list as a key": (b"? [1, 2]\n: a\n", "keys must be texts"),
+    "an endless anchor": (b"a: &a [*a]\n", "an anchor that holds itself"),
+    "an unknown anchor": (b"a: *b\n", "undefined alias 'b'"),
+    "a merge of a number": (b"a: {<<: 3}\n", "'<<' takes a mapping"),
+    "octal": (b"a: {b: [1, 0100]}\n", "a.b.1: line 1: 0100 is a whole number with a leading zero"),
+    "defaults as a number": (b"defaults: 3\n", "defaults: expected a list of names, got 3"),
+    "a number in defaults": (b"defaults: [3]\na: 1\n", "defaults.0: expected a recipe's name"),
+    "a list in defaults": (b"defaults: [[x]]\n", "defaults.0: expected a recipe's name"),
+    "two groups at once": (b"defaults: [{a: b, c: d}]\n", "defaults.0: expected one 'group: name'"),
+    "an empty default": (b"defaults: ['']\n", "defaults.0: expected a recipe's name"),
+    "the environment": (b"defaults: ['${oc.env:HOME}']\n", "only references to other keys"),
+    "a broken reference": (b"a: '${'\n", "a: no viable alternative at input"),
+    "a cycle": (b"defaults: [r, _self_]\na: 1\n", "the recipe includes itself"),
+    "no such recipe": (b"defaults: [BaseRecip]\na: 1\n", "did you mean 'BaseRecipe'?"),
+    "overriding nothing": (b"defaults: [override x: y]\na: 1\n", "x"),
+    "a strange header": (b"# @package a b c\na: 1\n", "package"),
+}
+
+
+@pytest.mark.parametrize("case", INGREDIENTS)
+@pytest.mark.parametrize("ending", ["yaml", "yml"])
+def test_a_bad_file_of_the_defaults_list_is_one_sentence(
+    tmp_path: Path, case: str, ending: str
+) -> None:
+    content, message = INGREDIENTS[case]
+    (tmp_path / "r.yaml").write_text("defaults: [part, _self_]\na: 2\n")
+    (tmp_path / f"part.{ending}").write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        Composition(tmp_path / "r.yaml").resolve()
+    text = str(caught.value)
+    assert message in text
+    assert "\n" not in text
+    assert "Error" not in text
+    assert str(tmp_path / ("r.yaml" if "include" in message else f"part.{ending}")) in text or (
+        "part" in text
+    )
+
+
+def test_files_of_the_defaults_list_that_are_no_files(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("defaults: [part, _self_]\na: 2\n")
+    part = tmp_path / "part.yaml"
+
+    def told() -> str:
+        with pytest.raises(ConfigurationError) as caught:
+            Composition(recipe)
+        return str(caught.value)
+
+    part.symlink_to("nowhere.yaml")
+    assert "part.yaml: is a link to nowhere.yaml, which does not exist" in told()
+    part.unlink()
+    part.mkdir()
+    assert "unknown recipe 'part'" in told()
+    part.rmdir()
+    os.mkfifo(part)
+    assert "unknown recipe 'part'" in told()
+    part.unlink()
+    part.write_text("a: 1\n")
+    part.chmod(0)
+    if not os.access(part, os.R_OK):
+        assert "part.yaml: can't be read: Permission denied" in told()
+
+
+def test_what_a_defaults_list_can_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = {
+        "r.yaml": "defaults: [base, size: large, optional size@b: none, mark@c: one, _self_]\n"
+        "x: {y: 1}\nhydra: {run: {dir: x}}\nsynth_chain: {blender_log_file_name: y}\n",
+        "base.yml": "\ufeffdefaults: [override hydra/launcher: joblib, _self_]\n"
+        "x: {y: 0, z: &z {w: 1}}\nv: {<<: *z, u: 2}\n",
+        "size/large.yaml": "pixels: 960\n",
+        "mark/one.yaml": "m: 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert Composition(tmp_path / "r.yaml").resolve() == {
+        "x": {"y": 1, "z": {"w": 1}},
+        "v": {"w": 1, "u": 2},
+        "size": {"pixels": 960},
+        "c": {"m": 1},
+        "synth_chain": {},
+    }
+    notes = [record.message for record in caplog.records]
+    assert [note.partition(": ")[2] for note in notes] == [
+        "hydra has no meaning here and is left out",
+        "synth_chain.blender_log_file_name has no meaning here and is left out",
+        "defaults: {'override hydra/launcher': 'joblib'} has no meaning here and is left out",
+    ]
+
+
+@pytest.mark.parametrize("name", ["it's, [odd]", "a=b", "a,b", "{x}", "a#b?c", "ünï", "a b"])
+def test_folders_and_recipes_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder, other = tmp_path / name, tmp_path / f"{name} 2"
+    folder.mkdir()
+    other.mkdir()
+    (folder / f"{name}.yaml").write_text("defaults: [part, _self_]\na: 2\n")
+    (other / "part.yaml").write_text("b: 1\n")
+    assert Composition(folder / f"{name}.yaml", [other]).resolve() == {"b": 1, "a": 2}
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -86,11 +86,11 @@ def test_all_problems_of_names_at_once(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"name: [1\n", "malformed YAML in line 2"),
+        (b"name: [1\n", "malformed YAML in line 1"),
         (b"name: \xff\n", "not a UTF-8 text file"),
         (b"- 1\n", "expected a mapping of keys, got a list"),
         (b"1: 2\n", "keys must be texts"),
-        (b"name: a\nname: b\n", "malformed YAML in line 2: the key 'name' is given twice"),
+        (b"name: a\nname: b\n", "line 2: the key 'name' is given twice"),
         (b"name: \x00", "malformed YAML"),
         (b"[" * 5000, "nested too deeply"),
         (b"", "recipe: is missing"),
@@ -106,6 +106,35 @@ def test_a_missing_file_and_a_folder(folder: Path) -> None:
     write(folder, "")
     assert "no such file; " in problems(folder / "sweeps" / "dmo.yaml")
     assert "is a folder" in problems(folder / "sweeps")
+
+
+def test_keys_of_the_sweep_file_are_no_overrides(folder: Path) -> None:
+    path = write(folder, "recipe: beads\n")
+    text = problems(path, "limit=3", "execution.workers=2", "overrides=a", "+tracking.enabled=true")
+    assert (
+        "limit=3: 'limit' is a key of the sweep file, not of the recipe; set it there, or " in text
+    )
+    assert [line.rpartition(" or write ")[2] for line in text.splitlines()] == [
+        "--limit",
+        "--workers",
+        "each override by itself",
+        "--no-mlflow",
+    ]
+
+
+def test_a_recipe_may_end_in_yml_or_be_a_dead_link(folder: Path) -> None:
+    (folder / "recipes" / "more.yml").write_text("{a: 1}")
+    path = write(folder, "recipe: more\n")
+    assert load_sweep(path).recipe == folder / "recipes" / "more.yml"
+    (folder / "recipes" / "lost.yaml").symlink_to("gone.yaml")
+    assert load_sweep(write(folder, "recipe: lost\n")).recipe.name == "lost.yaml"
+
+
+@pytest.mark.parametrize(
+    "written", ["Recipe", "RECIPE", "recipe\u00a0", "\N{FULLWIDTH LATIN CAPITAL LETTER R}ecipe"]
+)
+def test_what_looks_like_a_key_is_told(folder: Path, written: str) -> None:
+    assert "did you mean 'recipe'?" in problems(write(folder, f"'{written}': beads\n"))
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
