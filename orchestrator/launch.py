@@ -20,6 +20,7 @@ from orchestrator.sinks import create as create_sinks
 from orchestrator.storage import OutputError, Storage, reason
 from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
+from orchestrator.tracking_uri import check_usable
 from scene.blender.libraries import load_libraries
 from scene.errors import ConfigurationError, Problem
 
@@ -48,7 +49,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
     OutputLockedError
         If another driver is at work on the same output.
     ConfigurationError
-        If the output can't be written from the start.
+        If the output can't be written from the start, or MLflow's tracking URI is unusable.
     OutputError
         If it can't be written any more.
     WorkerStartError
@@ -57,6 +58,8 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         If none can be any more.
     """
     start = time.monotonic()
+    if sweep.tracking_uri is not None:
+        check_usable(sweep.tracking_uri)
     if sweep.execution.address is None:
         load_libraries()
     storage = Storage(sweep.output)

@@ -9,8 +9,10 @@ from typing import Annotated, Any, TypedDict, Unpack, final
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from orchestrator.redaction import masked
 from orchestrator.shipped import is_sweep, sweep_file
 from orchestrator.sweep import Count, Execution, OverrideText, Sweep, Tracking
+from orchestrator.tracking_uri import misspelled
 from orchestrator.uris import local_folder
 from scene.compose import BUILTIN_RECIPES
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
@@ -130,6 +132,10 @@ def load_sweep(
         option = given.get(("output",))
         place = (COMMAND_LINE, "--output") if option else (str(path), "output")
         problems.append(Problem(*place, f"{problem.source}: {problem.message}"))
+    if file.tracking.enabled and file.tracking.uri and (told := misspelled(file.tracking.uri)):
+        option = given.get(("tracking", "uri"))
+        place = (COMMAND_LINE, "--tracking-uri") if option else (str(path), "tracking.uri")
+        problems.append(Problem(*place, f"{masked(file.tracking.uri)}: {told}"))
     if problems or recipe is None:
         raise ConfigurationError(problems)
     return Sweep(

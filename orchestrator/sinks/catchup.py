@@ -12,6 +12,7 @@ from typing import Protocol, final
 
 from orchestrator.run import RunResult
 from orchestrator.sinks.arrow import Row
+from orchestrator.sinks.lasting import sentence
 
 QUEUE_LENGTH = 2_000
 """Most results kept in memory; others are fetched from the manifest later."""
@@ -26,6 +27,12 @@ anyway, and till then leaves it nine tenths of a processor core."""
 LONGEST_PAUSE_S = 30.0
 """Longest time between two tries to reach a target that is away."""
 
+LASTING_PAUSE_S = 300.0
+"""Time between two tries where something has to be changed by hand first."""
+
+SHOWN_REFUSALS = 3
+"""So many refused rows are named; the rest is counted."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -33,8 +40,12 @@ class RefusedError(Exception):
     """The target will never take this row, however often it is tried."""
 
 
+class LastingError(Exception):
+    """Nothing can be logged until something is changed by hand; the message says what."""
+
+
 class Target(Protocol):
-    """Where rows are logged; any exception but `RefusedError` counts as being away."""
+    """Where rows are logged; other exceptions than those of this module count as being away."""
 
     def log(self, row: Row) -> str:
         """Log one run, new or again, and return the target's own name for it."""
@@ -93,6 +104,8 @@ class CatchUp:
         self._busy = False
         self._deadline: float | None = None
         self._failures = 0
+        self._fault = ""
+        self._refused = 0
         self._target: Target | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
@@ -117,7 +130,15 @@ class CatchUp:
         self._thread.join(self._close_timeout_s + 1.0)
         with self._changed:
             left = bool(self._queue or self._behind or self._busy)
-        if left:
+        if self._refused > SHOWN_REFUSALS:
+            _log.warning("%s refused %d runs in all", self._name, self._refused)
+        if left and self._fault:
+            _log.warning(
+                "%s lacks some runs, which the manifest holds; once it is mended that %s, the next "
+                "start of this sweep adds them",
+                *(self._name, self._fault),
+            )
+        elif left:
             _log.warning("%s lacks some runs; the next start of this sweep adds them", self._name)
 
     def _work(self) -> None:
@@ -129,14 +150,14 @@ class CatchUp:
                     self._pass_on(self._target, self._backlog.row(source))
                 else:
                     self._catch_up(self._target)
-                self._failures = 0
+                self._failures, self._fault = 0, ""
             except Exception as error:  # noqa: BLE001 (no fault of a target may reach the sweep)
                 self._back_off(source, error)
         if self._target is not None and self._failures == 0:
             try:
                 self._target.finish()
             except Exception as error:  # noqa: BLE001
-                _log.warning("%s: %s", self._name, _reason(error))
+                _log.warning("%s: %s", self._name, sentence(error))
 
     def _next(self) -> RunResult | bool | None:
         """Return what to log next: a result, True for what the manifest lists, None to end."""
@@ -173,7 +194,9 @@ class CatchUp:
         try:
             name = target.log(row)
         except RefusedError as error:
-            _log.warning("%s refuses run %s: %s", self._name, run_id, error)
+            self._refused += 1
+            if self._refused <= SHOWN_REFUSALS:
+                _log.warning("%s refuses run %s: %s", self._name, run_id, error)
             return
         self._logged.add(run_id)
         self._backlog.logged(run_id, name)
@@ -183,22 +206,25 @@ class CatchUp:
                 self._changed.wait_for(lambda: self._deadline is not None, pause)
 
     def _back_off(self, source: RunResult | bool, error: Exception) -> None:
+        self._target = None  # what it knew may be gone
+        pause = min(LONGEST_PAUSE_S, 2.0**self._failures)
         with self._changed:
             if isinstance(source, RunResult):
                 self._queue.appendleft(source)
             else:
                 self._behind = True
             self._failures += 1
-            if self._failures == 1:
+            if isinstance(error, LastingError):
+                pause = LASTING_PAUSE_S
+                if str(error) != self._fault:
+                    self._fault = str(error)
+                    _log.warning("%s can't record: %s", self._name, self._fault)
+            elif self._failures == 1 or self._fault:
+                self._fault = ""
                 _log.warning(
-                    "%s can't be reached, it catches up later: %s", self._name, _reason(error)
+                    "%s can't be reached, it catches up later: %s", self._name, sentence(error)
                 )
             if self._deadline is not None:
                 self._deadline = 0.0
             else:
-                self._changed.wait(min(LONGEST_PAUSE_S, 2.0 ** (self._failures - 1)))
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"
+                self._changed.wait_for(lambda: self._deadline is not None, pause)

@@ -15,7 +15,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -23,10 +23,10 @@ from typing import Any, final
 from orchestrator import commands
 from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.run import RunResult
-from orchestrator.sinks import entries
+from orchestrator.sinks import entries, lasting
 from orchestrator.sinks.arrow import Row
 from orchestrator.sinks.base import Sink
-from orchestrator.sinks.catchup import Backlog, CatchUp, RefusedError
+from orchestrator.sinks.catchup import Backlog, CatchUp, LastingError, RefusedError
 from orchestrator.sinks.manifest import MANIFEST
 from orchestrator.storage import Storage
 from orchestrator.uris import sqlite_file, sqlite_uri
@@ -87,7 +87,7 @@ class MlflowSink(Sink):
         close_timeout_s: float = 60.0,
     ) -> None:
         self._connect = partial(
-            _Tracker, storage, tracking_uri, experiment, sweep, document, swept, plugins
+            _connected, storage, tracking_uri, experiment, sweep, document, swept, plugins
         )
         self._backlog = backlog
         self._close_timeout_s = close_timeout_s
@@ -111,6 +111,18 @@ class MlflowSink(Sink):
         if self._catch_up is not None:
             self._catch_up.close()
             self._catch_up = None
+
+
+def _connected(storage: Storage, tracking_uri: str, *arguments: Any) -> _Tracker:
+    try:
+        return _Tracker(storage, tracking_uri, *arguments)
+    except Exception as error:
+        if not lasting.is_lasting(error):
+            raise
+        told = lasting.sentence(error)
+        if "out-of-date" in told:
+            told += f" This does it: {commands.tool('mlflow', 'db', 'upgrade', tracking_uri)}"
+        raise LastingError(told) from error
 
 
 @final
@@ -147,15 +159,21 @@ class _Tracker:
             self._find_names()
             self._find_children()
             self._client.set_terminated(self._parent, "RUNNING")
-        self._client.log_text(self._parent, document, "sweep.yaml")
+        self._artifacts_told = False
+        with self._artifacts():
+            self._client.log_text(self._parent, document, "sweep.yaml")
 
     def log(self, row: Row) -> str:
         """Log one run, into the child it has already or a new one; return the child's id."""
         try:
             return self._log(row)
-        except self._mlflow.exceptions.MlflowException as error:
-            if error.error_code == "INVALID_PARAMETER_VALUE":
-                raise RefusedError(str(error).splitlines()[0]) from error
+        except Exception as error:
+            if lasting.is_out_of_place(error):
+                raise  # found or made anew by the next connection
+            if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
+                raise RefusedError(lasting.sentence(error)) from error
+            if lasting.is_lasting(error):
+                raise LastingError(lasting.sentence(error)) from error
             raise
 
     def finish(self) -> None:
@@ -179,7 +197,8 @@ class _Tracker:
             report = build_report(self._storage, SHOWN_RUNS, brief=True)
             with tempfile.TemporaryDirectory() as folder:
                 save_report(report, Path(folder))
-                self._client.log_artifacts(self._parent, folder, "report")
+                with self._artifacts():
+                    self._client.log_artifacts(self._parent, folder, "report")
         except Exception as error:  # noqa: BLE001 (a picture is no reason to fail)
             _log.warning("MLflow has no report: %s: %s", type(error).__name__, error)
 
@@ -231,6 +250,7 @@ class _Tracker:
             return str(self._client.create_experiment(name, location, tags))
         if experiment.lifecycle_stage == "deleted":
             self._client.restore_experiment(experiment.experiment_id)
+            _log.warning("MLflow: the experiment %r was in the trash and is restored", name)
         return str(experiment.experiment_id)
 
     def _find_parent(self, sweep: str) -> str | None:
@@ -306,7 +326,24 @@ class _Tracker:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / posixpath.basename(relative)
             path.write_bytes(self._storage.read(relative))
-            self._client.log_artifact(run, str(path))
+            with self._artifacts():
+                self._client.log_artifact(run, str(path))
+
+    @contextmanager
+    def _artifacts(self) -> Iterator[None]:
+        """Do without artifacts where their place can't be written: all else is worth having."""
+        try:
+            yield
+        except OSError as error:
+            if not lasting.is_disk_fault(error):
+                raise
+            if not self._artifacts_told:
+                self._artifacts_told = True
+                _log.warning(
+                    "MLflow goes without pictures and logs, whose place can't be written: %s; the "
+                    "files are in %s",
+                    *(error, self._storage.public_uri),
+                )
 
 
 def _import_mlflow() -> Any:

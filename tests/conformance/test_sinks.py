@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -338,3 +339,63 @@ class TestMlflow:
         # There is no sweep.yaml in the output here, so no report, which is no fault of the sweep.
         assert "MLflow has no report: ConfigurationError" in caplog.text
         assert [entry.dataset.name for entry in parent.inputs.dataset_inputs] == ["demo manifest"]
+
+    def test_an_experiment_in_the_trash_is_restored_and_that_is_told(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bench.session(make_result(1))
+        client, experiment = self.trash(bench)
+        bench.session(make_result(2))
+        assert len(bench.recorded()) == 2
+        assert client.get_experiment(experiment).lifecycle_stage == "active"
+        told = [record for record in caplog.records if "was in the trash" in record.message]
+        assert len(told) == 1
+
+    def test_an_experiment_that_is_deleted_meanwhile_loses_no_run(self, bench: Bench) -> None:
+        sink, manifest = bench.start()
+        for index in (1, 2):
+            manifest.record(make_result(index))
+            manifest.flush()
+            sink.record(make_result(index))
+            deadline = time.monotonic() + 60
+            while len(manifest_names(bench)) < index and time.monotonic() < deadline:
+                manifest.flush()
+                time.sleep(0.1)
+            if index == 1:
+                self.trash(bench)
+        sink.close()
+        manifest.close()
+        assert len(bench.recorded()) == 2
+
+    @staticmethod
+    def trash(bench: Bench) -> tuple[Any, str]:
+        from mlflow import MlflowClient
+
+        client = MlflowClient(bench.sweep.tracking_uri)
+        experiment = client.get_experiment_by_name("conformance").experiment_id
+        client.delete_experiment(experiment)
+        return client, experiment
+
+    def test_artifacts_that_can_not_be_written_are_told_of_once_and_all_else_is_logged(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        output, uri = tmp_path / "output", f"sqlite:///{tmp_path}/own.db"
+        bench = Bench("mlflow", make_sweep(output, uri), Storage(str(output)))
+        # The file stands where the folder of artifacts would be.
+        (tmp_path / "mlartifacts").write_text("")
+        for index in (1, 2):
+            bench.storage.write_file(f"runs/{index:016x}/preview.jpg", b"jpeg")
+        bench.session(make_result(1), make_result(2))
+        assert len(bench.recorded()) == 2
+        told = [record for record in caplog.records if "goes without pictures" in record.message]
+        assert len(told) == 1
+        assert str(output) in told[0].message
+
+
+def manifest_names(bench: Bench) -> list[str]:
+    """Return the ids of the runs that the manifest knows to be in MLflow."""
+    folder = Path(bench.sweep.output) / "manifest"
+    if not folder.is_dir():
+        return []
+    rows = pq.read_table(folder).to_pylist()
+    return [row["run_id"] for row in rows if row["mlflow_run_id"]]

@@ -173,3 +173,24 @@ def test_a_driver_killed_while_mlflow_makes_its_database_leaves_none_that_is_hal
     done = orchestrate(*arguments)
     assert done.code == 0, done.out + done.err
     audit(output, succeeded=1)
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("localhost:5000", "command line: --tracking-uri: localhost:5000: lacks the scheme"),
+        ("./mlruns", "does not record in plain folders any more"),
+        ("sqlite:////proc/m/mlflow.db", "/proc can't be written"),
+        ("postgresql://me:secret1@h/d", "postgresql://***@h/d: its driver is not installed"),
+    ],
+)
+def test_a_uri_that_can_not_work_is_refused_before_anything_starts(
+    uri: str, told: str, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    done = orchestrate(cheap_sweep(1), "--output", output, "--tracking-uri", uri)
+    assert done.code == 2, done.out + done.err
+    assert told in done.err
+    assert len(done.err.splitlines()) == 1
+    assert "secret1" not in done.err
+    assert not output.exists()
