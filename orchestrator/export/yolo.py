@@ -66,10 +66,11 @@ class Yolo(Format):
             particle["particle_id"]: particle["blueprint"]
             for particle in record.particles(["particle_id", "blueprint"])
         }
+        digits = len(str(max(width, height))) + 2  # to a hundredth of a pixel
         lines = []
         for mask in masks(instances):
             outline = joined(outlines(instances, mask)) / (width, height)
-            points = " ".join(f"{value:.6f}" for value in outline.ravel().tolist())
+            points = " ".join(f"{value:.{digits}f}" for value in outline.ravel().tolist())
             lines.append(f"{classes[blueprints[mask.particle_id]]} {points}\n")
         target.write_file(f"labels/{split}/{record.run_id}.txt", "".join(lines).encode())
         target.write_file(f"images/{split}/{record.run_id}{image.suffix}", data)

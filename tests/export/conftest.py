@@ -58,10 +58,10 @@ def output(rendered: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def filled() -> Callable[..., NDArray[np.bool_]]:
-    """Fill an outline: the pixels whose centres it holds, by the even-odd rule."""
+    """Fill an outline: the pixels a quarter of which it holds, by the even-odd rule."""
 
     def fill(outline: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.bool_]:
-        y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+        y, x = np.mgrid[: shape[0], : shape[1]] + 0.25
         inside = np.zeros(shape, bool)
         for edge in zip(outline, np.roll(outline, -1, axis=0), strict=True):
             # From the upper end, so that a bridge gives the same numbers there and back.
@@ -72,3 +72,17 @@ def filled() -> Callable[..., NDArray[np.bool_]]:
         return inside
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def painted() -> Callable[..., list[NDArray[np.bool_]]]:
+    """Paint an outline as readers do: Ultralytics truncates corners, supervision rounds them."""
+    from supervision import polygon_to_mask
+
+    def paint(outline: NDArray[Any], shape: tuple[int, int]) -> list[NDArray[np.bool_]]:
+        return [
+            polygon_to_mask(corners.astype(np.int32), shape[::-1]).astype(bool)
+            for corners in (np.trunc(outline), np.round(outline))
+        ]
+
+    return paint
