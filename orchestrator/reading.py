@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, final
 
-from orchestrator.storage import Storage
+from orchestrator.storage import OutputError, Storage
 from scene.errors import ConfigurationError, Problem
 from scene.yaml_files import parse_mapping
 
@@ -60,6 +61,22 @@ def manifest_rows(
     for part in tables(storage, "manifest", columns):
         for row in part.to_pylist():
             yield dict.fromkeys(columns or ()) | row
+
+
+@contextmanager
+def read_errors_told(storage: Storage) -> Iterator[None]:
+    """Turn what the system says of a data set, while the block reads it, into one sentence.
+
+    Raises
+    ------
+    ConfigurationError
+        If the block raises an `OutputError`.
+    """
+    try:
+        yield
+    except OutputError as error:
+        message = f"can't be read: {error.reason}"
+        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from error
 
 
 def tables(

@@ -173,4 +173,5 @@ def _file_record(output: Path, file: WrittenFile) -> FileRecord:
         bytes=path.stat().st_size,
         width=width,
         height=height,
+        particle_id=file.particle_id,
     )

@@ -172,11 +172,14 @@ class Recipe(StrictModel):
         )
 
     def all_particle_features(self) -> tuple[FeatureSpec, ...]:
-        """Return the features of all particles, each name once."""
+        """Return the features of all particles, each name once.
+
+        Those that every particle has are among them where a recipe makes none, too.
+        """
         specs = (
             spec for name in self.blueprints.particles for spec in self.particle_features(name)
         )
-        return tuple({spec.name: spec for spec in specs}.values())
+        return tuple({spec.name: spec for spec in (*PARTICLE_FEATURES, *specs)}.values())
 
     def sampled_particle_features(self) -> tuple[str, ...]:
         """Return the names of particle features that a step changes, sorted."""

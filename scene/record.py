@@ -29,6 +29,8 @@ class FileRecord:
         Size in bytes.
     width, height
         Pixels; None for files that are no images.
+    particle_id
+        The particle that an image shows alone in the scene; None for all other files.
     """
 
     mode: str
@@ -37,6 +39,7 @@ class FileRecord:
     bytes: int
     width: int | None = None
     height: int | None = None
+    particle_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

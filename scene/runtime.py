@@ -43,11 +43,22 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file in the run's folder: its kind, path and, for images, (width, height) in pixels."""
+    """A file in the run's folder; see :class:`~scene.record.FileRecord`.
+
+    Parameters
+    ----------
+    mode, path
+        Its kind and place.
+    size
+        (width, height) in pixels of an image.
+    particle_id
+        The particle that an image shows alone.
+    """
 
     mode: str
     path: Path
     size: tuple[int, int] | None = None
+    particle_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +124,12 @@ class RuntimeState:
         """Return the view of some particles; see :class:`~scene.rendering.base.Frame`."""
         return self.stage.frame(interest, overlapping)
 
-    def write_images(self, images: Mapping[str, Image], paths: Mapping[str, Path]) -> None:
+    def write_images(
+        self,
+        images: Mapping[str, Image],
+        paths: Mapping[str, Path],
+        particle_id: int | None = None,
+    ) -> None:
         """Write images below the run's folder and put them on record.
 
         Parameters
@@ -122,10 +138,12 @@ class RuntimeState:
             One array for each name.
         paths
             Where each goes, relative to the run's folder.
+        particle_id
+            The particle that they show alone in the scene; None for images of a set.
         """
         for name, image in images.items():
             target = self.output / paths[name]
             target.parent.mkdir(parents=True, exist_ok=True)
             write_image(target, image)
             height, width = image.shape[:2]
-            self.files.append(WrittenFile(name, paths[name], (width, height)))
+            self.files.append(WrittenFile(name, paths[name], (width, height), particle_id))

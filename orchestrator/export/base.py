@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
@@ -22,6 +22,8 @@ STATE = ".blendsweep"
 """Folder of a target that tells what is exported; readers of data sets skip the dot."""
 
 _SETTINGS = f"{STATE}/export.json"
+_LARGEST_WHOLE = 2**53 - 1
+"""Up to here, and down to its opposite, a float64 tells all whole numbers apart."""
 
 
 @final
@@ -81,6 +83,9 @@ class Format(ABC):
     name: ClassVar[str]
     """As on the command line."""
 
+    reserved: ClassVar[Set[str]] = frozenset()
+    """Names that a split can't have here, in small letters."""
+
     def __init__(self, source: Source, options: Options, progress: ExportProgress) -> None:
         self.source = source
         self.options = options
@@ -138,13 +143,19 @@ def remove_litter(target: Storage, folder: str) -> list[str]:
     return [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
 
 
-def finite(value: Any) -> Any:
-    """Return plain data with None for the numbers that JSON has no word for."""
+def plain(value: Any) -> Any:
+    """Return plain data as every reader of JSON gets it.
+
+    None stands for the numbers that JSON has no word for. Whole numbers above 2^53, which readers
+    with floats alone would round without a word, are text, as I-JSON (RFC 7493, 2.2) advises.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_WHOLE else str(value)
     if isinstance(value, dict):
-        return {key: finite(entry) for key, entry in value.items()}
-    return [finite(entry) for entry in value] if isinstance(value, list) else value
+        return {key: plain(entry) for key, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:

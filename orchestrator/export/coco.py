@@ -6,17 +6,17 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, final, override
 from urllib.parse import urlsplit, urlunsplit
 
-import numpy as np
 import psutil
 
 from orchestrator.backends import TEMPORARY_PREFIX
-from orchestrator.export.base import Format, Outcome, finite
+from orchestrator.export.base import Format, Outcome, plain
 from orchestrator.export.images import masks, read_instances
-from orchestrator.export.records import INSTANCES, ExportError, Ids, Record
+from orchestrator.export.records import INSTANCES, Ids, Record
 from orchestrator.storage import Storage
 from orchestrator.uris import local_folder
 from scene.errors import ConfigurationError, Problem
@@ -25,8 +25,6 @@ PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_share")
 """What annotations keep of the particles table, where it has them."""
 
 _LICENSE = 1
-_IMAGE_BITS = 47
-_PARTICLE_BITS = 16
 
 
 @final
@@ -39,16 +37,19 @@ class Coco(Format):
     def export(self) -> Outcome:
         """Write each file anew, as a whole: an old one stays until then."""
         target, names = self._place()
-        self._check_ids(self.source.ids)
         outcome = Outcome(files=list(names.values()))
         for split in names:
             self.progress.expect(len(self.source.ids_of(split)))
         _remove_litter(target, names.values())
+        # From 1, as some readers take 0 for none, and on through all files, so that they can be
+        # put together.
+        first, self._numbers = 1, count(1)
         for split, name in names.items():
             ids = self.source.ids_of(split)
             with target.replacing(name) as stream:
-                self._write(stream, ids)
+                self._write(stream, ids, first)
             outcome.new[split], outcome.before[split] = len(ids), 0
+            first += len(ids)
         return outcome
 
     def _place(self) -> tuple[Storage, dict[str, str]]:
@@ -63,7 +64,7 @@ class Coco(Format):
             raise _wrong(f"{self.options.to} does not end in .json; give the file to write")
         return Storage(folder), {split: name}
 
-    def _write(self, stream: BinaryIO, ids: Ids) -> None:
+    def _write(self, stream: BinaryIO, ids: Ids, first: int) -> None:
         sweep = self.source.sweep
         info = {
             "description": f"{sweep['name']}, made by Blendsweep",
@@ -82,9 +83,9 @@ class Coco(Format):
             for name, number in numbers.items()
         ]
         text.write(f'"categories": {_json(categories)},\n"images": [')
-        _write_entries(text, map(self._image, self.source.records(ids)))
+        _write_entries(text, map(self._image, count(first), self.source.records(ids)))
         text.write('],\n"annotations": [')
-        _write_entries(text, self._annotations(ids, numbers))
+        _write_entries(text, self._annotations(ids, first, numbers))
         text.write("]}\n")
         text.flush()
         text.detach()
@@ -96,12 +97,13 @@ class Coco(Format):
             return []
         return [{"id": _LICENSE, "name": named, "url": named if "://" in named else ""}]
 
-    def _image(self, record: Record) -> dict[str, Any]:
+    def _image(self, number: int, record: Record) -> dict[str, Any]:
         self.progress.check()
         image = self.source.has(record, self.source.image)
         licensed = {"license": _LICENSE} if self.options.license is not None else {}
         return licensed | {
-            "id": image_id(record.run_id),
+            "id": number,
+            "run_id": record.run_id,
             "file_name": image.path,
             "width": image.width,
             "height": image.height,
@@ -114,21 +116,23 @@ class Coco(Format):
             },
         }
 
-    def _annotations(self, ids: Ids, categories: dict[str, int]) -> Iterator[dict[str, Any]]:
-        for record in self.source.records(ids, [INSTANCES]):
+    def _annotations(
+        self, ids: Ids, first: int, categories: dict[str, int]
+    ) -> Iterator[dict[str, Any]]:
+        for number, record in enumerate(self.source.records(ids, [INSTANCES]), first):
             instances = read_instances(self.source, record)
             particles = {
                 particle["particle_id"]: particle
                 for particle in record.particles(["blueprint", *PARTICLE_COLUMNS])
             }
-            number = image_id(record.run_id)
             for mask in masks(instances):
                 particle = particles[mask.particle_id]
                 category = categories[particle.pop("blueprint")]
                 kept = {name: value for name, value in particle.items() if value is not None}
                 yield {
-                    "id": number << _PARTICLE_BITS | mask.particle_id,
+                    "id": next(self._numbers),
                     "image_id": number,
+                    "run_id": record.run_id,
                     "category_id": category,
                     "segmentation": mask.rle,
                     "area": mask.area,
@@ -136,20 +140,6 @@ class Coco(Format):
                     "iscrowd": 0,
                 } | kept
             self.progress.advance()
-
-    def _check_ids(self, ids: Ids) -> None:
-        numbers = np.fromiter((image_id(name.decode()) for name in ids.tolist()), np.int64)
-        if len(np.unique(numbers)) < len(numbers):
-            raise ExportError("two runs have the same first 47 bits in their ids, so COCO's clash")
-
-
-def image_id(run_id: str) -> int:
-    """Return the number of a run's image: the first 47 bits of its id.
-
-    With the 16 bits of a particle's id behind it, it makes an annotation's number, which fits into
-    63 bits. Two of a million runs share a number with a probability of 1 in 280; that is told.
-    """
-    return int(run_id, 16) >> (4 * len(run_id) - _IMAGE_BITS)
 
 
 def _remove_litter(target: Storage, names: Iterable[str]) -> None:
@@ -170,7 +160,7 @@ def _write_entries(text: io.TextIOWrapper, entries: Iterable[dict[str, Any]]) ->
 
 
 def _json(value: Any) -> str:
-    return json.dumps(finite(value), allow_nan=False)
+    return json.dumps(plain(value), allow_nan=False)
 
 
 def _parent(uri: str) -> tuple[str, str]:

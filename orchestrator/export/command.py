@@ -53,7 +53,7 @@ _AllRuns = Annotated[
     ),
 ]
 _ShardMb = Annotated[
-    float, typer.Option(metavar="MB", min=0.001, help="Most a shard holds, in 10^6 bytes.")
+    float, typer.Option(metavar="MB", help="Most a shard holds, in 10^6 bytes; from 0.001.")
 ]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, BinaryIO, ClassVar, final, override
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from orchestrator.export.names import distinct
 from orchestrator.export.records import INSTANCES, Record
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
 from orchestrator.sinks.arrow import conform
@@ -47,6 +49,7 @@ class HuggingFace(ShardedFormat):
     """``data/<split>-<number>.parquet``, and a card that names the splits."""
 
     name: ClassVar[str] = "hf"
+    reserved: ClassVar[Set[str]] = frozenset({"all"})  # `datasets` takes it for all splits
     folder: ClassVar[str] = "data/"
     suffix: ClassVar[str] = "parquet"
 
@@ -69,7 +72,7 @@ class HuggingFace(ShardedFormat):
         row: dict[str, Any] = {name: record.row.get(name) for name in self._scalars}
         required = {self.source.image, INSTANCES}
         for name in self.source.image_names:
-            column = self._column(name)
+            column = self._columns[name]
             row[column] = None
             if name in record.images or name in required:
                 data = self.source.read(record, name)
@@ -115,7 +118,7 @@ class HuggingFace(ShardedFormat):
     def _scalars(self) -> dict[str, pa.DataType]:
         """The columns of the manifest that are kept, with their types."""
         chosen = {
-            column.name: pa.string() if pa.types.is_null(column.type) else column.type
+            column.name: _kind(column)
             for column in self.source.manifest_schema
             if column.name.startswith((OVERRIDE, FEATURE))
         }
@@ -124,11 +127,11 @@ class HuggingFace(ShardedFormat):
     @property
     def _particles(self) -> pa.Schema:
         schema = self.source.particles_schema
-        return pa.schema([schema.field(name) for name in self._own(schema)])
+        return pa.schema([(name, _kind(schema.field(name))) for name in self._own(schema)])
 
-    @property
+    @cached_property
     def _schema(self) -> pa.Schema:
-        images = {self._column(name): _IMAGE for name in self.source.image_names}
+        images = dict.fromkeys(self._columns.values(), _IMAGE)
         particles = pa.list_(pa.struct(list(self._particles)))
         columns = _LEADING | images | self._scalars | {"particles": particles}
         features = {name: _feature(kind) for name, kind in columns.items()}
@@ -136,8 +139,12 @@ class HuggingFace(ShardedFormat):
         metadata = {"huggingface": json.dumps({"info": {"features": features}})}
         return pa.schema(list(columns.items()), metadata=metadata)
 
-    def _column(self, image: str) -> str:
-        return "image" if image == self.source.image else image
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        """Image name to its column: none that another column has, or differs from in capitals."""
+        own, names = self.source.image, self.source.image_names
+        wishes = {name: "image" if name == own else name for name in names}
+        return distinct(wishes, [*self._scalars, "particles"])
 
     @staticmethod
     def _own(columns: pa.Schema | pa.Table) -> list[str]:
@@ -163,6 +170,11 @@ class _ParquetWriter:
         if self._held:
             self._parquet.write_table(pa.concat_tables(self._held).combine_chunks())
         self._held = []
+
+
+def _kind(column: pa.Field) -> pa.DataType:
+    """Return a column's type; text for one without any value, as more runs may bring some."""
+    return pa.string() if pa.types.is_null(column.type) else column.type
 
 
 def _feature(kind: pa.DataType) -> dict[str, Any]:

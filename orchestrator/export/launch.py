@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 from orchestrator.export import FORMATS
-from orchestrator.export.base import Options, Outcome
+from orchestrator.export.base import Format, Options, Outcome
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import Source
 from orchestrator.export.splits import Splits
 from orchestrator.interruption import Interruption
 from orchestrator.redaction import without_credentials
+from orchestrator.target import target_errors_told
 from orchestrator.uris import local_folder
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
 _OWN = ("manifest", "particles", "recipes", "runs", "failures", "damaged", "mlartifacts")
 """Folders of a data set that are nobody else's."""
+
+LEAST_SHARD_MB, MOST_SHARD_MB = 0.001, 1_000_000
 
 
 @final
@@ -104,23 +108,41 @@ def export_output(
     Raises
     ------
     ConfigurationError
-        If there is no data set, or what is asked for can't be had.
+        If there is no data set, what is asked for can't be had, or the data set can't be read or
+        the target written.
     ExportError
         If a run's files are missing or damaged.
-    OutputError
-        If source or target can't be reached.
     """
     options = Options(to, split=split is not None, license=license_name)
     if shard_mb is not None:
-        options = replace(options, shard_bytes=int(shard_mb * 10**6))
+        options = replace(options, shard_bytes=_shard_bytes(shard_mb))
     kind = FORMATS[name]()
     splits = Splits.parse(split)
+    _check_names(splits, kind)
     _check_place(uri, to)
     with Interruption(lambda: None) as interruption, ExportProgress(interruption) as progress:
         source = Source(uri, splits, image, all_runs=all_runs)
-        outcome = kind(source, options, progress).export()
+        with target_errors_told(to):
+            outcome = kind(source, options, progress).export()
     seeds = {split: source.seeds_of(split) for split in splits}
     return Exported(name, source.uri, without_credentials(to), outcome, seeds)
+
+
+def _shard_bytes(megabytes: float) -> int:
+    if not LEAST_SHARD_MB <= megabytes <= MOST_SHARD_MB:  # no number is neither
+        message = f"must be from {LEAST_SHARD_MB:g} to {MOST_SHARD_MB:,}, got {megabytes:g}"
+        raise ConfigurationError([Problem(COMMAND_LINE, "--shard-mb", message)])
+    return int(megabytes * 10**6)
+
+
+def _check_names(splits: Splits, kind: type[Format]) -> None:
+    problems = [
+        Problem(COMMAND_LINE, "--split", f"{name!r} means something else in {kind.name}")
+        for name in splits
+        if name.casefold() in kind.reserved
+    ]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _check_place(uri: str, to: str) -> None:
@@ -129,7 +151,7 @@ def _check_place(uri: str, to: str) -> None:
     one, other = (
         (uri.rstrip("/"), to.rstrip("/"))
         if output is None or target is None
-        else (str(output), str(target))
+        else (os.path.realpath(output), os.path.realpath(target))
     )
     if other == one or any(f"{other}/".startswith(f"{one}/{name}/") for name in _OWN):
         message = f"{without_credentials(to)} is the data set itself; export beside it"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from orchestrator.export.names import image_names
 from orchestrator.export.splits import Splits
-from orchestrator.reading import RUN_ID, RowsOfRuns, described_sweep, tables
+from orchestrator.reading import RUN_ID, RowsOfRuns, described_sweep, read_errors_told, tables
 from orchestrator.run import RunStatus
-from orchestrator.runs_folder import image_name
 from orchestrator.selection import asked_for
 from orchestrator.sinks.arrow import united
-from orchestrator.sinks.tables import FEATURE, OVERRIDE
+from orchestrator.sinks.tables import FEATURE, OVERRIDE, PARTICLE
 from orchestrator.storage import OutputError, Storage
-from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
+from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem, unknown
 from scene.yaml_files import parse_mapping
 
 INSTANCES = "instances"
@@ -35,9 +34,6 @@ _WINDOW = 128
 
 _AHEAD = 8
 """So many runs' files are fetched ahead where each takes a round trip."""
-
-_ALONE = re.compile(r"_\d{5}$")
-"""Ends the names of images that show one particle alone."""
 
 type Ids = NDArray[np.bytes_]
 
@@ -54,7 +50,7 @@ class ImageFile:
     Parameters
     ----------
     name
-        ``real``, ``instances``, ...: the file's name in the run's folder, without ending.
+        ``real``, ``instances``, ...: see :func:`~orchestrator.export.names.image_names`.
     path
         Relative to the data set.
     sha256
@@ -87,7 +83,7 @@ class Record:
     row
         The manifest's whole row.
     images
-        Name to image, those of single particles left out.
+        Name to image, those left out that show one particle alone.
     table
         Its rows of the particles table, in the order of their ids.
     """
@@ -160,15 +156,23 @@ class Source:
         self, uri: str, splits: Splits, image: str = "real", *, all_runs: bool = False
     ) -> None:
         self.storage = Storage(uri)
-        self.sweep = described_sweep(self.storage)
         self.splits = splits
         self.image = image
-        self.manifest_schema = self.particles_schema = pa.schema([])
+        self.manifest_schema = pa.schema([])
+        # What annotations lean on is there even where an older table has no part file.
+        self.particles_schema = pa.schema(list(PARTICLE.items()))
         self._hashes: set[str] = set()
-        names = self._plan(all_runs=all_runs)
+        self._names: dict[str, str] = {}
+        with read_errors_told(self.storage):
+            self._prepare(all_runs=all_runs)
+
+    def _prepare(self, *, all_runs: bool) -> None:
+        self.sweep = described_sweep(self.storage)
+        self._plan(all_runs=all_runs)
+        names = set(self._names.values())
         self._check_images(names)
-        rest = sorted(name for name in names if name not in (image, INSTANCES))
-        self.image_names = (image, INSTANCES, *rest)
+        rest = sorted(name for name in names if name not in (self.image, INSTANCES))
+        self.image_names = (self.image, INSTANCES, *rest)
         self._manifest = RowsOfRuns(self.storage, "manifest")
         self._particles = RowsOfRuns(self.storage, "particles")
         self.blueprints = tuple(sorted(self._blueprints()))
@@ -259,17 +263,18 @@ class Source:
             f"`verify {self.uri}` sets such runs aside, the sweep's command makes them again"
         )
 
-    def _plan(self, *, all_runs: bool) -> set[str]:
-        """Note which runs there are, and return the names of their images."""
+    def _plan(self, *, all_runs: bool) -> None:
+        """Note which runs there are, and how many of them have which image."""
         is_asked_for = asked_for(self.storage, self.sweep)
         ids: list[Ids] = []
         numbers: list[NDArray[np.int64]] = []
-        names: set[str] = set()
-        others = 0
+        self._counts: Counter[str] = Counter()
+        others = failed = 0
         columns = ["run_id", "index", "seed", "status", "recipe_hash", "files"]
         for part in tables(self.storage, "manifest"):
             self.manifest_schema = united(self.manifest_schema, part.schema.remove_metadata())
             part = part.select([name for name in columns if name in part.schema.names])
+            failed += pc.sum(pc.equal(part["status"], RunStatus.FAILED.value)).as_py() or 0
             part = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED.value))
             hashes = part["recipe_hash"].to_pylist()
             run_ids = part["run_id"].to_pylist()
@@ -280,29 +285,43 @@ class Source:
             ids.append(np.array(part["run_id"].to_pylist(), RUN_ID))
             pairs = (part[name].to_numpy().astype(np.int64) for name in ("index", "seed"))
             numbers.append(np.stack(tuple(pairs), axis=1))
-            names |= _image_names(part["files"])
+            self._counts.update(_image_paths(part["files"]))
         if not sum(map(len, ids)):
             message = f"holds no succeeded run of the sweep {self.sweep['name']} yet"
+            if failed:
+                message += f"; {failed} failed, and `status` names the causes"
             if others:
                 message += f"; --all-runs takes the {others} succeeded runs of other sweeps"
             raise ConfigurationError([Problem(self.uri, "", message)])
+        self._names = image_names(self._counts)
         joined, values = np.concatenate(ids), np.concatenate(numbers)
         order = np.lexsort((joined, values[:, 0]))
         self._ids, self._seeds = joined[order], values[order, 1]
         codes = [self.splits.names.index(self.splits.of(int(seed))) for seed in self._seeds]
         self._codes = np.array(codes, np.int32)
-        return names
 
     def _check_images(self, names: set[str]) -> None:
+        """Refuse an image, or a data set without masks, before anything is written."""
         problems = []
-        if self.image not in names:
-            valid = names - {INSTANCES}
+        valid = names - {INSTANCES}
+        having = {self._names[path]: count for path, count in self._counts.items()}
+        if self.image == INSTANCES:
+            message = f"{INSTANCES} holds the masks; give an image to learn from"
+            problems.append(Problem(COMMAND_LINE, "--image", message))
+        elif self.image not in names:
             message = unknown("image", self.image, valid, where=f"in {self.uri}")
             if "did you mean" in message:
                 message += f" there are: {', '.join(sorted(valid))}"
-            problems.append(Problem("command line", "--image", message))
-        if INSTANCES not in names:
-            message = "no run has instances.png, which the rendering mode categorical writes"
+            problems.append(Problem(COMMAND_LINE, "--image", message))
+        elif having[self.image] < len(self._ids):
+            whole = sorted(name for name in valid if having[name] == len(self._ids))
+            message = f"only {having[self.image]} of {len(self._ids)} runs have an image "
+            message += f"{self.image!r}; all have: {', '.join(whole) or 'none'}"
+            problems.append(Problem(COMMAND_LINE, "--image", message))
+        if having.get(INSTANCES, 0) < len(self._ids):
+            number = f"only {having[INSTANCES]} of {len(self._ids)} runs have"
+            message = f"{number if INSTANCES in having else 'no run has'} instances.png, which the "
+            message += "rendering mode categorical writes for all particles"
             problems.append(Problem(self.uri, "", message))
         if problems:
             raise ConfigurationError(problems)
@@ -328,8 +347,9 @@ class Source:
     def _records(self, ids: Ids) -> Iterator[Record]:
         for start in range(0, len(ids), _WINDOW):
             run_ids = [run_id.decode() for run_id in ids[start : start + _WINDOW].tolist()]
-            rows = self._manifest.take(run_ids)
-            particles = self._particles.take(run_ids)
+            with read_errors_told(self.storage):
+                rows = self._manifest.take(run_ids)
+                particles = self._particles.take(run_ids)
             for run_id in run_ids:
                 if run_id not in rows:
                     raise ExportError(f"run {run_id} is no longer in {self.uri}/manifest")
@@ -339,11 +359,13 @@ class Source:
     def _record(self, row: dict[str, Any], table: pa.Table | None) -> Record:
         images = {}
         for file in row["files"]:
-            name = image_name(file["path"])
-            if file["width"] is not None and not _ALONE.search(name):
-                images[name] = ImageFile(
-                    name, file["path"], file["sha256"], file["width"], file["height"]
-                )
+            if file["width"] is None or file.get("particle_id") is not None:
+                continue
+            relative = file["path"].split("/", 2)[2]
+            name = self._names.get(relative, relative)  # the same run may be recorded anew
+            images[name] = ImageFile(
+                name, file["path"], file["sha256"], file["width"], file["height"]
+            )
         empty = self.particles_schema.empty_table()
         return Record(
             run_id=row["run_id"],
@@ -355,9 +377,12 @@ class Source:
         )
 
 
-def _image_names(files: pa.ChunkedArray) -> set[str]:
+def _image_paths(files: pa.ChunkedArray) -> dict[str, int]:
+    """Return how many runs have which image of a set, by its path in the run's folder."""
     flat = files.combine_chunks().flatten()
-    shown = flat.filter(pc.is_valid(flat.field("width")))
-    paths = pc.replace_substring_regex(shown.field("path"), "^runs/[^/]*/", "runs//")
-    names = map(image_name, paths.unique().to_pylist())
-    return {name for name in names if not _ALONE.search(name)}
+    shown = pc.is_valid(flat.field("width"))
+    if "particle_id" in {entry.name for entry in flat.type}:
+        shown = pc.and_(shown, pc.is_null(flat.field("particle_id")))
+    paths = flat.filter(shown).field("path")
+    counts = pc.value_counts(pc.replace_substring_regex(paths, "^runs/[^/]*/", ""))
+    return {entry["values"]: entry["counts"] for entry in counts.to_pylist()}

@@ -23,6 +23,12 @@ Any salt is as good as another for many seeds. This one was picked among 60 000 
 first 5, 10 and 15 seeds evenly, so that small sweeps get splits near the shares asked for.
 """
 
+_NUMBER = re.compile(
+    r"-?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})(e-?\d{1,2})?|-?\d{1,40}/\d{1,40}",
+    re.ASCII | re.IGNORECASE,
+)
+"""Shares, as numbers and as fractions; 1e999999999 would take hours to write out."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 
 
@@ -61,24 +67,18 @@ class Splits:
         problems = []
         for part in text.split(","):
             name, _, number = (piece.strip() for piece in part.partition("="))
-            try:
-                share = Fraction(number)
-            except (ValueError, ZeroDivisionError):
+            share = _share(number)
+            if share is None:
                 problems.append(f"{part.strip()!r} is no name=share, for instance train=0.8")
-                continue
-            if not _NAME.fullmatch(name):
-                problems.append(f"{name!r} is no name of letters, digits and underscores")
-            elif name in shares:
-                problems.append(f"{name!r} is given twice")
-            elif share <= 0:
-                problems.append(f"{name} must have a share above 0, got {number}")
+            elif problem := _problem(name, share, shares):
+                problems.append(problem)
             else:
                 shares[name] = share
         if not problems and sum(shares.values()) != 1:
-            total = float(sum(shares.values()))
-            problems.append(f"the shares must sum to 1, not {total:.6g}")
+            total = f"{float(sum(shares.values())):.6g}"
+            problems.append(f"the shares must sum to 1, not {total if total != '1' else 'about 1'}")
         if problems:
-            raise ConfigurationError(Problem(COMMAND_LINE, "--split", text) for text in problems)
+            raise ConfigurationError(Problem(COMMAND_LINE, "--split", told) for told in problems)
         return cls(shares)
 
     def __iter__(self) -> Iterator[str]:
@@ -92,3 +92,22 @@ class Splits:
         digest = hashlib.sha256(f"{SALT}{seed}".encode()).digest()
         position = Fraction(int.from_bytes(digest[:8]), 2**64)
         return self.names[bisect_right(self._bounds, position)]
+
+
+def _share(text: str) -> Fraction | None:
+    """Return the number that a text writes, or None if it is none."""
+    try:
+        return Fraction(text) if _NUMBER.fullmatch(text) else None
+    except ZeroDivisionError:
+        return None
+
+
+def _problem(name: str, share: Fraction, others: Mapping[str, Fraction]) -> str | None:
+    """Return what is wrong with a split beside those that come before it."""
+    if not _NAME.fullmatch(name):
+        return f"{name!r} is no name of letters, digits and underscores"
+    if name in others:
+        return f"{name!r} is given twice"
+    if (same := {other.casefold(): other for other in others}.get(name.casefold())) is not None:
+        return f"{name!r} and {same!r} differ in capitals alone, which some disks take for one name"
+    return f"{name} must have a share above 0, got {share}" if share <= 0 else None

@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, ClassVar, final, override
+from dataclasses import dataclass
+from functools import cached_property
+from typing import BinaryIO, ClassVar, Final, final, override
 
-from orchestrator.export.base import finite
+from orchestrator.export.base import plain
+from orchestrator.export.names import distinct, member_name
 from orchestrator.export.records import INSTANCES, Record
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
 
 _BLOCK = tarfile.BLOCKSIZE
+_FORMAT: Final = tarfile.PAX_FORMAT
+"""The same bytes as ustar's where names have no more than its 100 characters."""
 
 
 @final
@@ -33,28 +38,56 @@ class WebDataset(ShardedFormat):
     @property
     @override
     def layout(self) -> str:
-        """The same for all data sets, as members tell themselves what they are."""
-        return "1"
+        """The members' names, where they are not those that their images go by."""
+        given = {name: key for name, key in self._keys.items() if key != self._wish(name)}
+        return json.dumps(["2", given])
 
     @override
     def sample(self, record: Record) -> Sample:
-        """Return the members of one run: ending to bytes."""
-        members = {"json": json.dumps(_description(record), allow_nan=False).encode()}
+        """Return the members of one run, each with its bytes."""
         required = {self.source.image, INSTANCES}
-        for name in self.source.image_names:
+        contents, paths = {}, {}
+        for name, key in self._keys.items():
             if name in record.images or name in required:
                 data = self.source.read(record, name)
-                key = "image" if name == self.source.image else name.replace("/", "_")
-                members[f"{key}{record.images[name].suffix}"] = data
-        size = sum(_BLOCK + -(-len(data) // _BLOCK) * _BLOCK for data in members.values())
-        return Sample(size, (record.run_id, members))
+                member = f"{key}{record.images[name].suffix}"
+                contents[member] = data
+                paths[member] = record.images[name].path.split("/", 2)[2]
+        contents["json"] = json.dumps(_description(record, paths), allow_nan=False).encode()
+        members = [
+            _Member(_info(f"{record.run_id}.{ending}", data), data)
+            for ending, data in sorted(contents.items())
+        ]
+        return Sample(sum(member.size for member in members), members)
 
     @override
     @contextmanager
     def writer(self, stream: BinaryIO) -> Iterator[Writer]:
         """Begin a tar file."""
-        with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        with tarfile.open(fileobj=stream, mode="w", format=_FORMAT) as tar:
             yield _TarWriter(tar)
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """Image name to the member's, without ending: no two that a reader could take for one."""
+        return distinct({name: self._wish(name) for name in self.source.image_names})
+
+    def _wish(self, name: str) -> str:
+        return "image" if name == self.source.image else member_name(name)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One file of a tar."""
+
+    info: tarfile.TarInfo
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes in the tar, with those of the header, which grow with the name."""
+        return len(self.info.tobuf(_FORMAT)) + -(-len(self.data) // _BLOCK) * _BLOCK
 
 
 @final
@@ -62,26 +95,31 @@ class _TarWriter:
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
 
-    def add(self, content: tuple[str, Mapping[str, bytes]]) -> None:
-        """Write a run's members, sorted; the same bytes whenever and by whomever."""
-        run_id, members = content
-        for ending, data in sorted(members.items()):
-            info = tarfile.TarInfo(f"{run_id}.{ending}")
-            info.size = len(data)
-            info.mtime = 0
-            info.mode = 0o644
-            self._tar.addfile(info, io.BytesIO(data))
+    def add(self, content: Sequence[_Member]) -> None:
+        """Write a run's members."""
+        for member in content:
+            self._tar.addfile(member.info, io.BytesIO(member.data))
         self._tar.members.clear()  # type: ignore[attr-defined]  # it would remember every member
 
 
-def _description(record: Record) -> dict[str, object]:
-    described: dict[str, object] = finite(
+def _info(name: str, data: bytes) -> tarfile.TarInfo:
+    """Return a member's header, the same whenever and by whomever it is made."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    info.mtime = 0
+    info.mode = 0o644
+    return info
+
+
+def _description(record: Record, images: Mapping[str, str]) -> dict[str, object]:
+    described: dict[str, object] = plain(
         {
             "run_id": record.run_id,
             "index": record.index,
             "seed": record.seed,
             "values": record.values,
             "features": record.features,
+            "images": dict(images),
             "particles": record.particles(),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, final, override
 
@@ -24,6 +25,8 @@ class Yolo(Format):
     """``images/<split>``, ``labels/<split>`` and ``data.yaml``."""
 
     name: ClassVar[str] = "yolo"
+    # Keys of data.yaml that mean something else.
+    reserved: ClassVar[Set[str]] = frozenset({"names", "nc", "path", "download", "channels"})
 
     @override
     def export(self) -> Outcome:

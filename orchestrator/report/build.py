@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from orchestrator.lease import driver_of
+from orchestrator.reading import read_errors_told
 from orchestrator.report import figures
 from orchestrator.report.choice import MOST_GROUPS, grouped, most_telling, spread_runs
 from orchestrator.report.contact_sheet import SheetRow, contact_sheet, modes_of, row_of
@@ -19,6 +20,7 @@ from orchestrator.report.figures import Grouping
 from orchestrator.report.labels import feature_name, run_label, swept_names
 from orchestrator.report.page import PAGE, Page, Section, render
 from orchestrator.storage import Storage
+from orchestrator.target import target_errors_told
 
 DEFAULT_RUNS = 9
 CONTACT_SHEET = "contact_sheet.png"
@@ -85,18 +87,17 @@ def write_report(uri: str, to: str | None = None, runs: int = DEFAULT_RUNS) -> s
     Raises
     ------
     ConfigurationError
-        If there is no data set.
-    OutputError
-        If the report can't be written.
+        If there is no data set, or the report can't be written.
     """
     storage = Storage(uri)
-    report = build_report(storage, runs)
     target, folder = (storage, "report") if to is None else (Storage(to), "")
-    if target.folder is not None:
-        (target.folder / folder).mkdir(parents=True, exist_ok=True)
-    for name, content in reversed(list(report.files.items())):
-        target.write_file(posixpath.join(folder, name), content)
-    return posixpath.join(target.public_uri, folder, PAGE)
+    place = posixpath.join(target.public_uri, folder)
+    with read_errors_told(storage):
+        report = build_report(storage, runs)
+    with target_errors_told(place, "give another folder with --to"):
+        for name, content in reversed(list(report.files.items())):
+            target.write_file(posixpath.join(folder, name), content)
+    return posixpath.join(place, PAGE)
 
 
 def save_report(report: Report, folder: Path) -> None:

@@ -22,11 +22,18 @@ def scalar_type(values: Iterable[Scalar]) -> pa.DataType:
 
 
 def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """Return the type of a column that can hold values of both: numbers widen, the rest is text."""
+    """Return the type of a column that can hold values of both.
+
+    Numbers widen, structs have the fields of both, the rest is text.
+    """
     if one == other or pa.types.is_null(other):
         return one
     if pa.types.is_null(one):
         return other
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        return pa.list_(common_type(one.value_type, other.value_type))
+    if pa.types.is_struct(one) and pa.types.is_struct(other):
+        return pa.struct(list(united(pa.schema(list(one)), pa.schema(list(other)))))
     if {one, other} == {pa.int64(), pa.float64()}:
         return pa.float64()
     return pa.string()

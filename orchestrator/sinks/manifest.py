@@ -85,6 +85,8 @@ class ManifestSink(Sink):
         self._manifest.open()
         self._particles.open()
         self._particles.remove(self._particles.run_ids - self._manifest.run_ids)
+        self._manifest.begin()
+        self._particles.begin()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="manifest", daemon=True)
         self._thread.start()

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestrator.backends import TEMPORARY_PREFIX
-from orchestrator.sinks.arrow import Row, conform, united
+from orchestrator.sinks.arrow import Row, common_type, conform, united
 from orchestrator.storage import Storage
 
 KEY = "run_id"
@@ -86,6 +86,14 @@ class PartTable:
         for number, schema in schemas.items():
             if schema != self._schema or number in doubled:
                 self._write(number, _without(self._load(number), doubled[number]))
+
+    def begin(self) -> None:
+        """Write a part without rows if there is none, so that readers find the columns.
+
+        The first rows go to it.
+        """
+        if not self._row_counts:
+            self._write(0, self._schema.empty_table())
 
     @property
     def run_ids(self) -> Set[str]:
@@ -221,7 +229,7 @@ class PartTable:
         for column in schema:
             kind = known.get(column.name, column.type)
             nested = pa.types.is_nested(column.type) or pa.types.is_nested(kind)
-            if nested and kind != column.type:
+            if nested and not pa.types.is_nested(common_type(kind, column.type)):
                 raise _MisfitError(f"has another kind of column {column.name}")
 
     def _set_aside(self, name: str, reason: str) -> None:

@@ -43,6 +43,7 @@ _FILES = pa.list_(
             ("bytes", pa.int64()),
             ("width", pa.int32()),
             ("height", pa.int32()),
+            ("particle_id", pa.int32()),
         ]
     )
 )
@@ -75,12 +76,14 @@ _TRAILING = {
     "versions": _VERSIONS,
     "mlflow_run_id": pa.string(),
 }
-_PARTICLE = {
+PARTICLE = {
     "run_id": pa.string(),
     "particle_id": pa.int32(),
     "blueprint": pa.string(),
     "category_color": pa.string(),
 }
+"""First columns of the particles table."""
+
 _INITIAL_POSE = {f"initial_{name}_{axis}": pa.float64() for name in POSE for axis in "xyz"}
 _PIXELS = {
     "visible_pixels": pa.int32(),
@@ -154,7 +157,7 @@ def manifest_schema(columns: Columns) -> pa.Schema:
 
 def particles_schema(columns: Columns) -> pa.Schema:
     """Return the schema of the particles table, one row a particle a run."""
-    fields = dict(_PARTICLE)
+    fields = dict(PARTICLE)
     for spec in columns.particle_features:
         fields |= dict.fromkeys(spec.columns, _number_type(spec))
     return pa.schema(list((fields | _INITIAL_POSE | _PIXELS).items()))

@@ -124,4 +124,5 @@ class RenderParticlesIndividually(_RenderParticles):
         mode = state.registry.mode(self.rendering_mode)
         for particle_id in sorted(state.particle_ids(self.set_name_of_interest)):
             images = mode.render(state.frame(frozenset({particle_id})))
-            state.write_images(images, self._paths(mode, self._suffix(f"{particle_id:05d}")))
+            paths = self._paths(mode, self._suffix(f"{particle_id:05d}"))
+            state.write_images(images, paths, particle_id)

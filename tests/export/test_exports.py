@@ -89,6 +89,7 @@ def test_coco(rendered: Path, tmp_path: Path) -> None:
             assert annotation["area"] == pixels.sum() > 0
             assert annotation["touches_border"] in (True, False)
             assert (annotation["iscrowd"], annotation["category_id"]) == (0, 1)
+            assert annotation["run_id"] == image["run_id"] == row["run_id"]
             shown[pixels] = annotation["particle_id"]
         assert (shown == instances_of(rendered, row["run_id"])).all()
 
@@ -143,6 +144,10 @@ def test_coco_by_split_leaves_no_seed_in_two(rendered: Path, tmp_path: Path) -> 
         if (path := tmp_path / "coco" / f"{name}.json")
     }
     assert found == {"train": {0}, "val": {1}}
+    both = [json.loads((tmp_path / "coco" / name).read_text()) for name in done.outcome.files]
+    for table in ("images", "annotations"):
+        numbers = [entry["id"] for content in both for entry in content[table]]
+        assert numbers == [*range(1, len(numbers) + 1)], "numbers go on from file to file"
 
 
 def test_yolo(rendered: Path, tmp_path: Path, filled: Filled) -> None:
@@ -162,8 +167,8 @@ def test_yolo(rendered: Path, tmp_path: Path, filled: Filled) -> None:
             assert kind == "0"
             assert points.min() >= 0
             assert points.max() <= 1
-            # Corners lie at halves of pixels; six decimals are a little off.
-            outline = np.round(points * (128, 96)) / 2
+            # Corners are a multiple of 0.025 off the pixels'; two decimals are a little less exact.
+            outline = np.round(points * (64, 48) * 40) / 40
             assert (filled(outline, (48, 64)) == (instances == number)).all()
 
 
@@ -287,10 +292,12 @@ def test_a_grown_sweep_adds_to_its_exports(output: Path, tmp_path: Path, render:
     old, new = (
         json.loads(text["all.json"]) for text in (before["coco"], content(tmp_path / "coco"))
     )
-    for table, count in (("images", 4), ("annotations", len(old["annotations"]))):
-        entries = {entry["id"]: entry for entry in new[table]}
-        assert len(entries) == len(new[table]) > count
-        assert all(entries[entry["id"]] == entry for entry in old[table])
+    numbers = {"id": None, "image_id": None}
+    for table, key in (("images", "run_id"), ("annotations", "particle_id")):
+        entries = {(entry["run_id"], entry[key]): entry | numbers for entry in new[table]}
+        assert len(entries) == len(new[table]) > len(old[table])
+        assert all(entries[entry["run_id"], entry[key]] == entry | numbers for entry in old[table])
+        assert [entry["id"] for entry in new[table]] == [*range(1, len(new[table]) + 1)]
     for path in ("yolo", "webdataset"):
         after = content(tmp_path / path)
         stays = [

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -22,7 +24,7 @@ from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, R
 from orchestrator.sinks import manifest as manifest_module
 from orchestrator.sinks.manifest import ManifestSink, compact
 from orchestrator.sinks.parts import PartTable
-from orchestrator.sinks.tables import Columns, Origin
+from orchestrator.sinks.tables import Columns, Origin, manifest_schema, particles_schema
 from orchestrator.storage import Storage
 from scene.features import FeatureSpec
 from scene.record import FileRecord, RunRecord
@@ -160,6 +162,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
                 "bytes": 10,
                 "width": 4,
                 "height": 5,
+                "particle_id": None,
             },
             {
                 "mode": "state",
@@ -168,6 +171,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
                 "bytes": 1,
                 "width": None,
                 "height": None,
+                "particle_id": None,
             },
         ],
         "visible_particles": 2,
@@ -210,7 +214,7 @@ def test_a_failed_run_has_its_cause_and_no_particles(storage: Storage) -> None:
     )
     assert row["seed"] == 3
     assert row["files"] is None
-    assert storage.list("particles") == []
+    assert rows(storage, "particles") == []
 
 
 scalars = st.one_of(
@@ -245,6 +249,56 @@ def test_whatever_values_are_swept_they_come_back(
                 assert back == float(value)
             else:
                 assert back == value
+
+
+def columns_as_readers_see_them(storage: Storage, table: str) -> list[list[str]]:
+    """Return the columns of a table, once for each reader of Parquet folders."""
+    assert storage.folder is not None
+    folder = storage.folder / table
+    pattern = f"{folder}/*.parquet"
+    return [
+        list(pd.read_parquet(folder).columns),
+        ds.dataset(folder, format="parquet").schema.names,
+        duckdb.sql(f"SELECT * FROM read_parquet('{pattern}')").columns,
+        pl.scan_parquet(pattern).collect().columns,
+    ]
+
+
+@pytest.mark.parametrize("results", [[], [make_result(1, failed=True)], [make_result(1, sizes=[])]])
+def test_both_tables_have_their_columns_from_the_start(
+    storage: Storage, results: list[RunResult]
+) -> None:
+    record(storage, *results)
+    for table, schema in (
+        ("manifest", manifest_schema(COLUMNS)),
+        ("particles", particles_schema(COLUMNS)),
+    ):
+        for names in columns_as_readers_see_them(storage, table):
+            assert names == schema.names
+        assert storage.list(table) == ["part-00000.parquet"]
+        stored = pq.read_schema(storage.folder / table / "part-00000.parquet")
+        assert stored.remove_metadata() == schema
+    before = rows(storage), rows(storage, "particles")
+    assert compact(storage) == {"manifest": 1, "particles": 1}
+    record(storage)
+    assert (rows(storage), rows(storage, "particles")) == before
+    record(storage, make_result(2))
+    assert storage.list("particles") == ["part-00000.parquet"], "no file is left without rows"
+    assert [row["run_id"][-1] for row in rows(storage, "particles")] == ["2", "2"]
+    assert len(rows(storage)) == len(results) + 1
+
+
+def test_files_of_an_older_version_get_the_fields_they_lack(storage: Storage) -> None:
+    record(storage, make_result(1))
+    path = storage.folder / "manifest" / "part-00000.parquet"
+    table = pq.read_table(path)
+    old = [[{k: v for k, v in f.items() if k != "particle_id"} for f in files]
+           for files in table["files"].to_pylist()]  # fmt: skip
+    position = table.schema.get_field_index("files")
+    pq.write_table(table.set_column(position, "files", pa.array(old)), path)
+    record(storage, make_result(2))
+    assert storage.list("manifest") == ["part-00000.parquet"]
+    assert [{f["particle_id"] for f in row["files"]} for row in rows(storage)] == [{None}, {None}]
 
 
 def test_a_full_part_is_left_alone_and_the_next_begins(
@@ -401,7 +455,7 @@ def test_a_result_is_on_disk_at_once_after_idling(storage: Storage) -> None:
     sink = make_sink(storage)
     sink.record(make_result(0))
     deadline = time.monotonic() + 10
-    while not storage.exists("manifest/part-00000.parquet") and time.monotonic() < deadline:
+    while not rows(storage) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(rows(storage)) == 1
     sink.close()
