@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli import app, with_default_command
-from orchestrator.commands import program
+from orchestrator.cli import app
+from orchestrator.commands import SCRIPT, program
 from orchestrator.pasted import paste_problem
 from orchestrator.redaction import guarded, remember
 from scene.errors import Problem
@@ -19,7 +19,9 @@ def main() -> None:
     sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)
     if problem := paste_problem(sys.argv[1:]):
         sys.exit(_refused(problem))
-    app(with_default_command(sys.argv[1:]), prog_name=program())
+    # Shells complete the console script alone, however this was started.
+    completion = any("-completion" in argument for argument in sys.argv[1:2])
+    app(prog_name=SCRIPT if completion else program(), complete_var=f"_{SCRIPT.upper()}_COMPLETE")
 
 
 def _refused(problem: Problem) -> int:

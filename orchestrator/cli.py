@@ -6,12 +6,13 @@ Importing this module loads none of bpy, ray, mlflow, and as little as possible 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.command_group import SweepOrCommand, check_meant_as_sweep
 from orchestrator.commands import program, this_command
 from orchestrator.export.command import export_app
 from orchestrator.terminal import AsJson, Debug, Output, errors_told, print_json
@@ -28,17 +29,24 @@ COST = (
 HELP = f"""Sweep a recipe for a synthetic microscopy image into a labelled data set.
 
 \b
-Examples:
-  {program()} sweeps/quickstart.yaml
-  {program()} sweeps/sem.yaml --dry-run
-  {program()} sweeps/sem.yaml render.resolution_percentage=25 --limit 4
-  {program()} sweeps/sem.yaml initial_runtime_state.seed='range(100)'
-  {program()} status outputs/sem
-  {program()} show outputs/sem
+  # A first look: four runs, in a minute or two, into outputs/quickstart
+  {program()} quickstart
+  # What came out: labels over images; one page on all of it; how far it is
+  {program()} show outputs/quickstart
+  {program()} report outputs/quickstart
+  {program()} status outputs/quickstart
+  # Another sweep: what it would run; with other values; smaller and not all
+  {program()} sem --dry-run
+  {program()} sem initial_runtime_state.seed='range(100)'
+  {program()} sem render.resolution_percentage=25 --limit 4
+  # Your own sweep file, and all options
+  {program()} sweeps/mine.yaml
+  {program()} run --help
+  # For training
   {program()} export coco outputs/sem --to sem.json
 
 The same command again resumes: nothing is rendered twice, and a sweep with more values extends
-the same data set. "{program()} run --help" tells all options.
+the same data set.
 
 {COST} For a first look, render it smaller: render.resolution_percentage=25 takes about a
 sixteenth of the time, --limit N takes the first N runs.
@@ -48,9 +56,9 @@ EXIT_CODES = """Exit codes: 0 every run succeeded; 1 some failed, the rest is in
 configuration error, nothing started; 130 interrupted, resumable."""
 
 app = typer.Typer(
+    cls=SweepOrCommand,
     help=HELP,
     epilog=EXIT_CODES,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -65,13 +73,36 @@ class ExecutorName(StrEnum):
     INLINE = "inline"
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from orchestrator.versions import versions
+
+        found = versions()
+        others = ", ".join(f"{name} {found[name]}" for name in found if name != "blendsweep")
+        typer.echo(f"blendsweep {found['blendsweep']} ({others})")
+        raise typer.Exit
+
+
 @app.callback()
-def blendsweep() -> None:
+def blendsweep(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the versions of Blendsweep and of what it works with, and exit.",
+        ),
+    ] = False,
+) -> None:
     """Give the command line its commands; the help text is `HELP`."""
+    del version
 
 
 @app.command(epilog=EXIT_CODES)
 def run(
+    context: typer.Context,
     sweep: Annotated[
         str,
         typer.Argument(
@@ -178,6 +209,8 @@ def run(
     """Execute a sweep; the default command."""
     del multirun
     with errors_told(debug=debug):
+        check_meant_as_sweep(sweep, _commands(context))
+
         from orchestrator.expansion import expand
         from orchestrator.loading import load_sweep
 
@@ -241,7 +274,7 @@ def verify(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Compare every file with its checksum; set damaged runs aside, to be made again."""
+    """Compare every file with its checksum. Damaged runs are set aside, to be made again."""
     with errors_told(debug=debug):
         from orchestrator.verification import verify_output
 
@@ -266,7 +299,7 @@ def report(
     ] = 9,
     debug: Debug = False,
 ) -> None:
-    """Write one HTML page on a data set, and its pictures: contact sheet, features, times."""
+    """Write a page on a data set, in HTML. It shows images, features, coverage and times."""
     with errors_told(debug=debug):
         from orchestrator.report.build import write_report
 
@@ -352,16 +385,9 @@ def compact(
 app.add_typer(export_app, name="export")
 
 
-def with_default_command(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the command ``run`` in front if they name none.
-
-    >>> with_default_command(["sweeps/sem.yaml", "--dry-run"])
-    ['run', 'sweeps/sem.yaml', '--dry-run']
-    """
-    commands = {"run", "status", "verify", "report", "show", "export", "compact", "--help", "-h"}
-    if not arguments or arguments[0] in commands:
-        return list(arguments)
-    return ["run", *arguments]
+def _commands(context: typer.Context) -> Collection[str]:
+    group: Any = context.find_root().command
+    return list(group.commands)
 
 
 def _print_runs(runs: Expansion) -> None:

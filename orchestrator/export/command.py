@@ -9,7 +9,7 @@ import typer
 from orchestrator.commands import program
 from orchestrator.terminal import AsJson, Debug, Output, errors_told, print_json
 
-HELP = f"""Export a data set for training: the succeeded runs of its last sweep.
+HELP = f"""Export a data set for training. Of its last sweep, all succeeded runs are taken.
 
 \b
 Examples:
@@ -81,7 +81,7 @@ def export_coco(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Instance masks as run lengths in JSON; images stay in OUTPUT."""
+    """COCO: masks as run lengths in JSON; images stay in OUTPUT."""
     _export(
         "coco", output, to, split, image, license_name=license_name,
         all_runs=all_runs, as_json=as_json, debug=debug,
@@ -99,7 +99,7 @@ def export_yolo(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Images, text files of outlines and data.yaml for Ultralytics."""
+    """Ultralytics YOLO: images, outlines as text, data.yaml."""
     _export("yolo", output, to, split, image, all_runs=all_runs, as_json=as_json, debug=debug)
 
 
@@ -115,7 +115,7 @@ def export_webdataset(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Tar shards with all images, features and particles, for WebDataset."""
+    """WebDataset: tar shards with all images, features, particles."""
     _export(
         "webdataset", output, to, split, image, shard_mb,
         all_runs=all_runs, as_json=as_json, debug=debug,
@@ -134,7 +134,7 @@ def export_hf(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Parquet shards with embedded images, for Hugging Face datasets."""
+    """Hugging Face datasets: Parquet shards with images in them."""
     _export(
         "hf", output, to, split, image, shard_mb, all_runs=all_runs, as_json=as_json, debug=debug
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -61,9 +62,17 @@ def test_a_documented_command_is_understood(command: str) -> None:
 
 
 def parse_own(words: list[str]) -> None:
-    from orchestrator.cli import app, with_default_command
+    from orchestrator.cli import app
 
-    parse(typer.main.get_command(app), with_default_command(words))
+    command: Any = typer.main.get_command(app)
+    context = None
+    while True:
+        context = command.make_context(command.name, words, parent=context)
+        if not hasattr(command, "commands"):
+            break
+        _, command, words = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
 
 
 def parse(command: click.Command, words: list[str]) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from orchestrator.__main__ import main
-from orchestrator.cli import app, with_default_command
+from orchestrator.cli import app
 
 type Orchestrate = Callable[..., tuple[int, str]]
 
@@ -94,7 +94,7 @@ def orchestrate(capfd: pytest.CaptureFixture[str]) -> Orchestrate:
 
     def run(*arguments: object) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
-            app(with_default_command([str(text) for text in arguments]), prog_name="test")
+            app([str(text) for text in arguments], prog_name="test")
         return int(ended.value.code or 0), capfd.readouterr().err
 
     return run

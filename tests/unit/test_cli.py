@@ -3,15 +3,20 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 
 import orchestrator.progress
 from orchestrator import commands
-from orchestrator.cli import COST, app, with_default_command
+from orchestrator.cli import COST, HELP, app
+from orchestrator.command_group import with_default_command
 from orchestrator.estimation import CostModel, TimeLeft
 from orchestrator.export import FORMATS
 from orchestrator.lock import OutputLockedError, locked
@@ -38,7 +43,7 @@ def sweep(tmp_path: Path) -> Path:
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
-        app(with_default_command([str(text) for text in arguments]), prog_name="test")
+        app([str(text) for text in arguments], prog_name="test")
     captured = capsys.readouterr()
     return int(ended.value.code or 0), captured.out, captured.err
 
@@ -53,12 +58,78 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
         (["compact", "out"], ["compact", "out"]),
         (["report", "out"], ["report", "out"]),
         (["export", "coco", "out"], ["export", "coco", "out"]),
+        (["show", "out", "3"], ["show", "out", "3"]),
         (["--help"], ["--help"]),
+        (["--version"], ["--version"]),
+        (["--show-completion", "bash"], ["--show-completion", "bash"]),
+        (["--show-completion=bash"], ["--show-completion=bash"]),
         ([], []),
     ],
 )
 def test_run_is_the_default_command(given: list[str], meant: list[str]) -> None:
-    assert with_default_command(given) == meant
+    group: Any = typer.main.get_command(app)
+    context = group.make_context("test", [], resilient_parsing=True)
+    assert with_default_command(given, group.commands, group._own(context)) == meant
+
+
+def test_the_version_tells_of_everything_that_makes_images(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, _ = call(capsys, "--version")
+    assert code == 0
+    assert re.fullmatch(
+        r"blendsweep \d\S+ \(bpy \d\S+, ray \d\S+, mlflow \d\S+, python \d\S+\)\n", out
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["statsu", "out"], "unknown command 'statsu'; did you mean 'status'?"),
+        (["Verify", "out"], "unknown command 'Verify'; did you mean 'verify'?"),
+        (["exprot", "coco", "out"], "unknown command 'exprot'; did you mean 'export'?"),
+        (["{out}"], "out is the output of a sweep, not a sweep file; did you mean: "),
+        (["{out}/", "a=1"], "out/ is the output of a sweep, not a sweep file; did you mean: "),
+    ],
+)
+def test_what_is_no_sweep_is_told_with_the_command_that_was_meant(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sweep.yaml").write_text("name: old")
+    code, out, err = call(capsys, *(word.format(out=tmp_path / "out") for word in words))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert told in err
+    assert "{out}" not in words[0] or f" status {tmp_path}/out" in err
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["show"], ["export"], ["export", "coco"]])
+def test_help_is_short_lines_under_either_option(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, long, _ = call(capsys, *words, "--help")
+    assert (code, call(capsys, *words, "-h")) == (0, (0, long, ""))
+    assert "..." not in long.partition("Commands:")[2], "a summary is cut off"
+
+
+def test_examples_fit_a_terminal_of_80_columns() -> None:
+    assert not [line for line in HELP.splitlines() if line.startswith("  ") and len(line) > 78]
+
+
+def test_completion_knows_commands_and_a_sweeps_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    def completed(*words: str) -> list[str]:
+        monkeypatch.setenv("_BLENDSWEEP_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", " ".join(["blendsweep", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator"], capture_output=True, text=True, check=False
+        )
+        return done.stdout.split()
+
+    assert completed("s") == ["status", "show"]
+    assert completed("sweeps/sem.yaml", "--li") == ["--limit"]
+    assert completed("export", "w") == ["webdataset"]
 
 
 def test_help_teaches_what_a_sweep_costs(capsys: pytest.CaptureFixture[str]) -> None:
