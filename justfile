@@ -62,7 +62,7 @@ docs *ARGS:
 docs-serve: docs
     uv run python -m http.server 8000 --bind 127.0.0.1 --directory site
 
-# Four small runs from recipe to manifest.
+# Four runs from recipe to manifest, in a minute or two.
 quickstart:
     uv run python -m orchestrator sweeps/quickstart.yaml
 

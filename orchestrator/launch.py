@@ -97,6 +97,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         complete=complete,
         seconds=time.monotonic() - start,
         tracking_uri=uri,
+        tracking_page=next((sink.page for sink in sinks if sink.page is not None), None),
         command=command,
         retry=retry,
     )

@@ -9,10 +9,13 @@ from typing import Any, final
 
 from orchestrator import commands
 from orchestrator.progress import duration
-from orchestrator.redaction import STARS, masked, without_credentials
+from orchestrator.redaction import STARS, without_credentials
 from orchestrator.scheduler import Counts
 
 SHOWN_FAILURES = 10
+
+_UI = "http://127.0.0.1:5000"
+"""Where `mlflow ui` is to be found unless told otherwise."""
 
 
 @final
@@ -47,6 +50,8 @@ class Summary:
         How long this start took.
     tracking_uri
         Where MLflow records; None if it does not.
+    tracking_page
+        The sweep's page below the address of MLflow's web application; None if it has none yet.
     command
         The command that resumes it.
     retry
@@ -62,6 +67,7 @@ class Summary:
     tracking_uri: str | None
     command: str
     retry: str
+    tracking_page: str | None = None
 
     @property
     def succeeded(self) -> int:
@@ -92,8 +98,12 @@ class Summary:
             parts.append(f"{counts.left} left")
         yield f"{self.sweep}: {', '.join(parts)}"
         yield f"results: {self.output}"
+        if self.succeeded:
+            yield f"labels:  {commands.program('show', self.output)}"
+            yield f"report:  {commands.program('report', self.output)}"
+            yield f"         makes {self.output}/report/report.html"
         if self.tracking_uri is not None:
-            yield f"MLflow:  {_mlflow(self.tracking_uri)}"
+            yield from _mlflow(self.tracking_uri, self.tracking_page)
         for failure in self.failures:
             first_line = failure.error_message.partition("\n")[0]
             yield f"failed:  {failure.run_id}: {failure.error_type}: {first_line}"
@@ -138,8 +148,12 @@ class Summary:
         }
 
 
-def _mlflow(tracking_uri: str) -> str:
-    """Return what shows MLflow's pages: a server's address, or a command that starts one."""
+def _mlflow(tracking_uri: str, page: str | None) -> Iterator[str]:
+    """Yield what shows the sweep in MLflow: its page, and first the command that serves it."""
     if re.match(r"https?://", tracking_uri):
-        return masked(tracking_uri)
-    return commands.tool("mlflow", "ui", "--backend-store-uri", tracking_uri)
+        address = without_credentials(tracking_uri).rstrip("/")
+        yield f"MLflow:  {address}/{page or ''}"
+        return
+    yield f"MLflow:  {commands.tool('mlflow', 'ui', '--backend-store-uri', tracking_uri)}"
+    if page is not None:
+        yield f"         then {_UI}/{page}"

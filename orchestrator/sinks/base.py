@@ -14,6 +14,10 @@ class Sink(ABC):
     server: what can't be written at once is queued.
     """
 
+    page: str | None = None
+    """Where people look at what is recorded, below the address of what shows it; None if nowhere.
+    """
+
     @abstractmethod
     def open(self) -> None:
         """Prepare for results; everything recorded earlier stays."""

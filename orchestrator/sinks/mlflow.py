@@ -95,8 +95,13 @@ class MlflowSink(Sink):
 
     def open(self) -> None:
         """Start the thread; it imports MLflow, finds the sweep's runs and logs what is missing."""
-        self._catch_up = CatchUp("MLflow", self._connect, self._backlog, self._close_timeout_s)
+        self._catch_up = CatchUp("MLflow", self._connected, self._backlog, self._close_timeout_s)
         self._catch_up.start()
+
+    def _connected(self) -> _Tracker:
+        tracker = self._connect()
+        self.page = tracker.page
+        return tracker
 
     def record(self, result: RunResult) -> None:
         """Queue one run's final result."""
@@ -162,6 +167,11 @@ class _Tracker:
         self._artifacts_told = False
         with self._artifacts():
             self._client.log_text(self._parent, document, "sweep.yaml")
+
+    @property
+    def page(self) -> str:
+        """The parent run's page, which lists the children, in MLflow's web application."""
+        return f"#/experiments/{self._experiment_id}/runs/{self._parent}"
 
     def log(self, row: Row) -> str:
         """Log one run, into the child it has already or a new one; return the child's id."""

@@ -157,7 +157,7 @@ def test_multirun_has_no_effect(option: str, capfd: pytest.CaptureFixture[str]) 
     shown = []
     for extra in ([], [option]):
         with pytest.raises(SystemExit) as ended:
-            app(with_default_command(["sweeps/sem.yaml", "--dry-run", *extra]), prog_name="test")
+            app(["sweeps/sem.yaml", "--dry-run", *extra], prog_name="test")
         assert not ended.value.code
         shown.append(capfd.readouterr().out)
     assert shown[0] == shown[1]

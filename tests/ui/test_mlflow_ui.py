@@ -32,12 +32,14 @@ OVERRIDES = [
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A sweep of 2 numbers x 2 seeds, what MLflow has of it, and a browser on MLflow's pages."""
+    """A sweep of 2 numbers x 2 seeds, what it said at its end, and a browser on MLflow's pages."""
 
     output: Path
     parent: Any
     children: list[Any]
     browser: Browser
+    address: str
+    told: str
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     children = sorted((r for r in runs if r is not parent), key=lambda run: run.info.run_name)
     with served(database, folder / "ui.log") as address, browsing(address, experiment) as browser:
-        yield Finished(output, parent, children, browser)
+        yield Finished(output, parent, children, browser, address, done.stdout)
 
 
 def test_the_table_nests_the_children_and_has_columns_of_values_and_features(

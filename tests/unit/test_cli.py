@@ -217,7 +217,16 @@ def test_what_is_no_data_set_is_an_error(
     assert "no sweep.yaml" in err
 
 
-def summary(counts: Counts, *, complete: bool = True) -> Summary:
+PAGE = "#/experiments/1/runs/abc"
+
+
+def summary(
+    counts: Counts,
+    *,
+    complete: bool = True,
+    tracking_uri: str | None = "sqlite:////data/out/mlflow.db",
+    page: str | None = PAGE,
+) -> Summary:
     failure = FailedRun("f" * 16, "StepError", "it broke\nat length", "failures/f.log")
     return Summary(
         sweep="small",
@@ -226,9 +235,10 @@ def summary(counts: Counts, *, complete: bool = True) -> Summary:
         failures=(failure,) if counts.failed else (),
         complete=complete,
         seconds=200.0,
-        tracking_uri="sqlite:////data/out/mlflow.db",
+        tracking_uri=tracking_uri,
         command="python -m orchestrator small.yaml",
         retry="python -m orchestrator small.yaml --retry-failed",
+        tracking_page=page,
     )
 
 
@@ -254,6 +264,38 @@ def test_the_summary_tells_where_everything_is() -> None:
     assert f"{'f' * 16}: StepError: it broke\n" in text
     assert "/data/out/failures/f.log" in text
     assert "python -m orchestrator small.yaml" in text
+
+
+def test_the_summary_offers_labels_and_the_report_with_its_place() -> None:
+    text = "\n".join(summary(Counts(4, done=4)).lines())
+    assert f"labels:  {commands.program('show', '/data/out')}\n" in text
+    assert f"report:  {commands.program('report', '/data/out')}\n" in text
+    assert "makes /data/out/report/report.html" in text
+    nothing = "\n".join(summary(Counts(4, failed=4)).lines())
+    assert "report" not in nothing
+
+
+@pytest.mark.parametrize(
+    ("uri", "page", "told"),
+    [
+        ("http://host:5000", PAGE, f"MLflow:  http://host:5000/{PAGE}\n"),
+        ("https://me:secret@host/sub/", PAGE, f"MLflow:  https://host/sub/{PAGE}\n"),
+        ("http://host:5000", None, "MLflow:  http://host:5000/\n"),
+        ("sqlite:////d/m.db", PAGE, f"m.db\n         then http://127.0.0.1:5000/{PAGE}\n"),
+        ("sqlite:////d/m.db", None, "m.db\n"),
+        (None, None, ""),
+    ],
+)
+def test_the_summary_leads_to_the_sweeps_page_in_mlflow(
+    uri: str | None, page: str | None, told: str
+) -> None:
+    text = "".join(
+        f"{line}\n" for line in summary(Counts(1, done=1), tracking_uri=uri, page=page).lines()
+    )
+    assert told in text
+    assert ("MLflow" in text) == (uri is not None)
+    assert ("127.0.0.1" in text) == ("127.0.0.1" in told)
+    assert "secret" not in text
 
 
 def test_durations_are_told_in_fitting_units() -> None:
