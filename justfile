@@ -66,6 +66,10 @@ docs-serve: docs
 quickstart:
     uv run python -m orchestrator sweeps/quickstart.yaml
 
+# The README's commands on a bare system, by a user without root; needs root and debootstrap to build it.
+fresh *ARGS:
+    uv run python -m bench.fresh {{ARGS}}
+
 # Every benchmark, about an hour; tables land in outputs/bench. Or some: just bench look real
 bench *NAMES="features modes real look warm workers orchestration memory first_image scale":
     for name in {{NAMES}}; do uv run --group bench python -m bench.$name || exit 1; done
