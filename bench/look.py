@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from bench.measure import Row, progress, publish
-from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, session
+from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, rendered, session
 
 type Gray = NDArray[np.float64]
 
@@ -125,13 +125,11 @@ class View:
     def _renders(self, seeds: int) -> list[Gray]:
         import bpy
 
-        from scene.blender.render import render_passes
-
         images = []
         for seed in range(seeds):
             bpy.context.scene.cycles.seed = seed
             with session().captured():
-                combined = render_passes(bpy.context.scene)["Combined"][..., 0]
+                combined = rendered()
             images.append(np.clip(combined, 0.0, 1.0).astype(np.float64) * FULL_SCALE)
         return images
 

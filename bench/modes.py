@@ -7,10 +7,14 @@ import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.measure import at_most, paired, publish, seconds, shown
 from bench.scenes import NUMBER, RESERVATION, all_ids, generated, resolved, session
 from scene.rendering.images import write_image
+
+if TYPE_CHECKING:
+    import bpy
 
 BEADS = 600
 FLAT_MODES = ("categorical", "depth_map", "normal_map", "stylized")
@@ -61,9 +65,6 @@ def bare_buffers_and_encoding(folder: Path, *, written: bool) -> Callable[[], fl
 
     Blender hands buffers over in an EXR file; unless `written`, it renders them for nobody.
     """
-    import bpy
-
-    from scene.blender.buffers import prepared_for_buffers
     from scene.rendering.modes import Categorical, DepthMap, NormalMap, Stylized
 
     def measure() -> float:
@@ -73,8 +74,10 @@ def bare_buffers_and_encoding(folder: Path, *, written: bool) -> Callable[[], fl
             images = {}
             for mode in (Categorical(), DepthMap(), NormalMap(), Stylized()):
                 images |= mode.render(frame)
-            with frame.particles_alone(), prepared_for_buffers(bpy.context.scene):
-                rendering = seconds(lambda: render_bare(folder / "bare.exr", written=written))
+            with frame.buffers_scene() as scene:
+                rendering = seconds(
+                    lambda: render_bare(scene, folder / "bare.exr", written=written)
+                )
         pngs = {name: image for name, image in images.items() if name != "depth"}
         encoding = seconds(
             lambda: [write_image(folder / f"{name}.png", image) for name, image in pngs.items()]
@@ -84,14 +87,14 @@ def bare_buffers_and_encoding(folder: Path, *, written: bool) -> Callable[[], fl
     return measure
 
 
-def render_bare(file: Path, *, written: bool) -> None:
-    """Render the scene as it stands, by Blender's operator and nothing else."""
+def render_bare(scene: bpy.types.Scene, file: Path, *, written: bool) -> None:
+    """Render a scene as it stands, by Blender's operator and nothing else."""
     import bpy
 
     from scene.blender.render import to_multilayer_exr
 
-    with to_multilayer_exr(bpy.context.scene, file):
-        bpy.ops.render.render(write_still=written)
+    with to_multilayer_exr(scene, file):
+        bpy.ops.render.render(write_still=written, scene=scene.name)
 
 
 def main() -> None:

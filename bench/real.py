@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.measure import Row, at_least, at_most, paired, publish, seconds, shown
-from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, session
+from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, rendered, session
 from scene.prototypes.materials.sem_polystyrene import FAST_ALBEDO
 
 BEADS = 600
@@ -66,14 +66,12 @@ def render_noise(seeds: int) -> tuple[float, float, float]:
     """
     import bpy
 
-    from scene.blender.render import render_passes
-
     scene = bpy.context.scene
     images, spent = [], []
     with session().captured():
         for seed in range(seeds):
             scene.cycles.seed = seed
-            spent.append(seconds(lambda: images.append(render_passes(scene)["Combined"][..., 0])))
+            spent.append(seconds(lambda: images.append(rendered())))
     stack = np.stack(images)
     noise = float(np.sqrt(stack.var(axis=0, ddof=1).mean()))
     return float(np.median(spent)), float(stack.mean()), noise

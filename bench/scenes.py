@@ -7,12 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scene.blender.session import Session
 from scene.chain import initial_state
 from scene.compose import Composition
 from scene.parsing import parse
 from scene.recipe import Recipe
 from scene.registry import Registry
+from scene.rendering.size import rendered_size
 from scene.reservation import Reservation
 from scene.runtime import RuntimeState
 
@@ -62,6 +66,18 @@ def generated(*overrides: str) -> RuntimeState:
             step.execute(state)
         _ = state.stage
     return state
+
+
+def rendered() -> NDArray[np.float32]:
+    """Return one channel of the technique's own render, without the steps that follow it."""
+    import bpy
+
+    from scene.blender.render import render_passes
+
+    render = bpy.context.scene.render
+    resolution = render.resolution_x, render.resolution_y
+    size = rendered_size(resolution, render.resolution_percentage)
+    return render_passes(bpy.context.scene, size)["Combined"][..., 0]
 
 
 def all_ids(state: RuntimeState) -> frozenset[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, final
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from scene.features import FeatureSpec
 from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
@@ -18,6 +19,7 @@ from scene.prototypes.base import (
     MeasurementTechniquePrototype,
 )
 from scene.registry import Registry
+from scene.rendering.size import rendered_size
 from scene.sets import BUILTIN_SETS, ObjectSet
 from scene.specimen import MeasurementVolume
 from scene.steps.base import FeatureGenerationStep, RenderingStep
@@ -114,6 +116,22 @@ class RenderSettings(StrictModel):
     resolution_percentage: Annotated[Int, Field(ge=1, le=100)] = 100
     max_samples: Annotated[Int, Field(ge=1, le=1_000_000)] = 4096
     fidelity: Fidelity = "fast"
+
+    @model_validator(mode="after")
+    def _has_pixels(self) -> Self:
+        if min(self.size) == 0:
+            width, height = self.resolution
+            fewest = math.ceil(100 / min(width, height))
+            raise ValueError(
+                f"{self.resolution_percentage} % of {width} x {height} pixels is less than one "
+                f"pixel; resolution_percentage has to be at least {fewest}"
+            )
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the images in pixels."""
+        return rendered_size(self.resolution, self.resolution_percentage)
 
 
 @final

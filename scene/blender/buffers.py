@@ -2,75 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import bpy  # noqa: TID253
 import numpy as np
 from numpy.typing import NDArray
 
+from scene.blender.ground_truth import GroundTruth
 from scene.blender.particles import PARTICLE_ID
-from scene.blender.render import Change, render_passes, temporarily
+from scene.blender.render import render_passes
+from scene.errors import RenderError
 from scene.rendering.base import GeometryBuffers
 
 _SMALLEST_COSINE = 1e-3
+_LARGEST_ID_ERROR = 1e-3
+_NUMBER_OF_IDS = 2**16
+_DEPTH_OF_NOTHING = 1e10
+"""What Cycles writes where a ray meets nothing."""
 
 
-def render_buffers(scene: bpy.types.Scene, interest: frozenset[int]) -> GeometryBuffers:
-    """Render the objects that are visible now, which must all be particles.
+def render_buffers(
+    truth: GroundTruth,
+    interest: Collection[tuple[int, bpy.types.Object]],
+    overlapping: Collection[tuple[int, bpy.types.Object]],
+) -> GeometryBuffers:
+    """Render particles, given as pairs of id and object.
 
     Parameters
     ----------
-    scene
-        The scene, with everything else hidden.
+    truth
+        How ground truth is rendered.
     interest
-        Particles to keep; others hide what is behind them and count as nothing.
+        Particles to keep.
+    overlapping
+        Particles that hide what is behind them and count as nothing.
+
+    Raises
+    ------
+    RenderError
+        If a pixel shows what is no particle's id: ground truth is exact or not there.
     """
-    with prepared_for_buffers(scene):
-        passes = render_passes(scene, combined_channels=1)
-    ids = np.rint(passes["Combined"][..., 0]).astype(np.uint16)
-    kept = np.isin(ids, np.fromiter(sorted(interest), dtype=np.uint16, count=len(interest)))
+    with buffers_scene(truth, [made for _, made in (*interest, *overlapping)]) as scene:
+        passes = render_passes(scene, truth.settings.size, combined_channels=1)
+    kept_ids, present_ids = np.zeros((2, _NUMBER_OF_IDS), dtype=bool)
+    kept_ids[[particle_id for particle_id, _ in interest]] = True
+    present_ids[[0, *(particle_id for particle_id, _ in overlapping)]] = True
+    depth = passes["Depth"][..., 0]
+    ids = _exact_ids(passes["Combined"][..., 0], depth, kept_ids | present_ids)
+    kept = kept_ids[ids]
     return GeometryBuffers(
-        depth=np.where(kept, passes["Depth"][..., 0], np.float32(np.inf)),
-        normal=_facing_normals(passes["Normal"], kept, camera_axes(scene)),
+        depth=np.where(kept, depth, np.float32(np.inf)),
+        normal=_facing_normals(passes["Normal"], kept, camera_axes(truth.camera())),
         instance=np.where(kept, ids, np.uint16(0)),
     )
 
 
 @contextmanager
-def prepared_for_buffers(scene: bpy.types.Scene) -> Iterator[None]:
-    """Make a render of the scene give depth, normals and ids while the block runs."""
-    override = _id_material()
-    layer = scene.view_layers[0]
-    changes = (
-        *cheap_render(scene),
-        (layer, "material_override", override),
-        (layer, "use_pass_z", True),
-        (layer, "use_pass_normal", True),
-    )
+def buffers_scene(
+    truth: GroundTruth, shown: Collection[bpy.types.Object]
+) -> Iterator[bpy.types.Scene]:
+    """Make a scene whose render gives depth, normals and ids, until the block ends."""
+    material = _id_material()
     try:
-        with temporarily(changes):
-            yield
+        with truth.scene(shown, material) as scene:
+            scene.view_layers[0].use_pass_z = True
+            scene.view_layers[0].use_pass_normal = True
+            yield scene
     finally:
-        bpy.data.materials.remove(override)
+        bpy.data.materials.remove(material)
 
 
-def cheap_render(scene: bpy.types.Scene) -> Iterator[Change]:
-    """Yield the settings of a render that sends one ray through the centre of each pixel."""
-    cycles = scene.cycles
-    yield scene.camera.data.dof, "use_dof", False
-    yield scene.render, "film_transparent", True
-    yield cycles, "samples", 1
-    yield cycles, "use_adaptive_sampling", False
-    yield cycles, "use_pixel_jitter", False  # whatever the pixel filter
-    yield cycles, "max_bounces", 0
-    yield cycles, "sample_clamp_direct", 0.0
-    yield cycles, "sample_clamp_indirect", 0.0
+def _exact_ids(
+    values: NDArray[np.float32], depth: NDArray[np.float32], known: NDArray[np.bool_]
+) -> NDArray[np.uint16]:
+    """Return what every pixel shows as an id, which it has to be: 0 where nothing is."""
+    rounded = np.rint(values)
+    # Comparisons with what is not a number are false, so such a pixel is wrong here, too.
+    whole = np.abs(values - rounded) <= _LARGEST_ID_ERROR
+    whole &= (rounded >= 0) & (rounded < _NUMBER_OF_IDS)
+    ids = np.where(whole, rounded, 0).astype(np.uint16)
+    wrong = ~(whole & known[ids]) | ((ids == 0) != (depth >= _DEPTH_OF_NOTHING))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0].tolist()
+        raise RenderError(
+            f"{np.count_nonzero(wrong)} pixels of the geometry buffers show no particle's id, such "
+            f"as {values[row, column]:g} at row {row}, column {column}; something in Blender's "
+            "scene mixes particles or changed their ids"
+        )
+    return ids
 
 
-def camera_axes(scene: bpy.types.Scene) -> NDArray[np.float32]:
-    """Return the camera's axes in world space, one a row: right, up, towards the camera."""
-    rotation = scene.camera.matrix_world.to_3x3().normalized()
+def camera_axes(camera: bpy.types.Object) -> NDArray[np.float32]:
+    """Return a camera's axes in world space, one a row: right, up, towards the camera."""
+    rotation = camera.matrix_world.to_3x3().normalized()
     return np.array(rotation, dtype=np.float32).T
 
 

@@ -10,12 +10,12 @@ import bpy  # noqa: TID253
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.blender.buffers import render_buffers
+from scene.blender.buffers import buffers_scene, render_buffers
+from scene.blender.ground_truth import GroundTruth
 from scene.blender.outline import seen_footprints
 from scene.blender.particles import ParticleObjects
-from scene.blender.render import Change, render_passes, temporarily
+from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
-from scene.errors import RenderError
 from scene.footprint import Footprint
 from scene.rendering.base import Frame, GeometryBuffers
 
@@ -29,8 +29,9 @@ class BlenderFrame(Frame):
 
     Parameters
     ----------
-    scene
-        The scene in its base state, which is that of `real`; every render restores it.
+    truth
+        How ground truth is rendered. The technique's scene is in its base state, which is that of
+        `real`; every render restores it.
     particles
         The specimen's objects.
     interest, overlapping
@@ -39,12 +40,12 @@ class BlenderFrame(Frame):
 
     def __init__(
         self,
-        scene: bpy.types.Scene,
+        truth: GroundTruth,
         particles: ParticleObjects,
         interest: frozenset[int],
         overlapping: frozenset[int],
     ) -> None:
-        self._scene = scene
+        self._truth = truth
         self._particles = particles
         self._interest = interest
         self._overlapping = overlapping - interest
@@ -55,49 +56,44 @@ class BlenderFrame(Frame):
     def buffers(self) -> GeometryBuffers:
         """The geometry buffers, rendered at the first use."""
         if self._buffers is None:
-            with self.particles_alone():
-                self._buffers = render_buffers(self._require_camera(), self._interest)
+            interest, overlapping = self._objects(self._interest), self._objects(self._overlapping)
+            self._buffers = render_buffers(self._truth, interest, overlapping)
             self.buffer_renders += 1
         return self._buffers
 
-    def particles_alone(self) -> AbstractContextManager[None]:
-        """Hide everything but the frame's particles while the block runs."""
-        shown = self._interest | self._overlapping
-        return temporarily([*self._only(shown), *self._technique_hidden()])
+    def buffers_scene(self) -> AbstractContextManager[bpy.types.Scene]:
+        """Return a context with the scene that the buffers are rendered in."""
+        shown = self._objects(self._interest | self._overlapping)
+        return buffers_scene(self._truth, [made for _, made in shown])
 
     def footprints(self) -> Mapping[int, Footprint]:
         """Return the pixels that each particle of interest would show if it were alone, by id."""
-        shown = [(key, self._particles[key]) for key in sorted(self._interest)]
-        return seen_footprints(self._require_camera(), shown)
+        truth = self._truth
+        return seen_footprints(truth.camera(), truth.settings.size, self._objects(self._interest))
 
     def real(self) -> NDArray[np.uint8]:
         """Render with the technique's own materials and light: (height, width) gray."""
-        unseen = [(self._particles[key], "visible_camera", False) for key in self._overlapping]
-        with temporarily([*self._only(self._interest | self._overlapping), *unseen]):
-            combined = render_passes(self._require_camera())["Combined"]
+        self._truth.camera()  # or there is nothing to render
+        scene = self._truth.technique
+        with temporarily([*self._present(), (rendered_layer(scene), "use_pass_combined", True)]):
+            combined = render_passes(scene, self._truth.settings.size)["Combined"]
         gray = combined @ np.array(LUMINANCE, dtype=np.float32)
         return np.rint(np.clip(gray, 0.0, 1.0) * 255.0).astype(np.uint8)
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
-        with temporarily([*self._only(self._interest), *self._technique_hidden()]):
-            return render_xray(self._require_camera())
+        return render_xray(self._truth, [made for _, made in self._objects(self._interest)])
 
-    def _require_camera(self) -> bpy.types.Scene:
-        if self._scene.camera is None:
-            raise RenderError(
-                "there is no measurement technique to take an image with; invoke its blueprint "
-                "before rendering"
-            )
-        return self._scene
+    def _objects(self, ids: frozenset[int]) -> list[tuple[int, bpy.types.Object]]:
+        """Return pairs of id and object, by id."""
+        return [(key, self._particles[key]) for key in sorted(ids)]
 
-    def _only(self, shown: frozenset[int]) -> Iterator[Change]:
+    def _present(self) -> Iterator[Change]:
+        """Yield what shows the particles of interest in `real`, and no others."""
         for particle_id, made in self._particles.items():
-            if particle_id not in shown:
-                yield made, "hide_render", True
-
-    def _technique_hidden(self) -> Iterator[Change]:
-        particles = {made for _, made in self._particles.items()}
-        for other in self._scene.objects:
-            if other not in particles and not other.hide_render:
-                yield other, "hide_render", True
+            seen = particle_id in self._interest
+            absent = not seen and particle_id not in self._overlapping
+            if made.hide_render != absent:
+                yield made, "hide_render", absent
+            if not absent and made.visible_camera != seen:
+                yield made, "visible_camera", seen

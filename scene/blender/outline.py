@@ -13,23 +13,27 @@ from numpy.typing import NDArray
 from scene.footprint import Footprint, Topology, footprints
 
 
-def rendered_size(scene: bpy.types.Scene) -> tuple[int, int]:
-    """Return width and height of the scene's renders in pixels."""
-    render = scene.render
-    share = render.resolution_percentage / 100
-    return int(render.resolution_x * share), int(render.resolution_y * share)
-
-
 def seen_footprints(
-    scene: bpy.types.Scene, particles: Iterable[tuple[int, bpy.types.Object]]
+    camera: bpy.types.Object,
+    size: tuple[int, int],
+    particles: Iterable[tuple[int, bpy.types.Object]],
 ) -> Mapping[int, Footprint]:
     """Return the footprint of each particle, by id, as if it were alone in the scene.
 
     Without a particle that reaches behind a perspective camera, whose footprint has no bounds.
+
+    Parameters
+    ----------
+    camera
+        Whence it is seen.
+    size
+        The frame's width and height in pixels.
+    particles
+        Pairs of id and object.
     """
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    width, height = rendered_size(scene)
-    to_pixels = _to_pixels(scene, depsgraph, width, height)
+    width, height = size
+    to_pixels = _to_pixels(camera, depsgraph, width, height)
     groups: dict[bytes, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
     meshes: dict[bpy.types.Mesh, tuple[bytes, NDArray[np.float64]]] = {}
     triangles: dict[bytes, NDArray[np.intp]] = {}
@@ -54,17 +58,10 @@ def seen_footprints(
 
 
 def _to_pixels(
-    scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, width: int, height: int
+    camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, width: int, height: int
 ) -> NDArray[np.float64]:
     """Return the 4 x 4 matrix from world space to homogeneous pixels, rows counted downwards."""
-    render, camera = scene.render, scene.camera
-    projection: Matrix = camera.calc_matrix_camera(
-        depsgraph,
-        x=width,
-        y=height,
-        scale_x=render.pixel_aspect_x,
-        scale_y=render.pixel_aspect_y,
-    )
+    projection: Matrix = camera.calc_matrix_camera(depsgraph, x=width, y=height)
     to_frame = np.array(
         [
             [width / 2, 0.0, 0.0, width / 2],

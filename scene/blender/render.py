@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from scene.errors import RenderError
 from scene.scratch import memory_folder, scratch_folder
 
+if TYPE_CHECKING:
+    from scene.recipe import RenderSettings
+
 type Passes = dict[str, NDArray[np.float32]]
 type Change = tuple[Any, str, Any]
 
@@ -26,11 +30,15 @@ MOST_BYTES_PER_PIXEL = 64
 """At most what all passes of a render take, 16 channels of 32 bits."""
 
 
-def render_passes(scene: bpy.types.Scene, combined_channels: int = 3) -> Passes:
-    """Render the scene as it stands.
+def render_passes(
+    scene: bpy.types.Scene, size: tuple[int, int], combined_channels: int = 3
+) -> Passes:
+    """Render the scene as it stands, and return its first view layer.
 
     Parameters
     ----------
+    size
+        Width and height in pixels that the image has to have.
     combined_channels
         Channels of ``Combined`` that are read: reading costs a tenth of a cheap render.
 
@@ -43,13 +51,43 @@ def render_passes(scene: bpy.types.Scene, combined_channels: int = 3) -> Passes:
     Raises
     ------
     RenderError
-        If Blender wrote no image.
+        If Blender wrote no image, or one of another size.
     """
-    with scratch_folder(memory_folder(_bytes_of_passes(scene))) as folder:
+    width, height = size
+    with scratch_folder(memory_folder(float(width * height * MOST_BYTES_PER_PIXEL))) as folder:
         file = folder / "passes.exr"
         with to_multilayer_exr(scene, file):
             bpy.ops.render.render(write_still=True, scene=scene.name)
-        return _read_passes(file, combined_channels)
+        layer = rendered_layer(scene).name
+        passes = _read_passes(file, layer, combined_channels)
+    for name, pixels in passes.items():
+        if pixels.shape[:2] != (height, width):
+            raise RenderError(
+                f"Blender rendered {name} with {pixels.shape[1]} x {pixels.shape[0]} pixels "
+                f"instead of {width} x {height}"
+            )
+    return passes
+
+
+def rendered_layer(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
+    """Return the view layer that images are taken from, the first that is rendered at all."""
+    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
+
+
+def framing(scene: bpy.types.Scene, settings: RenderSettings) -> Iterator[Change]:
+    """Yield what makes renders of the scene cover the recipe's pixels, all of them, once.
+
+    Whatever the technique set there: its images and the ground truth are of the same frame.
+    """
+    render = scene.render
+    yield render, "resolution_x", settings.resolution[0]
+    yield render, "resolution_y", settings.resolution[1]
+    yield render, "resolution_percentage", settings.resolution_percentage
+    yield render, "pixel_aspect_x", 1.0
+    yield render, "pixel_aspect_y", 1.0
+    yield render, "use_border", False
+    yield render, "use_crop_to_border", False
+    yield render, "use_multiview", False
 
 
 def to_multilayer_exr(scene: bpy.types.Scene, file: Path) -> AbstractContextManager[None]:
@@ -66,6 +104,13 @@ def to_multilayer_exr(scene: bpy.types.Scene, file: Path) -> AbstractContextMana
             (settings, "exr_codec", "NONE"),
         )
     )
+
+
+def change(changes: Iterable[Change]) -> None:
+    """Set attributes that differ from what they are to be."""
+    for owner, name, value in changes:
+        if getattr(owner, name) != value:
+            setattr(owner, name, value)
 
 
 @contextmanager
@@ -92,27 +137,26 @@ def _current(owner: object, name: str) -> object:
     return value.copy() if isinstance(value, Vector) else value
 
 
-def _bytes_of_passes(scene: bpy.types.Scene) -> float:
-    render = scene.render
-    pixels = render.resolution_x * render.resolution_y * (render.resolution_percentage / 100) ** 2
-    return float(pixels * MOST_BYTES_PER_PIXEL)
-
-
-def _read_passes(file: Path, combined_channels: int) -> Passes:
+def _read_passes(file: Path, layer: str, combined_channels: int) -> Passes:
     oiio = _openimageio()
     image = oiio.ImageInput.open(str(file)) if file.is_file() else None
     if image is None:
         raise RenderError("Blender rendered no image; its log says why")
     passes: Passes = {}
     try:
-        while image.seek_subimage(len(passes), 0):
+        for index in itertools.count():
+            if not image.seek_subimage(index, 0):
+                break
             spec = image.spec()
-            # Channels are named layer.pass.channel.
-            name = spec.channelnames[0].split(".")[-2]
-            channels = combined_channels if name == "Combined" else spec.nchannels
-            passes[name] = image.read_image(len(passes), 0, 0, channels, oiio.FLOAT)
+            # The layer's name may have dots of its own.
+            owner, name, _ = spec.channelnames[0].rsplit(".", 2)
+            if owner == layer:
+                channels = combined_channels if name == "Combined" else spec.nchannels
+                passes[name] = image.read_image(index, 0, 0, channels, oiio.FLOAT)
     finally:
         image.close()
+    if "Combined" not in passes:
+        raise RenderError(f"Blender rendered no image of the view layer {layer!r}")
     return passes
 
 

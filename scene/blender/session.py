@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import psutil
 
@@ -14,6 +14,9 @@ from scene.blender.devices import select_device
 from scene.blender.libraries import load_libraries
 from scene.reservation import Reservation
 from scene.scratch import lasting_scratch_folder, remove_orphans
+
+if TYPE_CHECKING:
+    import bpy
 
 
 @final
@@ -79,7 +82,10 @@ class Session:
         edit = bpy.context.preferences.edit
         edit.use_global_undo = False
         edit.undo_steps = 0
-        scene = bpy.context.scene
+        self.set_up(bpy.context.scene)
+
+    def set_up(self, scene: bpy.types.Scene) -> None:
+        """Make a scene render with Cycles on this session's device and threads."""
         scene.render.engine = "CYCLES"
         scene.render.threads_mode = "FIXED"
         scene.render.threads = self._reservation.threads

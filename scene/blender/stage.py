@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import bpy  # noqa: TID253
 
 from scene.blender.frame import BlenderFrame
+from scene.blender.ground_truth import GroundTruth
 from scene.blender.particles import (
     MaterialLibrary,
     ParticleObjects,
     with_defaults,
 )
 from scene.blender.physics import relaxed
+from scene.blender.render import Change, change, framing
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -53,7 +56,7 @@ class Stage:
 
     def __init__(
         self,
-        session: Session,  # noqa: ARG002 - a stage can't exist without Blender running
+        session: Session,
         registry: Registry,
         render_settings: RenderSettings,
         cycles_seed: int,
@@ -61,11 +64,12 @@ class Stage:
         self._registry = registry
         self._resolution = render_settings.resolution
         self._scene = bpy.context.scene
+        self._truth = GroundTruth(self._scene, render_settings, session.set_up)
         self._fidelity = render_settings.fidelity
         self._materials = MaterialLibrary(registry, self._fidelity)
-        collection = bpy.data.collections.new("Particles")
-        self._scene.collection.children.link(collection)
-        self._particles = ParticleObjects(registry, self._materials, collection)
+        self._collection = bpy.data.collections.new("Particles")
+        self._scene.collection.children.link(self._collection)
+        self._particles = ParticleObjects(registry, self._materials, self._collection)
         self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
         self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
         self._frames = OrderedDict()
@@ -83,6 +87,7 @@ class Stage:
         changed = self._particles.sync(specimen.particles)
         for technique in specimen.techniques:
             changed |= self._sync_technique(technique)
+        change(self._unmeddled())
         if changed:
             while self._frames:
                 self._forget_oldest_frame()
@@ -132,7 +137,7 @@ class Stage:
         if key not in self._frames:
             if len(self._frames) == _FRAMES_KEPT:
                 self._forget_oldest_frame()
-            self._frames[key] = BlenderFrame(self._scene, self._particles, interest, overlapping)
+            self._frames[key] = BlenderFrame(self._truth, self._particles, interest, overlapping)
         self._frames.move_to_end(key)
         return self._frames[key]
 
@@ -165,10 +170,21 @@ class Stage:
             material = self._materials.material(name, technique.features)
             substrate.data.materials.append(material)
 
+    def _unmeddled(self) -> Iterator[Change]:
+        """Yield what makes `real` show what ground truth shows, if a technique changed it."""
+        yield from framing(self._scene, self._truth.settings)
+        yield self._collection, "hide_render", False
+        yield self._collection, "hide_viewport", False
+        for layer in self._scene.view_layers:
+            found = layer.layer_collection.children.get(self._collection.name)
+            if found is not None:
+                yield found, "exclude", False
+                yield found, "holdout", False
+                yield found, "indirect_only", False
+
     def _apply(self, settings: RenderSettings, cycles_seed: int) -> None:
+        change(framing(self._scene, settings))  # a technique's prototype may look there
         render = self._scene.render
-        render.resolution_x, render.resolution_y = settings.resolution
-        render.resolution_percentage = settings.resolution_percentage
         render.image_settings.media_type = "IMAGE"
         render.image_settings.file_format = "PNG"
         render.image_settings.color_mode = "BW"

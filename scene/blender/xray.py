@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import bpy  # noqa: TID253
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.blender.buffers import camera_axes, cheap_render
-from scene.blender.render import render_passes, temporarily
+from scene.blender.buffers import camera_axes
+from scene.blender.ground_truth import GroundTruth
+from scene.blender.render import render_passes
 from scene.rendering.shading import FALLOFF, LIGHT, XRAY_BACK_SHARE, XRAY_RIM, xray_gray
 
 _MOST_SURFACES = 1024
 
 
-def render_xray(scene: bpy.types.Scene) -> NDArray[np.uint8]:
-    """Render the objects that are visible now as translucent: (height, width) gray."""
-    override = _translucent_material(camera_axes(scene))
-    changes = (
-        *cheap_render(scene),
-        (scene.cycles, "transparent_max_bounces", _MOST_SURFACES),
-        (scene.view_layers[0], "material_override", override),
-    )
+def render_xray(truth: GroundTruth, shown: Collection[bpy.types.Object]) -> NDArray[np.uint8]:
+    """Render objects as translucent: (height, width) gray."""
+    material = _translucent_material(camera_axes(truth.camera()))
     try:
-        with temporarily(changes):
-            combined = render_passes(scene)["Combined"]
+        with truth.scene(shown, material) as scene:
+            scene.cycles.transparent_max_bounces = _MOST_SURFACES
+            combined = render_passes(scene, truth.settings.size)["Combined"]
     finally:
-        bpy.data.materials.remove(override)
+        bpy.data.materials.remove(material)
     return xray_gray(light=combined[..., 0], body=combined[..., 1], rim=combined[..., 2])
 
 

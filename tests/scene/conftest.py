@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from scene.features import FeatureValue
-from scene.prototypes.base import Fidelity
+from scene.recipe import RenderSettings
 from scene.registry import Registry
 from scene.reservation import Reservation
 from scene.specimen import MeasurementTechnique, Particle, Specimen
@@ -27,16 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 type StageFactory = Callable[..., Stage]
 
 
-@dataclass(frozen=True)
-class SmallRender:
-    """Stands for the recipe's render settings, which have the same attributes."""
-
-    resolution: tuple[int, int] = (960, 960)
-    resolution_percentage: int = 10
-    max_samples: int = 16
-    fidelity: Fidelity = "fast"
-
-
 @pytest.fixture(scope="session")
 def session() -> Session:
     from scene.blender.session import Session
@@ -52,7 +41,9 @@ def new_stage(session: Session) -> Iterator[StageFactory]:
         from scene.blender.stage import Stage
 
         session.reset()
-        return Stage(session, Registry(), SmallRender(**settings), cycles_seed=7)
+        small = {"resolution_percentage": 10, "max_samples": 16}
+        render = RenderSettings.model_validate(small | settings)
+        return Stage(session, Registry(), render, cycles_seed=7)
 
     with session.captured():
         yield make
