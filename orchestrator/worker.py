@@ -22,13 +22,11 @@ from orchestrator.storage import OutputError, Storage, reason
 from scene.blender.session import Session
 from scene.chain import execute
 from scene.parsing import parse
-from scene.record import RECORD_FILE, RunRecord
+from scene.record import PREVIEW_FILE, RECORD_FILE, RunRecord
 from scene.registry import Registry
 from scene.rendering.images import preview
 from scene.reservation import Reservation
 from scene.scratch import lasting_scratch_folder
-
-PREVIEW_FILE = "preview.jpg"
 
 LEAST_FREE_BYTES = 2**20
 """A disk with less room than this is full."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from scene.errors import StepError
 from scene.features import FeatureValue
-from scene.record import RECORD_FILE, FileRecord, RunRecord
+from scene.plugins import blamed
+from scene.record import RECIPE_FILE, RECORD_FILE, FileRecord, RunRecord
 from scene.rendering.modes import category_color
 from scene.runtime import RuntimeState, WrittenFile
 from scene.specimen import POSE
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from scene.registry import Registry
     from scene.steps.base import Step
 
-RECIPE_FILE = "recipe.yaml"
 _PYTHON = {"python": platform.python_version()}
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def _execute_step(step: Step, name: str, state: RuntimeState) -> None:
         with state.stopwatch.measure(step.label):
             step.execute(state)
     except Exception as error:
-        raise StepError(name, type(error).__name__, str(error)) from error
+        raise StepError(name, type(error).__name__, f"{error}{blamed(error)}") from error
 
 
 def _record(state: RuntimeState, session: Session) -> RunRecord:

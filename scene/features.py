@@ -7,9 +7,14 @@ steps and the records all work from these declarations.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
+import numpy as np
+
 type FeatureValue = int | float | tuple[float, ...]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class FeatureSpec:
     Parameters
     ----------
     name
-        The name used in recipes, for instance ``dimensions``.
+        The name used in recipes, for instance ``dimensions``: letters, digits and _, at most 64.
     default
         The value before any step sets it.
     description
@@ -40,6 +45,26 @@ class FeatureSpec:
     minimum: float = -math.inf
     maximum: float = math.inf
 
+    def __post_init__(self) -> None:
+        """Refuse what no recipe could name, no table hold, or no value fit.
+
+        Raises
+        ------
+        ValueError
+            With one sentence that names the feature.
+        """
+        name: object = self.name  # whatever a plugin gives
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(
+                "a feature's name is made of letters, digits and _, begins with a letter and has "
+                f"at most 64 characters, got {name!r:.80}"
+            )
+        if self.components not in {1, 2, 3}:
+            raise ValueError(f"{self.name} has 1, 2 or 3 components, got {self.components!r}")
+        default = self.checked(self.default)
+        if not isinstance(self.default, int | float | tuple):
+            object.__setattr__(self, "default", default)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the table columns that hold this feature, one for each component."""
@@ -48,13 +73,15 @@ class FeatureSpec:
         return tuple(f"{self.name}_{axis}" for axis in "xyz"[: self.components])
 
     def checked(self, value: object) -> FeatureValue:
-        """Return `value` as this feature stores it.
+        """Return `value` as this feature stores it; numpy's scalars and arrays become plain.
 
         Raises
         ------
         ValueError
             If the value has the wrong type, number of components or range.
         """
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
         items = value if isinstance(value, tuple | list) else (value,)
         if len(items) != self.components:
             expected = "one number" if self.components == 1 else f"{self.components} numbers"
@@ -63,6 +90,8 @@ class FeatureSpec:
         return numbers[0] if self.components == 1 else numbers
 
     def _component(self, item: object) -> int | float:
+        if isinstance(item, np.generic):
+            item = item.item()
         if isinstance(item, bool) or not isinstance(item, int | float):
             raise ValueError(f"{self.name} takes numbers, got {item!r}")
         if not math.isfinite(item):

@@ -12,21 +12,32 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from scene.chain_checks import chain_problems, changes_problems
+from scene.columns import Declared, clash, differing
 from scene.errors import ConfigurationError, Problem
 from scene.features import FeatureSpec
 from scene.fields import Configurable
 from scene.messages import FAULTY, Faulty, schema_problems
 from scene.names import RecipeNames
-from scene.recipe import Recipe, particle_features, technique_features
+from scene.plugins import failed
+from scene.prototypes.base import (
+    PARTICLE_FEATURES,
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+    Prototype,
+)
+from scene.recipe import Recipe
 from scene.registry import Registry
 from scene.sets import BUILTIN_SETS, ObjectSet
-from scene.steps.base import FeatureGenerationStep, RenderingStep, duplicate_files
+from scene.steps.base import FeatureGenerationStep, RenderingStep
 from scene.variabilities import FeatureVariability, Variability
 
 type Path = tuple[str | int, ...]
 type Found = list[tuple[Path, str]]
 
 _VARIABILITIES: Path = ("process_conditions", "feature_variabilities")
+_OPTIONAL_PROTOTYPES = {"background_material_prototype_name"}
 _STEPS: dict[Path, tuple[type[Configurable], str]] = {
     ("synth_chain", "feature_generation_steps"): (FeatureGenerationStep, "feature generation step"),
     ("synth_chain", "rendering_steps"): (RenderingStep, "rendering step"),
@@ -59,6 +70,8 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     except ValidationError as error:
         found += schema_problems(Recipe, error)
     found += _check_whole(tree, names)
+    if recipe is not None and not found:
+        found += changes_problems(recipe)
     if recipe is None or found:
         ordered = sorted(dict.fromkeys(found), key=lambda item: [str(part) for part in item[0]])
         raise ConfigurationError(
@@ -105,14 +118,20 @@ def _make_elements(tree: dict[str, Any], registry: Registry, found: Found) -> Re
         particle_blueprints=_blueprint_features(
             tree,
             "particles",
-            ("geometry_prototype_name", "material_prototype_name"),
+            {
+                "geometry_prototype_name": GeometryPrototype,
+                "material_prototype_name": MaterialPrototype,
+            },
             registry,
             found,
         ),
         technique_blueprints=_blueprint_features(
             tree,
             "measurement_techniques",
-            ("measurement_technique_prototype_name", "background_material_prototype_name"),
+            {
+                "measurement_technique_prototype_name": MeasurementTechniquePrototype,
+                "background_material_prototype_name": MaterialPrototype,
+            },
             registry,
             found,
         ),
@@ -139,41 +158,63 @@ def _make[T: Configurable](
     except ValidationError as error:
         found += [((*path, *inner), message) for inner, message in schema_problems(cls, error)]
         return FAULTY
+    except Exception as error:  # noqa: BLE001 (a plugin's own validation)
+        found.append((path, failed(cls, "checking its parameters", error)))
+        return FAULTY
 
 
 def _blueprint_features(
-    tree: dict[str, Any], kind: str, keys: tuple[str, str], registry: Registry, found: Found
+    tree: dict[str, Any],
+    kind: str,
+    prototypes: Mapping[str, type[Prototype]],
+    registry: Registry,
+    found: Found,
 ) -> dict[str, Mapping[str, FeatureSpec] | None]:
-    """Return the features of every blueprint; tell of prototypes that do not exist."""
-    features_of: Any = {
-        "particles": particle_features,
-        "measurement_techniques": technique_features,
-    }
-    blueprints: dict[str, Mapping[str, FeatureSpec] | None] = {}
+    """Return the features of every blueprint; tell of prototypes that are unknown or don't fit.
+
+    Parameters
+    ----------
+    prototypes
+        Key of a blueprint to the kind of prototype that it names.
+    """
+    of_particles = kind == "particles"
+    own = (Declared("every particle", PARTICLE_FEATURES),) if of_particles else ()
+    declared: dict[str, list[Declared] | None] = {}
     for name, entry in _mapping_at(tree, ("blueprints", kind)).items():
-        blueprints[name] = None
+        declared[name] = None
         if not isinstance(entry, dict):
             continue
-        values = [entry.get(key) for key in keys]
-        optional = keys[1].startswith("background")
-        if not isinstance(values[0], str) or not isinstance(values[1], str | None):
+        path: Path = ("blueprints", kind, name)
+        sources, keys = list(own), [""] * len(own)
+        for key, base in prototypes.items():
+            value = entry.get(key)
+            if isinstance(value, str):
+                try:
+                    features = registry.prototype(base, value).features
+                except ValueError as error:
+                    found.append(((*path, key), str(error)))
+                    continue
+                sources.append(Declared(f"{registry.kind(base)} {value!r}", features))
+                keys.append(key)
+            elif value is None and key in _OPTIONAL_PROTOTYPES:
+                keys.append(key)
+                sources.append(Declared("no substrate", ()))
+        if len(sources) < len(own) + len(prototypes):
             continue
-        if values[1] is None and not optional:
-            continue
-        try:
-            specs = features_of[kind](registry, *values)
-        except ValueError as error:
-            found.append(_faulty_prototype(("blueprints", kind, name), keys, values, str(error)))
-            continue
-        blueprints[name] = {spec.name: spec for spec in specs}
-    return blueprints
-
-
-def _faulty_prototype(
-    path: Path, keys: tuple[str, str], values: list[Any], message: str
-) -> tuple[Path, str]:
-    key = keys[0] if repr(values[0]) in message.split(";")[0] else keys[1]
-    return (*path, key), message
+        problem = clash(sources, reserved=of_particles)
+        if problem is None:
+            declared[name] = sources
+        else:
+            found.append(((*path, keys[problem[0]]), problem[1]))
+    whole = {name: sources for name, sources in declared.items() if sources is not None}
+    if of_particles:
+        found += [(("blueprints", kind, name), text) for name, text in differing(whole)]
+    return {
+        name: None
+        if sources is None
+        else {spec.name: spec for source in sources for spec in source.specs}
+        for name, sources in declared.items()
+    }
 
 
 def _check_whole(tree: dict[str, Any], names: RecipeNames) -> Iterator[tuple[Path, str]]:
@@ -188,13 +229,22 @@ def _check_whole(tree: dict[str, Any], names: RecipeNames) -> Iterator[tuple[Pat
             elements += [((*path, index), step) for index, step in enumerate(steps)]
     for path, element in elements:
         if isinstance(element, Configurable):
-            for key, message in element.check(names):
-                yield (*path, *key.split(".")), message
-    rendering = ("synth_chain", "rendering_steps")
-    steps = _at(tree, rendering)
-    if isinstance(steps, list):
-        for index, message in duplicate_files(steps, names):
-            yield (*rendering, index), message
+            try:
+                problems = [(str(key).split("."), str(text)) for key, text in element.check(names)]
+            except Exception as error:  # noqa: BLE001 (a plugin's own check)
+                yield path, failed(type(element), "check", error)
+                continue
+            for keys, message in problems:
+                yield (*path, *keys), message
+    numbers = {
+        name: number
+        for name, entry in _mapping_at(tree, ("blueprints", "particles")).items()
+        if isinstance(entry, dict) and isinstance(number := entry.get("number"), int)
+    }
+    generation, rendering = (
+        steps if isinstance(steps := _at(tree, path), list) else [] for path in _STEPS
+    )
+    yield from chain_problems(generation, rendering, names, numbers)
 
 
 def _validated[T: BaseModel](cls: type[T], entry: Any) -> T | None:

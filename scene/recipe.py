@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from scene.chain_checks import LARGEST_PARTICLE_ID
 from scene.features import FeatureSpec
 from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
 from scene.prototypes.base import (
@@ -27,8 +28,6 @@ from scene.variabilities import FeatureVariability
 from scene.yaml_files import write_mapping
 
 LARGEST_SEED = 2**63 - 1
-LARGEST_PARTICLE_ID = 2**16 - 1
-"""``instances.png`` holds ids in 16 bits."""
 
 
 @final

@@ -11,6 +11,10 @@ from typing import Any, Self
 from scene.features import FeatureValue
 
 RECORD_FILE = "record.json"
+RECIPE_FILE = "recipe.yaml"
+PREVIEW_FILE = "preview.jpg"
+RUN_FILES = (RECORD_FILE, RECIPE_FILE, PREVIEW_FILE)
+"""What every run's folder holds beside the files of its rendering steps."""
 
 
 @dataclass(frozen=True, slots=True)

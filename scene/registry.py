@@ -6,19 +6,19 @@ Nothing else is ever looked up: a recipe can't call arbitrary Python.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import importlib.util
 import inspect
+import keyword
 import pkgutil
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from scene.class_checks import class_problem
 from scene.errors import unknown
 from scene.fields import Configurable
+from scene.plugins import PluginPackages
 from scene.prototypes.base import (
     GeometryPrototype,
     MaterialPrototype,
@@ -26,9 +26,6 @@ from scene.prototypes.base import (
     Prototype,
 )
 from scene.rendering.base import RenderingMode
-
-ENTRY_POINTS = "blendsweep.plugins"
-"""Group of the entry points by which an installed distribution offers a plugin package."""
 
 _BUILTIN_MODULES = (
     "scene.variabilities",
@@ -60,7 +57,7 @@ class Registry:
     """
 
     def __init__(self, plugin_folders: Sequence[str | Path] = ()) -> None:
-        self._folders = tuple(Path(folder) for folder in plugin_folders)
+        self._packages = PluginPackages([Path(folder) for folder in plugin_folders])
         self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
         self._found: dict[tuple[type, str], type] = {}
 
@@ -120,6 +117,11 @@ class Registry:
             self._prototypes[key] = cls()
         return cast("P", self._prototypes[key])
 
+    @staticmethod
+    def kind(base: type[Prototype]) -> str:
+        """Return what a kind of prototype is called, in words."""
+        return _PROTOTYPES[base][1]
+
     def mode(self, name: str) -> RenderingMode:
         """Return the rendering mode `name`.
 
@@ -137,26 +139,22 @@ class Registry:
 
     def _plugin_class[T](self, base: type[T], name: str, what: str) -> type[T]:
         package, _, class_name = name.partition(".")
-        if not package.isidentifier() or not class_name.isidentifier():
-            raise ValueError(f"expected '$plugins.<package>.<Class>', got '$plugins.{name}'")
-        classes = _classes_in(self._plugin_module(package), base)
-        if class_name not in classes:
-            names = [f"$plugins.{package}.{n}" for n in classes]
-            raise ValueError(unknown(what, f"$plugins.{name}", names))
-        return cast("type[T]", classes[class_name])
+        if not (_is_name(package) and _is_name(class_name)):
+            raise ValueError(
+                f"expected '$plugins.<package>.<Class>' in names of Python, got '$plugins.{name}'"
+            )
+        module = self._packages.module(package)
+        offered = getattr(module, class_name, None)
+        if offered is None or class_name.startswith("_"):
+            names = [f"$plugins.{package}.{n}" for n in _classes_in(module, base)]
+            raise ValueError(f"{unknown(what, f'$plugins.{name}', names)} (in {module.__file__})")
+        if problem := class_problem(offered, base):
+            raise ValueError(f"$plugins.{name} in {module.__file__} can't be a {what}: {problem}")
+        return cast("type[T]", offered)
 
-    def _plugin_module(self, package: str) -> ModuleType:
-        for folder in self._folders:
-            file = folder / package / "__init__.py"
-            if file.is_file():
-                return _load_plugin(package, file.resolve())
-        found = importlib.metadata.entry_points(group=ENTRY_POINTS, name=package)
-        for entry_point in found:
-            return cast("ModuleType", entry_point.load())
-        known = {p.parent.name for f in self._folders for p in f.glob("*/__init__.py")}
-        known |= importlib.metadata.entry_points(group=ENTRY_POINTS).names
-        hint = "" if known else " (--plugins DIR names the folder that holds plugin packages)"
-        raise ValueError(unknown("plugin package", package, known) + hint)
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and text.isascii() and not keyword.iskeyword(text)
 
 
 @cache
@@ -186,26 +184,3 @@ def _classes_in(module: ModuleType, base: type) -> dict[str, Any]:
         for name, member in inspect.getmembers(module, inspect.isclass)
         if issubclass(member, base) and not inspect.isabstract(member) and not name.startswith("_")
     }
-
-
-def _load_plugin(package: str, file: Path) -> ModuleType:
-    # A namespace of its own keeps a plugin from hiding an installed package of the same name.
-    name = f"blendsweep_plugins_{package}"
-    loaded = sys.modules.get(name)
-    if loaded is not None and loaded.__file__ == str(file):
-        return loaded
-    spec = importlib.util.spec_from_file_location(
-        name, file, submodule_search_locations=[str(file.parent)]
-    )
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{file} can't be loaded as a Python package")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise ValueError(
-            f"plugin {file} fails to import: {type(error).__name__}: {error}"
-        ) from error
-    return module

@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.footprint import Footprint
+from scene.plugins import described
 
 type Image = NDArray[Any]
+
+IMAGE_ENDINGS = ("png", "tiff", "tif")
+"""Of the files that images are written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +88,27 @@ class RenderingMode(ABC):
         uint8 or uint16 (height, width), uint8 (height, width, 3), or float32 (height, width) for
         TIFF.
         """
+
+    def images(self, frame: Frame) -> Mapping[str, Image]:
+        """Return what `render` gives.
+
+        Raises
+        ------
+        TypeError
+            If that is not what it has to be.
+        """
+        made: Any = self.render(frame)  # whatever a plugin gives
+        if not isinstance(made, Mapping) or made.keys() != self.outputs.keys():
+            given = sorted(map(str, made)) if isinstance(made, Mapping) else f"{made!r:.60}"
+            raise TypeError(
+                f"{described(type(self))}: render must give images named "
+                f"{', '.join(sorted(self.outputs))}, got {given}"
+            )
+        for name, image in made.items():
+            if not isinstance(image, np.ndarray) or image.ndim not in {2, 3} or not image.size:
+                shape = getattr(image, "shape", type(image).__name__)
+                raise TypeError(
+                    f"{described(type(self))}: the image {name!r} must be an array of height x "
+                    f"width, got {shape}"
+                )
+        return cast("Mapping[str, Image]", made)

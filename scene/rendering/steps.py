@@ -61,6 +61,11 @@ class _RenderParticles(RenderingStep):
             if problem:
                 yield key, problem
 
+    def needs(self, names: RecipeNames) -> Iterable[Members]:
+        """Return what takes the image."""
+        del names
+        return (Members.TECHNIQUES,)
+
     def files(self, names: RecipeNames) -> Iterable[str]:
         """Return the mode's files."""
         try:
@@ -105,7 +110,7 @@ class RenderParticlesTogether(_RenderParticles):
         interest = state.particle_ids(self.set_name_of_interest)
         overlapping = state.particle_ids(self.set_name_overlapping) - interest
         mode = state.registry.mode(self.rendering_mode)
-        images = mode.render(state.frame(interest, overlapping))
+        images = mode.images(state.frame(interest, overlapping))
         state.write_images(images, self._paths(mode, self._suffix("")))
 
 
@@ -123,6 +128,6 @@ class RenderParticlesIndividually(_RenderParticles):
         """Render and write the images."""
         mode = state.registry.mode(self.rendering_mode)
         for particle_id in sorted(state.particle_ids(self.set_name_of_interest)):
-            images = mode.render(state.frame(frozenset({particle_id})))
+            images = mode.images(state.frame(frozenset({particle_id})))
             paths = self._paths(mode, self._suffix(f"{particle_id:05d}"))
             state.write_images(images, paths, particle_id)

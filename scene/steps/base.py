@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from scene.fields import Configurable
-from scene.names import RecipeNames
+from scene.names import Members, RecipeNames
 
 if TYPE_CHECKING:
     from scene.recipe import Recipe
@@ -22,6 +22,11 @@ class Step(Configurable):
         """Name under which the step's time is recorded (``time.<label>``)."""
         return type(self).__name__
 
+    def needs(self, names: RecipeNames) -> Iterable[Members]:
+        """Return which objects the step works on, and so has to come after; by default none."""
+        del names
+        return ()
+
     @abstractmethod
     def execute(self, state: RuntimeState) -> None:
         """Do the step's work on the run's state."""
@@ -29,6 +34,17 @@ class Step(Configurable):
 
 class FeatureGenerationStep(Step):
     """A step that makes objects or changes their features."""
+
+    def makes(self, names: RecipeNames, numbers: Mapping[str, int]) -> Mapping[Members, int] | None:
+        """Return how many objects of which kind the step makes; None if only running it tells.
+
+        Parameters
+        ----------
+        numbers
+            Particles that each blueprint makes.
+        """
+        del names, numbers
+        return None
 
     def changes(self, recipe: Recipe) -> Iterable[str]:
         """Return the names of the features that the step changes."""
@@ -46,20 +62,3 @@ class RenderingStep(Step):
         """
         del names
         return ()
-
-
-def duplicate_files(steps: Iterable[object], names: RecipeNames) -> Iterator[tuple[int, str]]:
-    """Yield the (index, message) of every rendering step whose files an earlier step writes."""
-    writers: dict[str, int] = {}
-    for index, step in enumerate(steps):
-        if not isinstance(step, RenderingStep):
-            continue
-        for file in step.files(names):
-            if file in writers:
-                message = (
-                    f"writes {file}, as step {writers[file]} does; "
-                    "give one of them an output_file_name_prefix or a subfolder"
-                )
-                yield index, message
-                break
-            writers[file] = index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import final
 
 from scene.fields import Text
@@ -26,6 +26,18 @@ class InvokeBlueprints(FeatureGenerationStep):
         blueprints = (Members.PARTICLE_BLUEPRINTS, Members.TECHNIQUE_BLUEPRINTS, Members.NOTHING)
         if problem := names.set_problem(self.affected_set_name, *blueprints):
             yield "affected_set_name", problem
+
+    def makes(self, names: RecipeNames, numbers: Mapping[str, int]) -> Mapping[Members, int]:
+        """Return what the set's blueprints give."""
+        affected = names.sets.get(self.affected_set_name)
+        if affected is None:
+            return {}
+        if affected.members is Members.TECHNIQUE_BLUEPRINTS:
+            return {Members.TECHNIQUES: 1}
+        if affected.members is Members.PARTICLE_BLUEPRINTS:
+            total = sum(number for name, number in numbers.items() if affected.includes(name))
+            return {Members.PARTICLES: total} if total else {}
+        return {}
 
     def execute(self, state: RuntimeState) -> None:
         """Append the new objects to the specimen."""

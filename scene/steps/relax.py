@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Literal, final
 
 from pydantic import Field, model_validator
@@ -63,6 +63,18 @@ class RelaxCollisions(FeatureGenerationStep):
         allowed = (Members.PARTICLES, Members.NOTHING)
         if problem := names.set_problem(self.affected_set_name, *allowed):
             yield "affected_set_name", problem
+
+    def makes(self, names: RecipeNames, numbers: Mapping[str, int]) -> Mapping[Members, int]:
+        """Return nothing."""
+        del names, numbers
+        return {}
+
+    def needs(self, names: RecipeNames) -> Iterable[Members]:
+        """Return particles, and the measurement technique, whose volume holds them."""
+        affected = names.sets.get(self.affected_set_name)
+        if affected is None or affected.members is Members.NOTHING:
+            return ()
+        return Members.PARTICLES, Members.TECHNIQUES
 
     def changes(self, recipe: Recipe) -> Iterable[str]:
         """Return the features that hold a particle's pose."""

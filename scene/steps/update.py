@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, final
 
 from scene.errors import unknown
 from scene.features import FeatureSpec
 from scene.fields import Text
 from scene.names import Members, RecipeNames
+from scene.plugins import described, failed
 from scene.runtime import RuntimeState
 from scene.specimen import MeasurementTechnique, Particle
 from scene.steps.base import FeatureGenerationStep
@@ -46,9 +47,23 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         for features in names.members(self.affected_set_name).values():
             if features is None:
                 continue
-            if problem := variability.variability.unfit(features[feature_name]):
+            try:
+                problem = variability.variability.unfit(features[feature_name])
+            except Exception as error:  # noqa: BLE001 (a plugin's own code)
+                problem = failed(type(variability.variability), "unfit or extremes", error)
+            if problem:
                 yield "feature_variability_name", problem
                 return
+
+    def makes(self, names: RecipeNames, numbers: Mapping[str, int]) -> Mapping[Members, int]:
+        """Return nothing."""
+        del names, numbers
+        return {}
+
+    def needs(self, names: RecipeNames) -> Iterable[Members]:
+        """Return what the set holds."""
+        affected = names.sets.get(self.affected_set_name)
+        return () if affected is None else {affected.members} - {Members.NOTHING}
 
     def changes(self, recipe: Recipe) -> Iterable[str]:
         """Return the variability's feature."""
@@ -84,4 +99,8 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         conditions = state.recipe.process_conditions
         variability = conditions.feature_variabilities[self.feature_variability_name].variability
         rng = state.streams.generator(self.feature_variability_name, owner.blueprint, index)
-        owner.features[spec.name] = spec.checked(variability.sample(rng, state.recipe.volume))
+        value = variability.sample(rng, state.recipe.volume)
+        try:
+            owner.features[spec.name] = spec.checked(value)
+        except ValueError as error:
+            raise ValueError(f"{described(type(variability))}: {error}") from error

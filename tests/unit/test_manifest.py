@@ -24,8 +24,9 @@ from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, R
 from orchestrator.sinks import manifest as manifest_module
 from orchestrator.sinks.manifest import ManifestSink, compact
 from orchestrator.sinks.parts import PartTable
-from orchestrator.sinks.tables import Columns, Origin, manifest_schema, particles_schema
+from orchestrator.sinks.tables import TIME, Columns, Origin, manifest_schema, particles_schema
 from orchestrator.storage import Storage
+from scene.columns import RESERVED_COLUMNS, RESERVED_TIMES
 from scene.features import FeatureSpec
 from scene.record import FileRecord, RunRecord
 
@@ -532,3 +533,13 @@ def test_not_a_number_never_reaches_statistics(storage: Storage) -> None:
     assert row["feature.dimensions.count"] == 0
     assert row["feature.dimensions.mean"] is None
     assert not any(isinstance(value, float) and math.isnan(value) for value in row.values())
+
+
+def test_every_column_of_the_particles_table_is_reserved() -> None:
+    """A feature of that name would take its place: whoever adds a column reserves it."""
+    assert set(particles_schema(Columns()).names) <= RESERVED_COLUMNS
+
+
+def test_every_time_of_a_run_is_reserved() -> None:
+    times = {name for name in manifest_schema(Columns()).names if name.startswith(TIME)}
+    assert {name.removeprefix(TIME) for name in times} == RESERVED_TIMES

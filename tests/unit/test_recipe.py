@@ -271,6 +271,124 @@ def test_all_problems_are_told_at_once(resolved: dict[str, Any]) -> None:
     }
 
 
+SAVE = "$builtins.SaveState"
+INVOKE = "$builtins.InvokeBlueprints"
+TOGETHER = "$builtins.RenderParticlesTogether"
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"subfolder": "record.json"}, "writes record.json/real.png, which can't be beside record"),
+        ({"subfolder": "Recipe.YAML/x"}, "which can't be beside recipe.yaml of every run"),
+        ({"subfolder": "state.blend"}, "which can't be beside state.blend of step 0"),
+        ({"subfolder": "a/preview.jpg", "output_file_name_prefix": "x"}, None),
+        ({"output_file_name_prefix": "Real_"}, None),
+        ({"output_file_name_prefix": ".x"}, "a name that begins or ends with a point"),
+        ({"subfolder": "a."}, "a name that begins or ends with a point"),
+        ({"subfolder": "aux"}, "but aux is no file's name on Windows"),
+        ({"subfolder": "a/COM1.x"}, "but COM1.x is no file's name on Windows"),
+        ({"subfolder": "/a"}, "must be a relative folder"),
+        ({"subfolder": "a/../../b"}, "must be a relative folder"),
+        ({"subfolder": "a\\b"}, "must match"),
+        ({"subfolder": "a "}, "must match"),
+        ({"subfolder": "a" * 129}, "must match"),
+        ({"output_file_name_prefix": "x" * 65}, "must match"),
+        ({"rendering_mode": "real"}, "writes real.png, as step 1 does"),
+    ],
+)
+def test_files_that_no_run_could_hold(
+    resolved: dict[str, Any], step: dict[str, Any], message: str | None
+) -> None:
+    added = {"_target_": TOGETHER, "rendering_mode": "real"} | step
+    recipe = copy.deepcopy(resolved)
+    recipe["synth_chain"]["rendering_steps"].append(added)
+    if message is None:
+        parse(recipe, "r.yaml", Registry())
+        return
+    ((place, found),) = problems(recipe).items()
+    assert place.startswith(f"{RENDER}.7")
+    assert message in found
+
+
+def test_a_set_may_not_be_called_like_a_particles_image(resolved: dict[str, Any]) -> None:
+    recipe = copy.deepcopy(resolved)
+    steps = recipe["synth_chain"]["rendering_steps"]
+    alone = {"_target_": "$builtins.RenderParticlesIndividually", "rendering_mode": "real"}
+    steps += [alone, {**alone, "output_file_name_prefix": "REAL"}, {**alone, "subfolder": "x"}]
+    parse(recipe, "r.yaml", Registry())
+    steps.append({**alone, "output_file_name_prefix": "real"})
+    assert (
+        "writes realreal_*.png, which can't be beside REALreal_*.png of step 8"
+        in (problems(recipe)[f"{RENDER}.10"])
+    )
+
+
+def test_two_saved_states_of_one_name(resolved: dict[str, Any]) -> None:
+    recipe = copy.deepcopy(resolved)
+    recipe["synth_chain"]["rendering_steps"].append({"_target_": SAVE, "name": "State"})
+    assert "State.blend, which can't be beside state.blend" in problems(recipe)[f"{RENDER}.7"]
+
+
+@pytest.mark.parametrize("steps", [[], [1], range(1, 11)])
+def test_nothing_is_rendered_without_a_measurement_technique(
+    resolved: dict[str, Any], steps: Any
+) -> None:
+    recipe = copy.deepcopy(resolved)
+    chain = recipe["synth_chain"]
+    chain["feature_generation_steps"] = [chain["feature_generation_steps"][n] for n in steps]
+    found = problems(recipe)
+    assert set(found) == {f"{RENDER}.{n}" for n in range(1, 7)}
+    assert "affected_set_name: AllMeasurementTechniqueBlueprints makes them" in found[f"{RENDER}.1"]
+    chain["rendering_steps"] = chain["rendering_steps"][:1]
+    parse(recipe, "r.yaml", Registry())
+
+
+def test_steps_stand_behind_what_they_work_on(resolved: dict[str, Any]) -> None:
+    recipe = copy.deepcopy(resolved)
+    steps = recipe["synth_chain"]["feature_generation_steps"]
+    steps.append(steps.pop(1))
+    steps.append(steps.pop(0))
+    particles = "works on particles before step 9 makes them; put it behind that"
+    technique = "works on measurement techniques before step 10 makes them; put it behind that"
+    found = problems(recipe)
+    assert found == {f"{STEP}.{n}": particles if n < 3 else technique for n in range(9)}
+    steps[:] = [steps[10], *steps[:9]]  # particles are never made: an empty substrate is legal
+    parse(recipe, "r.yaml", Registry())
+    steps[:] = [steps[0]]
+    parse(recipe, "r.yaml", Registry())
+
+
+def test_particles_before_the_technique_are_fine(resolved: dict[str, Any]) -> None:
+    recipe = copy.deepcopy(resolved)
+    steps = recipe["synth_chain"]["feature_generation_steps"]
+    steps[0], steps[1] = steps[1], steps[0]
+    parse(recipe, "r.yaml", Registry())
+
+
+def test_the_technique_is_made_once(resolved: dict[str, Any]) -> None:
+    recipe = copy.deepcopy(resolved)
+    steps = recipe["synth_chain"]["feature_generation_steps"]
+    steps.append(steps[0])
+    assert problems(recipe) == {
+        f"{STEP}.11": "makes the measurement technique a second time; there can be only one"
+    }
+
+
+@pytest.mark.parametrize(("number", "fits"), [(32767, True), (32768, False), (65535, False)])
+def test_particles_of_all_invocations_have_ids(
+    resolved: dict[str, Any], number: int, fits: bool
+) -> None:
+    recipe = changed(resolved, f"{BEAD}.number", number)
+    steps = recipe["synth_chain"]["feature_generation_steps"]
+    steps.append(steps[1])
+    if fits:
+        parse(recipe, "r.yaml", Registry())
+        return
+    message = f"at most 65535 particles in all, got {2 * number} with those of earlier steps"
+    assert problems(recipe) == {f"{STEP}.11": message}
+
+
 def test_damping_is_given_one_way(resolved: dict[str, Any]) -> None:
     recipe = changed(resolved, f"{STEP}.5.damping", 0.5)
     parse(recipe, "r.yaml", Registry())
