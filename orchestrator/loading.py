@@ -18,6 +18,7 @@ from scene.compose import BUILTIN_RECIPES
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
+from scene.paths import shown_path, written_path
 from scene.yaml_files import YAML_ENDINGS, read_mapping
 
 type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -98,7 +99,10 @@ def load_sweep(
     ConfigurationError
         With every problem found.
     """
-    path = sweep_file(str(path))
+    try:
+        path = sweep_file(str(written_path(path)))
+    except ValueError as error:
+        raise ConfigurationError([Problem(shown_path(path), "", str(error))]) from error
     document = read_mapping(path)
     given = {
         _OPTION_PATHS[name]: name
@@ -115,13 +119,8 @@ def load_sweep(
     problems: list[Problem] = []
     recipe_dirs = _recipe_dirs(path, file, problems)
     recipe = _find_recipe(path, file.recipe, recipe_dirs, problems)
-    plugins = [str(path.parent / folder) for folder in file.plugins]
-    plugins += options.get("plugins") or ()
-    problems += [
-        Problem(str(path), "plugins", f"{folder} is not a folder")
-        for folder in plugins
-        if not Path(folder).is_dir()
-    ]
+    plugins = _folders(file.plugins, path.parent, str(path), "plugins.{}", problems)
+    plugins += _folders(options.get("plugins") or (), Path(), COMMAND_LINE, "--plugins", problems)
     merged = _merge(path, file.overrides, overrides, problems)
     output = file.output or f"outputs/{file.name}"
     folder = None
@@ -143,7 +142,7 @@ def load_sweep(
         source=path,
         recipe=recipe,
         recipe_dirs=recipe_dirs,
-        plugins=tuple(str(Path(folder).absolute()) for folder in plugins),
+        plugins=tuple(str(folder.absolute()) for folder in plugins),
         overrides=merged,
         output=output if folder is None else str(folder),
         limit=file.limit,
@@ -176,21 +175,39 @@ def _located(
 
 
 def _recipe_dirs(path: Path, file: _SweepFile, problems: list[Problem]) -> tuple[Path, ...]:
-    named = [path.parent / folder for folder in file.recipe_dirs]
-    problems += [
-        Problem(str(path), f"recipe_dirs.{index}", f"{folder} is not a folder")
-        for index, folder in enumerate(named)
-        if not folder.is_dir()
-    ]
+    named = _folders(file.recipe_dirs, path.parent, str(path), "recipe_dirs.{}", problems)
     usual = [path.parent.parent / "recipes", path.parent, Path("recipes"), BUILTIN_RECIPES]
     folders = [folder.absolute() for folder in [*named, *usual] if folder.is_dir()]
     return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
+
+
+def _folders(
+    texts: Sequence[str], base: Path, source: str, place: str, problems: list[Problem]
+) -> list[Path]:
+    """Return folders, relative to `base`; those that are none become problems."""
+    folders = []
+    for index, text in enumerate(texts):
+        try:
+            folder = base / written_path(text)
+        except ValueError as error:
+            problems.append(Problem(source, place.format(index), f"{shown_path(text)}: {error}"))
+            continue
+        if folder.is_dir():
+            folders.append(folder)
+        else:
+            problems.append(Problem(source, place.format(index), f"{folder} is not a folder"))
+    return folders
 
 
 def _find_recipe(
     path: Path, recipe: str, folders: Sequence[Path], problems: list[Problem]
 ) -> Path | None:
     """Return the file of a recipe given by name, or by path from the sweep's or current folder."""
+    try:
+        recipe = str(written_path(recipe))
+    except ValueError as error:
+        problems.append(Problem(str(path), "recipe", f"{shown_path(recipe)}: {error}"))
+        return None
     if re.search(r"[/\\]|\.ya?ml$", recipe):
         candidates = [base / recipe for base in (path.parent, Path(), *folders)]
     else:

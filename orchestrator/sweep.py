@@ -70,7 +70,7 @@ class Tracking(StrictModel):
     """
 
     enabled: Bool = True
-    uri: Text | None = None
+    uri: Annotated[Text, Field(min_length=1)] | None = None
     experiment: Annotated[Text, Field(min_length=1, max_length=250)] | None = None
 
 

@@ -112,6 +112,8 @@ def _wrong_sqlite(uri: str) -> str | None:
     place = uri.partition("://")[2]
     if place and not place.startswith("/"):
         return f"a slash is missing: sqlite:///{place}"
+    if re.match(r"/+~", place):
+        return f"~ is no home folder in a URI; write it out: sqlite:///{Path.home()}/..."
     if sqlite_file(uri) is None:
         return "is a database in memory, which nobody could look at; sqlite:///FILE would be right"
     database, _, query = uri.partition("?")

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from orchestrator.redaction import masked
 from scene.errors import ConfigurationError, Problem
+from scene.paths import shown_path, written_path
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)")
 _STORES = frozenset({"s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss"})
@@ -45,10 +46,7 @@ def local_folder(uri: str) -> Path | None:
         return None
     if found and scheme in _STORES and found["slashes"]:
         raise _error(uri, f"lacks a slash; {scheme}://BUCKET/PREFIX would be right")
-    try:
-        return _checked(Path(uri).expanduser().absolute(), uri)
-    except RuntimeError:
-        raise _error(uri, "there is no such user; ./~NAME is a folder of that name") from None
+    return _checked(uri, uri)
 
 
 def sqlite_uri(path: Path) -> str:
@@ -92,17 +90,12 @@ def _of_file_uri(uri: str) -> Path:
     return Path(unquote(parts.path))
 
 
-def _checked(path: Path, uri: str) -> Path:
-    text = str(path)
-    if "\0" in text:
-        raise _error(uri, "holds a NUL character")
+def _checked(path: str | Path, uri: str) -> Path:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _error(uri, "is not UTF-8, in which all that is recorded is written") from None
-    return path
+        return written_path(path).absolute()
+    except ValueError as error:
+        raise _error(uri, str(error)) from None
 
 
 def _error(uri: str, message: str) -> ConfigurationError:
-    shown = masked(uri).encode(errors="backslashreplace").decode()
-    return ConfigurationError([Problem(shown.replace("\0", "\\0"), "", message)])
+    return ConfigurationError([Problem(shown_path(masked(uri)), "", message)])

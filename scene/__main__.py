@@ -15,6 +15,7 @@ from scene.compose import Composition, recipe_file
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem
 from scene.override_texts import override_problem
 from scene.parsing import parse
+from scene.paths import shown_path, written_path
 from scene.record import RunRecord
 from scene.registry import Registry
 from scene.reservation import Reservation
@@ -89,6 +90,8 @@ def execute_alone(
     BlendsweepError
         If a step fails.
     """
+    path, output, *plugins = _written([path, output, *plugins])
+    output = output.absolute()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
     unclear = [(text, override_problem(text)) for text in overrides]
@@ -103,8 +106,13 @@ def execute_alone(
     from scene.chain import execute
 
     load_libraries()
-    partial = output.resolve().with_name(f".{output.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
+    # A name of its own, since the folder's may be as long as names can be.
+    partial = output.resolve().with_name(f".partial-{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        message = f"{output} can't be written: {error.strerror}"
+        raise ConfigurationError([Problem("--output", "", message)]) from error
     try:
         session = Session(reservation)
         with session.captured():
@@ -113,6 +121,18 @@ def execute_alone(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return record
+
+
+def _written(given: list[Path]) -> list[Path]:
+    problems, paths = [], []
+    for text in given:
+        try:
+            paths.append(written_path(text))
+        except ValueError as error:
+            problems.append(Problem(shown_path(text), "", str(error)))
+    if problems:
+        raise ConfigurationError(problems)
+    return paths
 
 
 def _summarize(record: RunRecord, output: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scene.columns import RESERVED_TIMES
 from scene.names import Members, RecipeNames
+from scene.paths import LONGEST_NAME
 from scene.plugins import described, failed
 from scene.record import RUN_FILES
 from scene.steps.base import FeatureGenerationStep, RenderingStep, Step
@@ -20,9 +21,6 @@ type Path = tuple[str | int, ...]
 
 LARGEST_PARTICLE_ID = 2**16 - 1
 """``instances.png`` holds ids in 16 bits."""
-
-LONGEST_NAME = 255
-"""Bytes of a file's name on the file systems in use."""
 
 _GENERATION: Path = ("synth_chain", "feature_generation_steps")
 _RENDERING: Path = ("synth_chain", "rendering_steps")

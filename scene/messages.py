@@ -29,6 +29,8 @@ _EXPECTED = {
     "finite_number": "expected a finite number",
     "bool_type": "expected true or false",
     "string_type": "expected a text",
+    "string_too_short": "expected a text",
+    "string_unicode": "expected a text in UTF-8",
     "dict_type": "expected a mapping",
     "model_type": "expected a mapping",
     "model_attributes_type": "expected a mapping",
