@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from orchestrator.commands import program
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
+from scene.paths import is_file, is_there
 
 DEFAULT_COMMAND = "run"
 
@@ -54,10 +55,10 @@ def check_meant_as_sweep(sweep: str, commands: Collection[str]) -> None:
         With the command that was meant.
     """
     path = Path(sweep)
-    if (path / "sweep.yaml").is_file():
+    if is_file(path / "sweep.yaml"):
         meant = program("status", sweep)
         _refuse(f"{sweep} is the output of a sweep, not a sweep file; did you mean: {meant}")
-    if path.exists() or not sweep.isalpha():
+    if is_there(path) or not sweep.isalpha():
         return
     for command in difflib.get_close_matches(sweep.lower(), commands, n=1, cutoff=0.7):
         _refuse(f"unknown command {sweep!r}; did you mean {command!r}?")

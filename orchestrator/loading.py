@@ -18,7 +18,7 @@ from scene.compose import BUILTIN_RECIPES
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
-from scene.paths import shown_path, written_path
+from scene.paths import is_dead_link, is_file, shown_path, written_path
 from scene.yaml_files import YAML_ENDINGS, read_mapping
 
 type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -214,9 +214,9 @@ def _find_recipe(
         candidates = [folder / f"{recipe}{ending}" for folder in folders for ending in YAML_ENDINGS]
     for candidate in candidates:
         # A link that leads nowhere is what was meant, too: composing tells what is wrong with it.
-        if (candidate.is_file() and not is_sweep(candidate)) or _dead_link(candidate):
+        if (is_file(candidate) and not is_sweep(candidate)) or is_dead_link(candidate):
             return candidate.resolve() if candidate.exists() else candidate.absolute()
-    if sweeps := [candidate for candidate in candidates if candidate.is_file()]:
+    if sweeps := [candidate for candidate in candidates if is_file(candidate)]:
         problems.append(Problem(str(path), "recipe", f"{sweeps[0]} is a sweep, not a recipe"))
         return None
     files = (
@@ -227,10 +227,6 @@ def _find_recipe(
     message = f"{unknown('recipe', recipe, names)} (searched: {searched or 'no folder'})"
     problems.append(Problem(str(path), "recipe", message))
     return None
-
-
-def _dead_link(file: Path) -> bool:
-    return file.is_symlink() and not file.exists()
 
 
 def _merge(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.paths import is_file, is_there
 
 _PACKAGE = Path(__file__).resolve().parent
 BUILTIN_SWEEPS = next(
@@ -29,7 +30,7 @@ def sweep_file(text: str) -> Path:
         If it is a name alone and no such sweep ships, or the path of none whose name one has.
     """
     path = Path(text)
-    if path.exists():
+    if is_there(path):
         return path
     shipped = {file.stem: file for file in BUILTIN_SWEEPS.glob("*.yaml")}
     if re.fullmatch(r"[\w-]+", text):
@@ -50,7 +51,7 @@ def is_sweep(file: Path) -> bool:
 
     A file that can't be read is none. The text is not parsed: a malformed sweep is a sweep.
     """
-    if not file.is_file():  # reading a pipe would wait for whoever writes to it
+    if not is_file(file):  # reading a pipe would wait for whoever writes to it
         return False
     try:
         text = file.read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scene.columns import RESERVED_TIMES
 from scene.names import Members, RecipeNames
@@ -94,30 +94,91 @@ def _order_problems(
 ) -> Iterator[tuple[Path, str]]:
     made: list[Mapping[Members, int] | None] = []
     for index, step in enumerate(generation):
-        try:
-            made.append(step.makes(names, numbers))
-        except Exception as error:  # noqa: BLE001 (a plugin's own code)
-            yield (*_GENERATION, index), failed(type(step), "makes", error)
-            return
-    # What stands behind a plugin's step that may have made anything can't be told.
-    known = made.index(None) if None in made else len(made)
-    for index, step in enumerate(generation[:known]):
         path = (*_GENERATION, index)
-        for kind in step.needs(names):
-            makers = [n for n, makes in enumerate(made) if makes and kind in makes]
-            if makers and makers[0] > index:
-                message = f"works on {kind} before step {makers[0]} makes them; put it behind that"
+        try:
+            makes, needs = _checked(step, names, numbers)
+        except TypeError as error:
+            yield path, str(error)
+            return
+        for kind in needs:
+            if not any(earlier is None or kind in earlier for earlier in made) and (
+                maker := _first_maker(generation, index + 1, kind, names, numbers)
+            ):
+                message = f"works on {kind} before step {maker} makes them; put it behind that"
                 yield path, message
-        yield from ((path, text) for text in _too_many(made[:index], made[index] or {}))
-    for index, rendered in enumerate(rendering if known == len(made) else ()):
-        for kind in rendered.needs(names):
-            if not any(makes and kind in makes for makes in made):
-                message = (
-                    f"there are no {kind} to render with: a feature generation step "
-                    f"'$builtins.InvokeBlueprints' with affected_set_name: {_INVOKE[kind]} "
-                    "makes them"
-                )
-                yield (*_RENDERING, index), message
+        if None not in made:  # else a plugin's step may have made anything
+            yield from ((path, text) for text in _too_many(made, makes or {}))
+        made.append(makes)
+    if None not in made:
+        yield from _rendering_problems(
+            rendering, {kind for makes in made for kind in makes or ()}, names
+        )
+
+
+def _rendering_problems(
+    rendering: Sequence[RenderingStep], made: set[Members], names: RecipeNames
+) -> Iterator[tuple[Path, str]]:
+    for index, step in enumerate(rendering):
+        path = (*_RENDERING, index)
+        try:
+            needs = [Members(kind) for kind in step.needs(names)]
+        except Exception as error:  # noqa: BLE001 (a plugin's own code)
+            yield path, failed(type(step), "needs", error)
+            continue
+        for kind in [kind for kind in needs if kind not in made]:
+            message = (
+                f"there are no {kind} to render with: a feature generation step "
+                f"'$builtins.InvokeBlueprints' with affected_set_name: "
+                f"{_INVOKE.get(kind, 'a set of their blueprints')} makes them"
+            )
+            yield path, message
+
+
+def _first_maker(
+    generation: Sequence[FeatureGenerationStep],
+    start: int,
+    kind: Members,
+    names: RecipeNames,
+    numbers: Mapping[str, int],
+) -> int | None:
+    """Return the index of the first step from `start` on that makes such objects."""
+    for index, step in enumerate(generation[start:], start):
+        try:
+            makes, _ = _checked(step, names, numbers)
+        except TypeError:
+            return None  # told at its own place
+        if makes and kind in makes:
+            return index
+    return None
+
+
+def _checked(
+    step: FeatureGenerationStep, names: RecipeNames, numbers: Mapping[str, int]
+) -> tuple[Mapping[Members, int] | None, list[Members]]:
+    """Return what a step makes and needs.
+
+    Raises
+    ------
+    TypeError
+        With one sentence, if it can't tell.
+    """
+    makes: Any
+    try:
+        makes, needs = step.makes(names, numbers), list(step.needs(names))
+    except Exception as error:
+        raise TypeError(failed(type(step), "makes or needs", error)) from error
+    if not _counts(makes) or not all(isinstance(kind, Members) for kind in needs):
+        message = "makes must give numbers by scene.names.Members, needs such Members"
+        raise TypeError(f"{described(type(step))}: {message}")
+    return makes, needs
+
+
+def _counts(makes: object) -> bool:
+    if makes is None:
+        return True
+    return isinstance(makes, Mapping) and all(
+        isinstance(kind, Members) and isinstance(count, int) for kind, count in makes.items()
+    )
 
 
 def _too_many(

@@ -19,6 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from scene.defaults import compose, first_sentence
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.paths import is_file, is_there
+from scene.references import too_large
 from scene.yaml_files import YAML_ENDINGS, write_mapping
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -32,7 +34,7 @@ BUILTIN_RECIPES = next(
 def recipe_file(path: Path) -> Path:
     """Return the recipe that ships under this name if `path` is a name alone, and no file."""
     shipped = BUILTIN_RECIPES / f"{path}.yaml"
-    return shipped if len(path.parts) == 1 and not path.exists() and shipped.is_file() else path
+    return shipped if len(path.parts) == 1 and not is_there(path) and is_file(shipped) else path
 
 
 @final
@@ -90,6 +92,8 @@ class Composition:
         ]
         if calls:
             raise ConfigurationError(calls)
+        if (place := too_large(cast("dict[str, Any]", plain))) is not None:
+            raise self._error(place, "its references to other keys stand for too much")
         try:
             resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
@@ -132,7 +136,7 @@ class Composition:
 def _check_name(path: Path) -> None:
     if path.suffix not in YAML_ENDINGS:
         raise ConfigurationError([Problem(str(path), "", "a recipe is a .yaml file")])
-    if not (path.is_file() or path.is_symlink() or path.is_dir()):
+    if not is_there(path):
         raise ConfigurationError([Problem(str(path), "", "there is no such recipe")])
 
 

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from scene.errors import ConfigurationError, Problem, unknown
+from scene.paths import is_dead_link, is_file
 from scene.yaml_files import YAML_ENDINGS, parse_mapping, read_text
 
 _LOG = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
         names = [config_path] if config_path.endswith(YAML_ENDINGS) else []
         names += [config_path + ending for ending in YAML_ENDINGS]
         candidates = (Path(self.path, name) for name in names)
-        return next((file for file in candidates if file.is_file() or file.is_symlink()), None)
+        return next((file for file in candidates if is_file(file) or is_dead_link(file)), None)
 
 
 def _leave_out(content: dict[str, Any], file: Path) -> None:

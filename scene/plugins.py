@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import final
 
 from scene.errors import unknown
+from scene.paths import is_file, is_there
 
 ENTRY_POINTS = "blendsweep.plugins"
 """Group of the entry points by which an installed distribution offers a plugin package."""
@@ -50,7 +51,7 @@ class PluginPackages:
         return self._loaded[name]
 
     def _load(self, name: str) -> ModuleType:
-        homes = [folder for folder in self._folders if (folder / name / "__init__.py").is_file()]
+        homes = [folder for folder in self._folders if is_file(folder / name / "__init__.py")]
         if len(homes) > 1:
             both = " and in ".join(str(folder) for folder in homes)
             raise ValueError(f"a plugin package {name!r} lies in {both}; rename one of them")
@@ -67,14 +68,14 @@ class PluginPackages:
 
     def _absent(self, name: str) -> str:
         for folder in self._folders:
-            if (folder / f"{name}.py").is_file():
+            if is_file(folder / f"{name}.py"):
                 return (
                     f"{folder / name}.py is a module; a plugin is a package: "
                     f"move it to {folder / name / '__init__.py'}"
                 )
-            if (folder / name).is_dir():
+            if is_there(folder / name):
                 return f"{folder / name} has no __init__.py, so it is not a package"
-            if folder.name == name and (folder / "__init__.py").is_file():
+            if folder.name == name and is_file(folder / "__init__.py"):
                 return (
                     f"{folder} is the package itself; --plugins takes its folder, {folder.parent}"
                 )

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from scene.chain_checks import LARGEST_PARTICLE_ID
 from scene.features import FeatureSpec
 from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
+from scene.plugins import described
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     Fidelity,
@@ -170,7 +171,13 @@ class Recipe(StrictModel):
         technique = self._registry.prototype(
             MeasurementTechniquePrototype, blueprint.measurement_technique_prototype_name
         )
-        return technique.volume(self.render.resolution)
+        volume: object = technique.volume(self.render.resolution)
+        if not isinstance(volume, MeasurementVolume):
+            raise TypeError(
+                f"{described(type(technique))}: volume must give a MeasurementVolume, "
+                f"got {volume!r:.60}"
+            )
+        return volume
 
     def technique_features(self) -> tuple[FeatureSpec, ...]:
         """Return the features of the measurement technique and its background material."""

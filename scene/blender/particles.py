@@ -8,11 +8,13 @@ from typing import final
 import bpy  # noqa: TID253
 
 from scene.features import FeatureSpec, FeatureValue
+from scene.plugins import described
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     Fidelity,
     GeometryPrototype,
     MaterialPrototype,
+    Prototype,
 )
 from scene.registry import Registry
 from scene.specimen import Particle
@@ -45,7 +47,9 @@ class MaterialLibrary:
         if key not in self._materials:
             prototype = self._registry.prototype(MaterialPrototype, name)
             values = with_defaults(prototype.features, features)
-            self._materials[key] = prototype.build(values, self._fidelity)
+            material = prototype.build(values, self._fidelity)
+            _check_built(prototype, material, bpy.types.Material)
+            self._materials[key] = material
         return self._materials[key]
 
     def discard_unused(self) -> None:
@@ -117,6 +121,7 @@ class ParticleObjects:
         if key not in self._meshes:
             geometry = self._registry.prototype(GeometryPrototype, particle.geometry)
             mesh = geometry.build(with_defaults(geometry.features, particle.features))
+            _check_built(geometry, mesh, bpy.types.Mesh)
             mesh.materials.append(self._materials.material(particle.material, particle.features))
             self._meshes[key] = mesh
         return self._meshes[key]
@@ -139,3 +144,11 @@ def with_defaults(
 def _pose(particle: Particle) -> Pose:
     dimensions, location, rotation = feature_values(PARTICLE_FEATURES, particle.features)
     return dimensions, location, rotation
+
+
+def _check_built(prototype: Prototype, built: object, kind: type) -> None:
+    if not isinstance(built, kind):
+        raise TypeError(
+            f"{described(type(prototype))}: build must give a bpy.types.{kind.__name__}, "
+            f"got {built!r:.60}"
+        )

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import string
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.__main__ import main
 from orchestrator.expansion import expand
 from orchestrator.loading import load_sweep
 from orchestrator.overrides import parse_overrides
+from orchestrator.sinks.tables import Columns, particles_schema
 from orchestrator.sweep import OverrideText
+from scene.columns import Declared, clash
 from scene.compose import Composition
 from scene.errors import BlendsweepError
+from scene.features import FeatureSpec
+from scene.names import RecipeNames
 from scene.parsing import parse
+from scene.prototypes.base import PARTICLE_FEATURES
 from scene.registry import Registry
 from scene.yaml_files import parse_mapping, write_mapping
 
@@ -195,6 +203,107 @@ def test_any_text_as_an_override(text: str) -> None:
             composition.resolve([axes[0].assignment(index)])
     except BlendsweepError as error:
         assert str(error)
+
+
+WORDS = [
+    "sweeps/quickstart.yaml", "run", "--dry-run", "--limit", "1", "--output", "--plugins",
+    "--multirun", "-m", "--config-name", "--config-name=x", "--cfg", "job", "\N{EN DASH}dry-run",
+    "\N{EM DASH}limit", " ", "", "~nosuchuser/x", "~", "x" * 300, "overrides=a=1", "limit=3",
+    "a=range\\(3\\)", "initial_runtime_state.seed=1", "--limit\u00a03", "--", "-1", "--json",
+    "--help", "--address", "--timeout", "1e999", "nan", "--executor", "inline",
+]  # fmt: skip
+
+
+@given(words=st.lists(st.sampled_from(WORDS), max_size=5))
+@settings(patient, max_examples=150)
+def test_any_words_as_a_command_line(words: list[str]) -> None:
+    """What is not refused only tells its runs: nothing is started."""
+    told = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(told),
+        contextlib.redirect_stderr(told),
+    ):
+        patch.setattr("sys.argv", ["orchestrator", *words, "--dry-run"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code in {0, 2, None}, told.getvalue()
+    assert "internal error" not in told.getvalue()
+    assert "Traceback" not in told.getvalue()
+
+
+FOLDERS = ["record.json", "a", "A", "a/b", "real.png", "con", "..", "a.", "state.blend", "x/" * 70,
+    "preview.jpg", "/a", "a\\b"]  # fmt: skip
+PREFIXES = ["", "x", "X", ".", "-", "real_", " ", "..", "aux."]
+renderings = st.fixed_dictionaries(
+    {"rendering_mode": st.sampled_from(["real", "categorical", "depth_map"])},
+    optional={
+        "subfolder": st.sampled_from(FOLDERS),
+        "output_file_name_prefix": st.sampled_from(PREFIXES),
+    },
+)
+
+
+@given(
+    generation=st.lists(st.integers(0, 10), max_size=14),
+    rendering=st.lists(renderings, max_size=4),
+    alone=st.booleans(),
+)
+@settings(patient, max_examples=300)
+def test_whatever_chain_is_taken_can_run(
+    generation: list[int], rendering: list[dict[str, str]], alone: bool
+) -> None:
+    steps = WHOLE["synth_chain"]["feature_generation_steps"]
+    kind = "RenderParticlesIndividually" if alone else "RenderParticlesTogether"
+    first = [{"_target_": "$builtins.SaveState"}] if alone else []
+    chain = {
+        "feature_generation_steps": [steps[n] for n in generation],
+        "rendering_steps": first
+        + [{"_target_": f"$builtins.{kind}", **step} for step in rendering],
+    }
+    try:
+        recipe = parse({**WHOLE, "synth_chain": chain}, "test", REGISTRY)
+    except BlendsweepError as error:
+        assert str(error)
+        return
+    assert generation.count(0) <= 1
+    assert generation.count(0) or not rendering
+    assert 600 * generation.count(1) <= 65535
+    names = RecipeNames(REGISTRY, {}, recipe.all_sets, {}, {})
+    files = ["record.json", "recipe.yaml", "preview.jpg"]
+    files += [file for step in recipe.synth_chain.rendering_steps for file in step.files(names)]
+    folders = {str(parent).lower() for file in files for parent in PurePosixPath(file).parents}
+    assert len({file.lower() for file in files}) == len(files)
+    assert not folders & {file.lower() for file in files}
+    assert all(
+        not PurePosixPath(file).is_absolute() and ".." not in file.split("/") for file in files
+    )
+
+
+feature_names = st.sampled_from(["size", "Size", "size_x", "size_y", "location", "location_x",
+    "bbox", "blueprint", "bbox_x", "run_id", "mean", "initial_location", "dimensions_y", "a.b", "",
+    "\xe9", "x" * 65])  # fmt: skip
+
+
+@given(specs=st.lists(st.tuples(feature_names, st.integers(1, 3), st.integers(0, 1)), max_size=5))
+@settings(patient, max_examples=300)
+def test_whatever_features_are_taken_have_columns_of_their_own(
+    specs: list[tuple[str, int, int]],
+) -> None:
+    sources = [Declared("every particle", PARTICLE_FEATURES), Declared("a", []), Declared("b", [])]
+    try:
+        for name, size, owner in specs:
+            spec = FeatureSpec(name, 1.0 if size == 1 else (1.0,) * size, "", size)
+            sources[1 + owner] = Declared("x", [*sources[1 + owner].specs, spec])
+    except ValueError:
+        return
+    if clash(sources, reserved=True) is not None:
+        return
+    features = [spec for source in sources for spec in source.specs]
+    names = particles_schema(Columns(particle_features=features)).names
+    plain = particles_schema(Columns()).names
+    assert len(names) == len(plain) + sum(spec.components for spec in features)
+    assert len({name.lower() for name in names}) == len(names)
 
 
 @pytest.mark.slow

@@ -179,6 +179,7 @@ INGREDIENTS = {
     "a cycle": (b"defaults: [r, _self_]\na: 1\n", "the recipe includes itself"),
     "no such recipe": (b"defaults: [BaseRecip]\na: 1\n", "did you mean 'BaseRecipe'?"),
     "overriding nothing": (b"defaults: [override x: y]\na: 1\n", "x"),
+    "a long name": (b"defaults: [" + b"x" * 300 + b"]\na: 1\n", "unknown recipe"),
     "a strange header": (b"# @package a b c\na: 1\n", "package"),
 }
 
@@ -262,6 +263,19 @@ def test_folders_and_recipes_may_have_any_name(tmp_path: Path, name: str) -> Non
     (folder / f"{name}.yaml").write_text("defaults: [part, _self_]\na: 2\n")
     (other / "part.yaml").write_text("b: 1\n")
     assert Composition(folder / f"{name}.yaml", [other]).resolve() == {"b": 1, "a": 2}
+
+
+@pytest.mark.parametrize(
+    "value", ["'${NEXT}${NEXT}'", "['${NEXT}', '${NEXT}']", "'${.NEXT}${NEXT}'"]
+)
+def test_references_do_not_multiply(tmp_path: Path, value: str) -> None:
+    lines = [f"k{n}: {value.replace('NEXT', f'k{n + 1}')}" for n in range(40)]
+    path = tmp_path / "r.yaml"
+    path.write_text("\n".join([*lines, "k40: xx"]))
+    with pytest.raises(ConfigurationError, match="k0: its references to other keys stand for too"):
+        Composition(path).resolve()
+    path.write_text("\n".join([*lines[35:], "k40: xx"]))
+    assert Composition(path).resolve()
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ BAD = {
     "a\0b": "holds a NUL character",
     "a\udcff": "is not UTF-8",
     "x" * 256: "holds a name of more than 255 bytes",
+    "x/" * 2500: "is longer than 4000 bytes",
     "\N{LATIN SMALL LETTER E WITH ACUTE}" * 128: "holds a name of more than 255 bytes",
 }
 RECIPE = Path("recipes/spheres_sem.yaml").absolute()
