@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Sequence
@@ -29,6 +30,15 @@ _LOG = logging.getLogger(__name__)
 
 _WITHOUT_MEANING = (("hydra",), ("synth_chain", "blender_log_file_name"))
 """Keys that recipes made for other tools have: accepted, and left out with a note."""
+
+_WORDS = {
+    r"\w+ (?:raised )?while resolving interpolation: ": "",
+    r"In '([^']*)': \w+ raised while composing config: ": r"recipe \1 does not fit those before: ",
+    r"\bDictConfig\b": "a mapping",
+    r"\bListConfig\b": "a list",
+    r"\bAnyNode\b": "a value",
+}
+"""What libraries say in words of their own, and what a person understands."""
 
 _FUNCTION_CALL = re.compile(r"\$\{[^}]*:")
 
@@ -69,7 +79,8 @@ def compose(path: Path, folders: Sequence[Path]) -> DictConfig:
     except RecursionError as error:
         raise _error(path, "defaults", "the recipe includes itself") from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise _error(path, "", first_sentence(error)) from error
+        place = _conflict(repository) if "while composing" in str(error) else ""
+        raise _error(path, place, first_sentence(error)) from error
     except Exception as error:  # whatever the files hold, the answer is a sentence
         message = f"can't be composed: {type(error).__name__}: {first_sentence(error)}"
         raise _error(path, "", message) from error
@@ -81,7 +92,12 @@ def first_sentence(error: Exception) -> str:
     kept = [
         line for line in lines if not line.startswith(("full_key:", "object_type", "reference"))
     ]
-    return " ".join(kept) or type(error).__name__
+    sentence = " ".join(kept) or type(error).__name__
+    if "RecursionError" in sentence:
+        return "Recursive interpolation detected"
+    for pattern, words in _WORDS.items():
+        sentence = re.sub(pattern, words, sentence)
+    return sentence
 
 
 @final
@@ -183,12 +199,30 @@ def _check_defaults(defaults: Any, file: Path) -> None:
             isinstance(name, str) or (name is None and isinstance(entry, dict)) for name in names
         ):
             raise _error(file, place, f"expected a recipe's name, got {value!r}")
+        if "???" in names:
+            raise _error(file, place, "expected a recipe's name, got '???'")
         if any(name == "" for name in names) or entry == {"": value}:
             raise _error(file, place, "expected a recipe's name, got an empty one")
         called = [text for text in (*names, entry) if isinstance(text, str)]
         if any(_FUNCTION_CALL.search(text) for text in called):
             message = f"only references to other keys are allowed, got {value!r}"
             raise _error(file, place, message)
+
+
+def _conflict(repository: CachingConfigRepository) -> str:
+    """Return the path at which one recipe has a mapping and another a list."""
+
+    def search(one: Any, other: Any, path: str) -> str:
+        if isinstance(one, dict) and isinstance(other, dict):
+            shared = [key for key in one if key in other]
+            found = (search(one[k], other[k], f"{path}.{k}" if path else str(k)) for k in shared)
+            return next(filter(None, found), "")
+        return path if {type(one), type(other)} == {dict, list} else ""
+
+    loaded = [result.config for result in repository.cache.values() if result is not None]
+    contents = [OmegaConf.to_container(config, resolve=False) for config in loaded]
+    pairs = itertools.combinations(contents, 2)
+    return next(filter(None, (search(one, other, "") for one, other in pairs)), "")
 
 
 def _missing(error: MissingConfigException, path: Path, folders: Sequence[Path]) -> str:
