@@ -57,9 +57,28 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_step_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
+    package = tmp_path / "plugins" / "draws"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from scene.variabilities import Variability\n"
+        "class Draw(Variability):\n"
+        "    def sample(self, rng, volume):\n"
+        "        return None\n"
+    )
+    place = "process_conditions.feature_variabilities.InitialParticleLocation.variability"
+    draw = f"{place}._target_=$plugins.draws.Draw"
+    arguments = ["--output", tmp_path / "out", "--plugins", tmp_path / "plugins", *TINY[:3], draw]
+    done = alone(RECIPE, *arguments, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "synth_chain.feature_generation_steps.4 (TriggerFeatureUpdate): " in done.stderr
+    assert f"plugin class Draw in {package / '__init__.py'}: location takes 3" in done.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "plugins"]
+
+
+def test_what_can_never_be_rendered_is_told_at_the_start(tmp_path: Path) -> None:
     steps = "synth_chain.feature_generation_steps=[]"
     done = alone(RECIPE, "--output", tmp_path / "out", *TINY[:3], steps, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "synth_chain.rendering_steps.1 (RenderParticlesTogether.real)" in done.stderr
-    assert "invoke its blueprint" in done.stderr
+    assert done.returncode == 2
+    told = "synth_chain.rendering_steps.1: there are no measurement techniques to render with"
+    assert told in done.stderr
     assert list(tmp_path.iterdir()) == []

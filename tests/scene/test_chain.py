@@ -267,7 +267,9 @@ def test_a_step_that_raises_is_named(execute: Execute, tmp_path: Path) -> None:
             f"~{RENDER}.0.name",
             plugins=tmp_path / "plugins",
         )
-    assert str(caught.value) == "synth_chain.rendering_steps.0 (Break): OSError: no space left"
+    where = f"(plugin {package / '__init__.py'}, line 4)"
+    expected = f"synth_chain.rendering_steps.0 (Break): OSError: no space left {where}"
+    assert str(caught.value) == expected
 
 
 def test_records_are_plain_data(execute: Execute, tmp_path: Path) -> None:
