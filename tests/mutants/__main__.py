@@ -72,11 +72,24 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mutation: the test that failed, or None for a survivor."""
+    """What became of a mutation.
+
+    Parameters
+    ----------
+    killer
+        The test that failed; None for a survivor.
+    problem
+        Why the tests say nothing: they could not even be collected.
+    """
 
     mutation: Mutation
     killer: str | None
     seconds: float
+    problem: str | None = None
+
+    @property
+    def word(self) -> str:
+        return self.killer or ("UNUSABLE" if self.problem else "SURVIVED")
 
 
 class UnusableError(Exception):
@@ -179,7 +192,7 @@ def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
     Raises
     ------
     UnusableError
-        If a test fails without any mutation, or can't even be collected with one.
+        If a test fails without any mutation.
     """
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
         copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
@@ -201,20 +214,22 @@ def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
             with copy.mutated(mutation):
                 code, output = copy.test(mutation.tests)
             copies.put(copy)
-            killer = None if code == 0 else _killer(code, output, mutation)
-            return Verdict(mutation, killer, time.monotonic() - start)
+            return _verdict(mutation, code, output, time.monotonic() - start)
 
         list(pool.map(healthy, dict.fromkeys(n for m in mutations for n in m.tests)))
         yield from pool.map(tried, mutations)
 
 
-def _killer(code: int | None, output: str, mutation: Mutation) -> str:
+def _verdict(mutation: Mutation, code: int | None, output: str, seconds: float) -> Verdict:
+    if code == 0:
+        return Verdict(mutation, None, seconds)
     if code is None:
-        return f"no end within {RUN_SECONDS} s"
+        return Verdict(mutation, f"no end within {RUN_SECONDS} s", seconds)
     found = _FAILED.search(output)
     if code != 1 or found is None:
-        raise UnusableError(f"{mutation.what}: pytest ended with {code}:\n{output[-3000:]}")
-    return found[1].removeprefix("tests/")
+        return Verdict(mutation, None, seconds, f"pytest ended with {code}: {output[-2000:]}")
+    late = " (no end)" if "Timeout (>" in output else ""
+    return Verdict(mutation, found[1].removeprefix("tests/") + late, seconds)
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
@@ -222,7 +237,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     lines = ["| part | mutation | killed by | s |", "| --- | --- | --- | --- |"]
     for verdict in verdicts:
         mutation = verdict.mutation
-        killer = f"`{verdict.killer}`" if verdict.killer else "**survived**"
+        killer = f"`{verdict.killer}`" if verdict.killer else f"**{verdict.word}**"
         lines.append(f"| {mutation.part} | {mutation.what} | {killer} | {verdict.seconds:.0f} |")
     return "\n".join(lines)
 
@@ -238,8 +253,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     lines.append(f"| all | {len(verdicts)} | {killed} |")
     for verdict in verdicts:
         if verdict.killer is None:
-            reason = verdict.mutation.survives or "a test is missing"
-            lines.append(f"\nSurvivor: {verdict.mutation.what}: {reason}")
+            reason = verdict.problem or verdict.mutation.survives or "a test is missing"
+            lines.append(f"\n{verdict.word}: {verdict.mutation.what}: {reason}")
     return "\n".join(lines)
 
 
@@ -266,7 +281,7 @@ def main() -> int:
             verdicts.append(verdict)
             print(
                 f"{len(verdicts):3}/{len(chosen)} {verdict.seconds:4.0f} s  "
-                f"{verdict.killer or 'SURVIVED':60}  {verdict.mutation.what}",
+                f"{verdict.mutation.part}: {verdict.mutation.what}: {verdict.word}",
                 flush=True,
             )
     except UnusableError as error:
