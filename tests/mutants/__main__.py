@@ -11,11 +11,11 @@ nothing that matters, and none that reorders an upload or lets a lease outlive i
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import queue
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -96,13 +96,12 @@ class UnusableError(Exception):
     """A mutation or its tests say nothing as they are."""
 
 
-@dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of the project in which mutations are tried."""
+    """A copy of the project in which mutations are tried, with a process that runs pytest in it."""
 
-    folder: Path
-
-    def fill(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._output = folder.with_suffix(".txt")
         listed = subprocess.run(
             ["git", "ls-files", "-coz", "--exclude-standard"],
             cwd=ROOT,
@@ -112,12 +111,25 @@ class Copy:
         )
         for name in filter(None, listed.stdout.split("\0")):
             if (ROOT / name).is_file():
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.folder / name)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        # What is compiled is told by whole seconds and sizes, which a mutation may share.
+        environment = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("warm.py"))],
+            cwd=folder,
+            env=os.environ | environment | {"OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        self._process.communicate()
 
     @contextmanager
     def mutated(self, mutation: Mutation) -> Iterator[None]:
-        path = self.folder / mutation.file
+        path = self._folder / mutation.file
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
         try:
@@ -127,25 +139,15 @@ class Copy:
 
     def test(self, files: Sequence[str]) -> tuple[int | None, str]:
         """Run tests up to the first failure; return pytest's exit code, None for too long."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:cacheprovider"]
-        command += ["-p", "no:randomly", "--timeout", str(TEST_SECONDS)]
-        # What is compiled is told by whole seconds and sizes, which a mutation may share.
-        environment = {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        with subprocess.Popen(
-            [*command, *(f"tests/{name}" for name in files)],
-            cwd=self.folder,
-            env=os.environ | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=RUN_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                return None, ""
-        return process.returncode, output
+        arguments = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", "--timeout", str(TEST_SECONDS)]
+        arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        arguments += [f"tests/{name}" for name in files]
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        line = json.dumps([str(self._output), RUN_SECONDS, arguments])
+        print(line, file=self._process.stdin, flush=True)
+        code: int | None = json.loads(self._process.stdout.readline())
+        return code, self._output.read_text(encoding="utf-8", errors="replace")
 
 
 def read_mutations() -> list[Mutation]:
@@ -195,10 +197,9 @@ def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
         If a test fails without any mutation.
     """
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
+        made = [Copy(Path(folder) / str(number)) for number in range(workers)]
         copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-        for number in range(workers):
-            copy = Copy(Path(folder) / str(number))
-            copy.fill()
+        for copy in made:
             copies.put(copy)
 
         def healthy(name: str) -> None:
@@ -218,6 +219,8 @@ def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
 
         list(pool.map(healthy, dict.fromkeys(n for m in mutations for n in m.tests)))
         yield from pool.map(tried, mutations)
+        for copy in made:
+            copy.close()
 
 
 def _verdict(mutation: Mutation, code: int | None, output: str, seconds: float) -> Verdict:
