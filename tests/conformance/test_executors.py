@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,6 +174,26 @@ def test_a_damaged_run_is_set_aside_and_made_again(
     assert good.failure is None
     assert (damaged / "stripes.png").exists()
     assert len(list((tmp_path / "out" / "damaged").iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", RUNNABLE)
+def test_a_run_with_a_damaged_image_is_made_again(
+    kind: str, start: Start, make_attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    executor, attempt = start(kind, useful=1), make_attempt()
+    image = tmp_path / "out" / "runs" / attempt.run.run_id / "stripes.png"
+    found, contents = [], []
+    for number in (1, 2):
+        wait_until_free(executor)
+        executor.submit(dataclasses.replace(attempt, number=number))
+        found += outcomes(executor, 1)
+        contents.append(image.read_bytes())
+        image.write_bytes(contents[0][:-1] + b"x")
+    assert [outcome.failure for outcome in found] == [None, None]
+    assert contents[0] == contents[1]
+    assert [path.name for path in (tmp_path / "out" / "damaged").iterdir()] == [
+        f"{attempt.run.run_id}-1"
+    ]
 
 
 @pytest.mark.parametrize("kind", RUNNABLE)
