@@ -123,6 +123,39 @@ def test_values_that_refer_to_other_keys(composition: Composition) -> None:
     assert [run.recipe["c"]["d"] for run in runs] == [1, 7, 2, 7]
 
 
+def one_by_one(composition: Composition, *texts: str) -> list[str]:
+    """Return the run ids of all combinations, each resolved anew."""
+    axes = parse_overrides([OverrideText(text, "test") for text in texts])
+    choices = itertools.product(*([a.assignment(i) for i in range(len(a.values))] for a in axes))
+    return [run_id(canonical(composition.resolve(choice))) for choice in choices]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        # First and last value of both keys read alike in the text that both are part of.
+        ("a=1,2,'1'", "b=0,1,'0'"),
+        # First and last list have the entry in common that the other key refers to.
+        ("c.e=[1,2,3],[1,5,3],[1,2,4]", "b=x,${c.e.1},z"),
+        ("a=1,true,2", "b=1,0,true,false"),
+        ("b='5','1e3','true',5",),
+        ("n='1'", "a=1,2"),
+    ],
+)
+def test_what_can_not_be_told_from_the_ends_of_a_range_is_resolved(
+    composition: Composition, texts: tuple[str, ...]
+) -> None:
+    found = [run.run_id for run in expansion(composition, *texts)]
+    assert found == one_by_one(composition, *texts)
+    assert len(set(found)) > 1
+
+
+def test_a_quoted_value_stays_text(composition: Composition) -> None:
+    (run,) = expansion(composition, "b='5'")
+    assert run.recipe["b"] == "5"
+    assert run.values == {"b": "5"}
+
+
 def test_deleting_and_adding(composition: Composition) -> None:
     (run,) = expansion(composition, "~h", "++c.new=[1,2]")
     assert "h" not in run.recipe
@@ -235,6 +268,9 @@ class TestExpand:
             ("initial_runtime_state.seed=1,1.0",),
             ("initial_runtime_state.seed=range(1000)", "render.max_samples=1,2,1"),
             ("initial_runtime_state={seed:1},{seed:2}", "initial_runtime_state.seed=1,2"),
+            # More values than are looked at before the sweep starts, and neither of the two among
+            # those that are.
+            (f"initial_runtime_state.seed={','.join(map(str, range(149)))},1,150",),
         ],
     )
     def test_runs_with_the_same_recipe(
