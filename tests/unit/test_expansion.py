@@ -137,7 +137,7 @@ def one_by_one(composition: Composition, *texts: str) -> list[str]:
         ("a=1,2,'1'", "b=0,1,'0'"),
         # First and last list have the entry in common that the other key refers to.
         ("c.e=[1,2,3],[1,5,3],[1,2,4]", "b=x,${c.e.1},z"),
-        ("a=1,true,2", "b=1,0,true,false"),
+        ("h.i.j=1,true,2", "c.e.0=0,false,3"),
         ("b='5','1e3','true',5",),
         ("n='1'", "a=1,2"),
     ],
