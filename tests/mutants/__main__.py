@@ -141,6 +141,9 @@ class Copy:
         """Run tests up to the first failure; return pytest's exit code, None for too long."""
         arguments = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", "--timeout", str(TEST_SECONDS)]
         arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        # What one mutation leaves must not reach the next.
+        arguments += ["--basetemp", f"{self._folder}.tmp", "--hypothesis-seed", "0"]
+        shutil.rmtree(self._folder / ".hypothesis", ignore_errors=True)
         arguments += [f"tests/{name}" for name in files]
         assert self._process.stdin is not None
         assert self._process.stdout is not None

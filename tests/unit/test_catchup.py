@@ -236,3 +236,24 @@ def test_many_refusals_are_counted(
     messages = [record.message for record in caplog.records]
     assert len(messages) == catchup.SHOWN_REFUSALS + 1
     assert messages[-1].startswith("Flaky refused ")
+
+
+def test_what_is_logged_but_not_yet_noted_in_the_manifest_is_not_logged_again(
+    target: Flaky, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unnoted() -> Iterator[dict[str, Any]]:
+        return iter([{"run_id": row} for row in manifest.rows])
+
+    backlog = Backlog(manifest.row, unnoted, manifest.named.__setitem__)
+    following = CatchUp("Flaky", target.connect, backlog, close_timeout_s=30.0)
+    following.start()
+    for index in range(4):
+        if index == 3:  # has to come from the manifest, with all the others
+            monkeypatch.setattr(catchup, "QUEUE_LENGTH", 0)
+        manifest.rows.append(f"{index:016x}")
+        following.add(result(index))
+        deadline = time.monotonic() + 20
+        while len(target.logged) <= index and time.monotonic() < deadline:
+            time.sleep(0.005)
+    following.close()
+    assert target.logged == manifest.rows
