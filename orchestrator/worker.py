@@ -9,7 +9,6 @@ import shutil
 import socket
 import time
 import traceback
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,6 @@ from scene.chain import execute
 from scene.parsing import parse
 from scene.record import PREVIEW_FILE, RECORD_FILE, RunRecord
 from scene.registry import Registry
-from scene.rendering.images import preview
 from scene.reservation import Reservation
 from scene.scratch import lasting_scratch_folder
 
@@ -158,15 +156,7 @@ class Worker:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         recipe = parse(attempt.run.recipe, f"run {attempt.run.run_id}", self._registry)
-        record = execute(recipe, self._session, folder, self._registry)
-        # One image of each kind tells the run; single-particle renders may count hundreds.
-        firsts = {file.mode: folder / file.path for file in reversed(record.files) if file.width}
-        if firsts:
-            images = [
-                firsts[mode] for mode in _preview_order(firsts) if firsts[mode].suffix == ".png"
-            ]
-            (folder / PREVIEW_FILE).write_bytes(preview(images))
-        return record
+        return execute(recipe, self._session, folder, self._registry)
 
     def _published(self, run_id: str) -> RunRecord | None:
         target = f"{RUNS}/{run_id}"
@@ -207,11 +197,6 @@ class Worker:
     @property
     def _scratch_is_output(self) -> bool:
         return self._storage.folder is not None
-
-
-def _preview_order(modes: Iterable[str]) -> list[str]:
-    """Return the modes as a preview shows them: the lifelike image first, then by name."""
-    return sorted(modes, key=lambda mode: (mode != "real", mode))
 
 
 def thread_environment(reservation: Reservation) -> dict[str, str]:

@@ -6,8 +6,10 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -16,22 +18,35 @@ from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Prob
 from scene.override_texts import override_problem
 from scene.parsing import parse
 from scene.paths import shown_path, written_path
+from scene.recipe import Recipe
 from scene.record import RunRecord
 from scene.registry import Registry
+from scene.rendering.images import PREVIEW_FILE
 from scene.reservation import Reservation
+from scene.run_summary import drawn_features, outcome, timings
+
+PREVIEW_SIDE, PREVIEW_SAMPLES = 240, 16
+"""Pixels along the longer side, and samples a pixel, of a preview: enough to tell how it looks."""
 
 _HELP = """Render one run of a recipe, in this process.
 
-Overrides are in Hydra's grammar:
+\b
+  # How does it look? Small and grainy, in seconds, as often as you like
+  python -m scene spheres_sem --preview look.jpg
+  # The whole run; overrides are in Hydra's grammar
+  python -m scene spheres_sem --output out blueprints.particles.Bead.number=50
+  python -m scene recipes/mine.yaml --output small render.resolution_percentage=25
 
-    python -m scene recipes/spheres_sem.yaml --output out blueprints.particles.Bead.number=50
-    python -m scene recipes/spheres_sem.yaml --output small render.resolution_percentage=25
-
-DIR receives the images, the scene, recipe.yaml (the resolved recipe) and record.json (every value
-that was sampled, the files and where the time went).
+DIR receives the images, the scene, preview.jpg (all images side by side), recipe.yaml (the
+resolved recipe) and record.json (every value that was sampled, the files, where the time went).
 """
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
 
 
 @app.command(help=_HELP)
@@ -45,11 +60,26 @@ def run(
         ),
     ],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[OVERRIDE ...]", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="OVERRIDE", show_default=False, help="Values of recipe keys, one for each."
+        ),
     ] = None,
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="The run's folder; must be new or empty.")
-    ] = ...,  # type: ignore[assignment]  # required, but after an argument with a default
+        Path | None,
+        typer.Option(
+            metavar="DIR", show_default=False, help="The run's folder; must be new or empty."
+        ),
+    ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jpg",
+            show_default=False,
+            help=f"Instead of a folder, only all images side by side, rendered {PREVIEW_SIDE} "
+            f"pixels long with {PREVIEW_SAMPLES} samples; replaces the file.",
+        ),
+    ] = None,
     plugins: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="Folder of plugin packages.")
     ] = None,
@@ -66,22 +96,52 @@ def run(
         stream=terminal, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
     cores = cpus or len(os.sched_getaffinity(0))
+    job = partial(execute_alone, recipe, overrides or [], plugins=plugins or [],
+                  reservation=Reservation(cpus=cores, gpus=gpus))  # fmt: skip
     try:
-        record = execute_alone(
-            recipe, overrides or [], output, plugins or [], Reservation(cpus=cores, gpus=gpus)
-        )
+        if (output is None) == (preview is None):
+            message = "give either --output DIR or --preview FILE.jpg"
+            raise ConfigurationError([Problem(COMMAND_LINE, "", message)])
+        if preview is not None:
+            resolved, record = preview_alone(preview, job)
+            place = str(preview)
+        else:
+            assert output is not None
+            resolved, record = job(output)
+            place = f"{len(record.files)} files in {output}, all images in {output / PREVIEW_FILE}"
     except BlendsweepError as error:
         if debug:
             raise
         print(error, file=sys.stderr)
         raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from error
-    _summarize(record, output)
+    for line in (*timings(record), "", *drawn_features(resolved, record), ""):
+        print(line)
+    print(outcome(record, place))
+
+
+class Job(Protocol):
+    """One recipe, ready to be executed into a folder."""
+
+    def __call__(self, output: Path, *, small: bool = False) -> tuple[Recipe, RunRecord]:
+        """Execute it, all of it, or small and with few samples."""
 
 
 def execute_alone(
-    path: Path, overrides: list[str], output: Path, plugins: list[Path], reservation: Reservation
-) -> RunRecord:
+    path: Path,
+    overrides: list[str],
+    output: Path,
+    *,
+    plugins: list[Path],
+    reservation: Reservation,
+    small: bool = False,
+) -> tuple[Recipe, RunRecord]:
     """Compose, check and execute one recipe; `output` appears whole or not at all.
+
+    Parameters
+    ----------
+    small
+        Whether to render at `PREVIEW_SIDE` with `PREVIEW_SAMPLES`, where `overrides` do not say
+        otherwise.
 
     Raises
     ------
@@ -99,7 +159,10 @@ def execute_alone(
         raise ConfigurationError(problems)
     registry = Registry(plugins)
     path = recipe_file(path)
-    recipe = parse(Composition(path).resolve(overrides), str(path), registry)
+    document = Composition(path).resolve(overrides)
+    recipe = parse(document, str(path), registry)
+    if small:
+        recipe = parse(_reduced(document, recipe, overrides), str(path), registry)
 
     from scene.blender.libraries import load_libraries
     from scene.blender.session import Session
@@ -107,20 +170,20 @@ def execute_alone(
 
     load_libraries()
     # A name of its own, since the folder's may be as long as names can be.
-    partial = output.resolve().with_name(f".partial-{os.getpid()}")
+    unfinished = output.resolve().with_name(f".partial-{os.getpid()}")
     try:
-        partial.mkdir(parents=True)
+        unfinished.mkdir(parents=True)
     except OSError as error:
         message = f"{output} can't be written: {error.strerror}"
         raise ConfigurationError([Problem("--output", "", message)]) from error
     try:
         session = Session(reservation)
         with session.captured():
-            record = execute(recipe, session, partial, registry)
-        partial.replace(output)
+            record = execute(recipe, session, unfinished, registry)
+        unfinished.replace(output)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return record
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return recipe, record
 
 
 def _written(given: list[Path]) -> list[Path]:
@@ -135,12 +198,48 @@ def _written(given: list[Path]) -> list[Path]:
     return paths
 
 
-def _summarize(record: RunRecord, output: Path) -> None:
-    for label, seconds in record.timings.items():
-        print(f"{seconds:8.2f} s  {label}")
-    seen = "" if record.visible_particles is None else f", {record.visible_particles} visible"
-    count = len(record.particles["particle_id"])
-    print(f"{count} particles{seen}; {len(record.files)} files in {output}")
+def preview_alone(file: Path, job: Job) -> tuple[Recipe, RunRecord]:
+    """Execute a recipe, small, and keep its preview alone.
+
+    Raises
+    ------
+    ConfigurationError
+        If `file` is no name of a JPEG that can be written, or the recipe makes no image.
+    """
+    (file,) = _written([file])
+    problem = None
+    if file.suffix.lower() not in {".jpg", ".jpeg"}:
+        problem = f"{file} names no JPEG: a name ends with .jpg"
+    elif not file.resolve().parent.is_dir():
+        problem = f"there is no folder {file.resolve().parent}"
+    if problem:
+        raise ConfigurationError([Problem(COMMAND_LINE, "--preview", problem)])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "run")
+        recipe, record = job(folder, small=True)
+        made = folder / PREVIEW_FILE
+        if not made.exists():
+            message = "the recipe renders no image that a preview could show"
+            raise ConfigurationError([Problem(COMMAND_LINE, "--preview", message)])
+        try:
+            file.write_bytes(made.read_bytes())
+        except OSError as error:
+            message = f"{file} can't be written: {error.strerror}"
+            raise ConfigurationError([Problem(COMMAND_LINE, "--preview", message)]) from error
+    return recipe, record
+
+
+def _reduced(document: dict[str, Any], recipe: Recipe, overrides: list[str]) -> dict[str, Any]:
+    """Return a recipe with fewer pixels and samples, except where an override asks for others."""
+    settings = recipe.render
+    share = min(settings.resolution_percentage, 100 * PREVIEW_SIDE // max(settings.resolution))
+    wanted = {
+        "resolution_percentage": max(1, share),
+        "max_samples": min(settings.max_samples, PREVIEW_SAMPLES),
+    }
+    asked = {text.partition("=")[0].lstrip("+") for text in overrides}
+    less = {key: value for key, value in wanted.items() if f"render.{key}" not in asked}
+    return document | {"render": document.get("render", {}) | less}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from scene.errors import StepError
 from scene.features import FeatureValue
 from scene.plugins import blamed
 from scene.record import RECIPE_FILE, RECORD_FILE, FileRecord, RunRecord
+from scene.rendering.images import write_preview
 from scene.rendering.modes import category_color
 from scene.runtime import RuntimeState, WrittenFile
 from scene.specimen import POSE
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) -> RunRecord:
-    """Execute a recipe and write all its files.
+    """Execute a recipe and write all its files, and ``preview.jpg``, which is not on record.
 
     Parameters
     ----------
@@ -68,6 +69,7 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     recipe.write(output / RECIPE_FILE)
     state.files.append(WrittenFile("recipe", Path(RECIPE_FILE)))
     record = _record(state, session)
+    write_preview(output, record.files)
     record.write(output / RECORD_FILE)
     return record
 

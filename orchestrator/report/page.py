@@ -10,6 +10,7 @@ from typing import final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from orchestrator.commands import program
 from orchestrator.driver import failure_log_path
 from orchestrator.report.contact_sheet import SheetRow
 from orchestrator.report.data import ReportData
@@ -70,6 +71,7 @@ def render(page: Page) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["program"] = program
     environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
     environment.filters["grouped"] = lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")  # fmt: skip # noqa: E501
     html = environment.get_template("report.html.j2").render(

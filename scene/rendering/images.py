@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 
+from scene.record import FileRecord
 from scene.rendering.base import Image
 
 PNG_COMPRESSION = 1
+PREVIEW_FILE = "preview.jpg"
 PREVIEW_BYTES = 200_000
 _PREVIEW_HEIGHT = 320
-_CAPTION_HEIGHT = 14
+_CAPTION_HEIGHT, _CAPTION_SIZE = 22, 16
 _GAP = 4
 
 
@@ -61,6 +63,28 @@ def write_image(path: Path, array: Image) -> None:
         )
 
 
+def write_preview(folder: Path, files: Iterable[FileRecord]) -> None:
+    """Write ``preview.jpg`` into a run's folder; nothing if the run has no image that it can show.
+
+    It holds one image of each kind, the lifelike one first: renders of single particles may count
+    hundreds.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    files
+        The run's files.
+    """
+    firsts: dict[str, Path] = {}
+    for file in files:
+        if file.width and file.path.endswith(".png"):
+            firsts.setdefault(file.mode, folder / file.path)
+    order = sorted(firsts, key=lambda mode: (mode != "real", mode))
+    if order:
+        (folder / PREVIEW_FILE).write_bytes(preview([firsts[mode] for mode in order]))
+
+
 def preview(paths: Sequence[Path]) -> bytes:
     """Return a JPEG of at most 200 kB that shows images side by side, each with its name.
 
@@ -93,7 +117,8 @@ def _tile(path: Path) -> PillowImage.Image:
     tile = PillowImage.new("RGB", (width, _PREVIEW_HEIGHT + _CAPTION_HEIGHT), "white")
     small = image.resize((width, _PREVIEW_HEIGHT), PillowImage.Resampling.BOX)
     tile.paste(small, (0, 0))
-    ImageDraw.Draw(tile).text((2, _PREVIEW_HEIGHT + 1), path.stem, fill="black")
+    font = ImageFont.load_default(_CAPTION_SIZE)
+    ImageDraw.Draw(tile).text((2, _PREVIEW_HEIGHT + 1), path.stem, fill="black", font=font)
     return tile
 
 

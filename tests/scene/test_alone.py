@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from scene.__main__ import PREVIEW_SAMPLES, _reduced
+from scene.compose import Composition
+from scene.parsing import parse
+from scene.record import RunRecord
+from scene.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 RECIPE = str(ROOT / "recipes" / "spheres_sem.yaml")
@@ -30,7 +41,68 @@ def test_one_run_fills_its_folder_and_tells_where_the_time_went(tmp_path: Path) 
     assert "RenderParticlesTogether.real" in done.stderr, "progress goes to the terminal"
     last = done.stdout.splitlines()[-1]
     assert last.startswith("3 particles, ")
+    assert last.endswith(f"all images in {tmp_path / 'out' / 'preview.jpg'}")
+    record = RunRecord.from_json((tmp_path / "out" / "record.json").read_text())
+    drawn = dict(re.findall(r"^(\w+): (.*)\n    from \w+: \w+\(", done.stdout, re.MULTILINE))
+    assert {"dimensions", "location", "defocus", "patch_seed"} <= drawn.keys()
+    assert float(drawn["defocus"]) == pytest.approx(record.features["defocus"], rel=1e-3)
+    sizes = record.particles["dimensions_x"]
+    assert drawn["dimensions"].startswith(f"{min(sizes):.4g} to {max(sizes):.4g}, mean ")
+    assert f"x {min(record.particles['initial_location_x']):.4g} to " in drawn["location"]
     assert "Saved" not in done.stdout + done.stderr, "Blender's chatter is captured"
+
+
+def test_the_preview_is_the_one_that_a_sweeps_run_has(tmp_path: Path) -> None:
+    sweep = tmp_path / "one.yaml"
+    sweep.write_text(yaml.safe_dump({"recipe": "spheres_sem", "overrides": [*TINY]}))
+    assert alone(RECIPE, "--output", tmp_path / "out", *TINY, cwd=tmp_path).returncode == 0
+    command = [sys.executable, "-m", "orchestrator", sweep, "--output", tmp_path / "swept"]
+    subprocess.run([*command, "--executor", "inline", "--no-mlflow"], check=True, timeout=120)
+    (swept,) = (tmp_path / "swept" / "runs").glob("*/preview.jpg")
+    assert (tmp_path / "out" / "preview.jpg").read_bytes() == swept.read_bytes()
+
+
+def test_a_quick_preview_is_one_small_file_that_is_replaced(tmp_path: Path) -> None:
+    cheap = [text for text in TINY if not text.startswith("render")]
+    file = tmp_path / "look.jpg"
+    for number in (3, 5):
+        more = (*cheap[1:], f"blueprints.particles.Bead.number={number}", "render.max_samples=1")
+        done = alone(RECIPE, "--preview", file, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith(f"; {file}\n")
+        with Image.open(file) as image:
+            assert image.width > 1500, "all modes side by side"
+    assert f"{number} particles" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["look.jpg"]
+
+
+def test_what_a_preview_reduces_is_up_to_the_overrides() -> None:
+    document = Composition(Path(RECIPE)).resolve([])
+    recipe = parse(document, RECIPE, Registry([]))
+    assert _reduced(document, recipe, [])["render"] == document["render"] | {
+        "resolution_percentage": 25,
+        "max_samples": PREVIEW_SAMPLES,
+    }
+    asked = ["render.max_samples=99", "+render.resolution_percentage=50"]
+    assert _reduced(document, recipe, asked) == document
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "give either --output DIR or --preview FILE.jpg"),
+        (["--output", "out", "--preview", "a.jpg"], "give either"),
+        (["--preview", "a.png"], "a.png names no JPEG"),
+        (["--preview", "none/a.jpg"], "there is no folder"),
+    ],
+)
+def test_where_to_is_checked_before_anything_starts(
+    options: list[str], told: str, tmp_path: Path
+) -> None:
+    done = alone(RECIPE, *options, *TINY, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert told in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_input_is_a_sentence_each_and_leaves_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,3 +133,11 @@ def test_the_parent_shows_its_sweep_and_its_manifest(finished: Finished) -> None
     width, height = browser.open_image(parent.info.run_id, "report/contact_sheet.png")
     assert width > 300
     assert height > 300
+
+
+def test_the_address_at_the_sweeps_end_leads_to_its_runs(finished: Finished) -> None:
+    (page,) = re.findall(r"then http://127\.0\.0\.1:5000/(\S+)$", finished.told, re.MULTILINE)
+    browser = finished.browser
+    browser.page.goto(f"{finished.address}/{page}")
+    for child in finished.children:
+        browser.page.get_by_text(child.info.run_name).wait_for()

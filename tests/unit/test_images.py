@@ -13,7 +13,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from scene.rendering.images import PREVIEW_BYTES, preview, write_image
+from scene.record import FileRecord
+from scene.rendering.images import PREVIEW_BYTES, preview, write_image, write_preview
 
 RNG = np.random.default_rng(5)
 
@@ -74,6 +75,26 @@ def test_preview_is_a_small_jpeg_of_all_images(tmp_path: Path) -> None:
     with Image.open(io.BytesIO(data)) as image:
         assert image.format == "JPEG"
         assert image.width > 6 * image.height
+
+
+def test_a_runs_preview_shows_one_image_of_each_kind_the_lifelike_one_first(tmp_path: Path) -> None:
+    files = []
+    for mode, name, level in (
+        ("categorical", "categorical.png", 120),
+        ("real", "real_00001.png", 255),
+        ("real", "real_00002.png", 60),
+        ("depth", "depth.tiff", 0),
+    ):
+        array = np.full((32, 32), level, np.float32 if name.endswith("tiff") else np.uint8)
+        write_image(tmp_path / name, array)
+        files.append(FileRecord(mode, name, "", 0, 32, 32))
+    write_preview(tmp_path, [*files, FileRecord("state", "state.blend", "", 0)])
+    with Image.open(tmp_path / "preview.jpg") as image:
+        assert image.width < 3 * 320
+        assert [np.asarray(image)[100, x, 0] for x in (100, 500)] == [255, 120]
+    (tmp_path / "preview.jpg").unlink()
+    write_preview(tmp_path, files[-1:])
+    assert not (tmp_path / "preview.jpg").exists()
 
 
 def test_preview_of_nothing_is_refused() -> None:
