@@ -115,7 +115,8 @@ def read_run(place: Place, image: str) -> Labelled:
     Parameters
     ----------
     image
-        Its name without ending: ``real``, or any other that the run has.
+        Its name without ending: ``real``, or any other that the run has; or its mode, where the run
+        has one image of that mode under another name.
 
     Raises
     ------
@@ -126,6 +127,9 @@ def read_run(place: Place, image: str) -> Labelled:
     """
     files = {posixpath.splitext(f.path)[0]: f for f in _files(place) if f.width is not None}
     shown = [name for name, file in files.items() if file.mode not in {INSTANCES, "depth"}]
+    of_mode = [name for name in shown if files[name].mode == image]
+    if image not in shown and len(of_mode) == 1:
+        image = of_mode[0]
     if image not in shown:
         where = f"in run {place.run_id}"
         _refuse(place.folder, unknown("image", image, shown, where))

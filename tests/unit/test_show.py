@@ -219,11 +219,19 @@ def test_instances_are_those_of_the_same_view(tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     top = {"top/a_real_Beads": GRAY, "top/a_instances_Beads": IDS, "instances": IDS[:, ::-1]}
     write_run(alone, top)
-    view = show(str(alone), image="top/a_real_Beads", to=str(tmp_path / "view.png"))
+    view = show(str(alone), to=str(tmp_path / "view.png"))
+    named = show(str(alone), image="top/a_real_Beads", to=str(tmp_path / "named.png"))
+    assert Path(view.path).read_bytes() == Path(named.path).read_bytes()
     plain = tmp_path / "plain"
     write_run(plain, BOTH)
     same = show(str(plain), to=str(tmp_path / "same.png"))
     assert Path(view.path).read_bytes() == Path(same.path).read_bytes()
+
+
+def test_of_several_images_of_a_mode_one_has_to_be_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "alone", {"real_00001": GRAY, "real_00002": GRAY, "instances": IDS})
+    with pytest.raises(ConfigurationError, match=r"unknown image 'real' .*real_00001"):
+        show(str(tmp_path / "alone"))
 
 
 def test_the_command_prints_the_path_alone_on_stdout(
