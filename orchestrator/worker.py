@@ -21,7 +21,7 @@ from orchestrator.storage import OutputError, Storage, reason
 from scene.blender.session import Session
 from scene.chain import execute
 from scene.parsing import parse
-from scene.record import PREVIEW_FILE, RECORD_FILE, RunRecord
+from scene.record import RECORD_FILE, RunRecord
 from scene.registry import Registry
 from scene.reservation import Reservation
 from scene.scratch import lasting_scratch_folder

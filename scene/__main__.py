@@ -19,9 +19,8 @@ from scene.override_texts import override_problem
 from scene.parsing import parse
 from scene.paths import shown_path, written_path
 from scene.recipe import Recipe
-from scene.record import RunRecord
+from scene.record import PREVIEW_FILE, RunRecord
 from scene.registry import Registry
-from scene.rendering.images import PREVIEW_FILE
 from scene.reservation import Reservation
 from scene.run_summary import drawn_features, outcome, timings
 

@@ -10,11 +10,10 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from scene.record import FileRecord
+from scene.record import PREVIEW_FILE, FileRecord
 from scene.rendering.base import Image
 
 PNG_COMPRESSION = 1
-PREVIEW_FILE = "preview.jpg"
 PREVIEW_BYTES = 200_000
 _PREVIEW_HEIGHT = 320
 _CAPTION_HEIGHT, _CAPTION_SIZE = 22, 16
