@@ -81,7 +81,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("releases", nargs="*", default=["trixie"], help="such as trixie, noble")
     parser.add_argument("--skip", help="leave out commands with this word, such as pytest")
-    parser.add_argument("--python", type=Path, help="folder of a Python 3.13 to lay there, too")
+    parser.add_argument(
+        "--python",
+        type=Path,
+        help="folder of a Python 3.13 for a system with another, in place of the one that uv would "
+        "fetch from where this machine may not reach",
+    )
     parser.add_argument("--to", type=Path, default=ROOT / "outputs" / "fresh")
     parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
     arguments = parser.parse_args()
@@ -114,8 +119,7 @@ def first_hour(
     """Build a system, type the commands there, look at what comes out; return it as Markdown."""
     build(release, system)
     if arguments.python is not None:
-        shutil.copytree(arguments.python, system / "opt/python", symlinks=True)
-        (system / "usr/local/bin/python3.13").symlink_to("/opt/python/bin/python3.13")
+        lay(arguments.python.resolve(), system)
     saved: Path = arguments.to / release
     shutil.rmtree(saved, ignore_errors=True)
     saved.mkdir(parents=True)
@@ -173,6 +177,17 @@ def build(release: str, system: Path) -> None:
     clone = system / HOME / "blendsweep"
     git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone))
     subprocess.run(["chroot", system, "chown", "-R", "newcomer:", f"/{HOME}"], check=True)
+
+
+def lay(python: Path, system: Path) -> None:
+    """Lay a Python into the system, at the path for which it was built."""
+    place = system / python.relative_to("/")
+    packages = shutil.ignore_patterns("site-packages", "test")
+    shutil.copytree(python, place, symlinks=True, ignore=packages)
+    for folder in place.parents:
+        if folder.is_relative_to(system):
+            folder.chmod(0o755)
+    (system / "usr/local/bin/python3.13").symlink_to(python / "bin/python3.13")
 
 
 def known_to_debian(release: str) -> bool:
@@ -252,8 +267,9 @@ def described(system: Path) -> str:
     release = (system / "etc/os-release").read_text(encoding="utf-8")
     (name,) = re.findall(r'^PRETTY_NAME="(.*)"', release, re.MULTILINE)
     pythons = sorted((system / "usr/bin").glob("python3.??"))
-    laid = " and a Python 3.13 laid beside it" if (system / "opt/python").exists() else ""
-    return f"{name} with Python {pythons[0].name.removeprefix('python')}{laid}"
+    laid = system / "usr/local/bin/python3.13"
+    beside = " and a Python 3.13 laid beside it" if laid.is_symlink() else ""
+    return f"{name} with Python {pythons[0].name.removeprefix('python')}{beside}"
 
 
 def megabytes(folder: Path) -> int:
