@@ -24,7 +24,7 @@ HARMLESS = frozenset({
 """Options of URIs whose values are no secret."""
 
 LEAST_PASSWORD, LEAST_OTHER = 4, 8
-"""Shorter values are hidden in URIs alone: elsewhere they are parts of ordinary words."""
+"""Shorter values are hidden in URIs alone; elsewhere they are parts of ordinary words."""
 
 _TOKEN = re.compile(r"[A-Za-z][\w+.-]*://(?:(?![A-Za-z][\w+.-]*://)\S)*")
 _USER = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*://)(?P<user>[^/?#\s]*@|[^/@\s]*:(?!\d+/)\S*@)")

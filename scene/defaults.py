@@ -29,7 +29,7 @@ from scene.yaml_files import YAML_ENDINGS, parse_mapping, read_text
 _LOG = logging.getLogger(__name__)
 
 _WITHOUT_MEANING = (("hydra",), ("synth_chain", "blender_log_file_name"))
-"""Keys that recipes made for other tools have: accepted, and left out with a note."""
+"""Keys that recipes made for other tools have; they are accepted, and left out with a note."""
 
 _WORDS = {
     r"\w+ (?:raised )?while resolving interpolation: ": "",

@@ -141,7 +141,7 @@ class HuggingFace(ShardedFormat):
 
     @cached_property
     def _columns(self) -> dict[str, str]:
-        """Image name to its column: none that another column has, or differs from in capitals."""
+        """Image name to its column; none that another column has, or differs from in capitals."""
         own, names = self.source.image, self.source.image_names
         wishes = {name: "image" if name == own else name for name in names}
         return distinct(wishes, [*self._scalars, "particles"])

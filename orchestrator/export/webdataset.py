@@ -69,7 +69,7 @@ class WebDataset(ShardedFormat):
 
     @cached_property
     def _keys(self) -> dict[str, str]:
-        """Image name to the member's, without ending: no two that a reader could take for one."""
+        """Image name to the member's, without ending; no two that a reader could take for one."""
         return distinct({name: self._wish(name) for name in self.source.image_names})
 
     def _wish(self, name: str) -> str:
