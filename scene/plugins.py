@@ -8,11 +8,13 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import final
 
-from scene.errors import unknown
+from scene.blender.libraries import load_libraries
+from scene.errors import MissingLibraryError, unknown
 from scene.paths import is_file, is_there
 
 ENTRY_POINTS = "blendsweep.plugins"
@@ -47,6 +49,8 @@ class PluginPackages:
             If there is none or more than one, or it fails to load; the text is one sentence.
         """
         if name not in self._loaded:
+            with suppress(MissingLibraryError):
+                load_libraries()  # a plugin may import bpy as it loads, before any session does
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 

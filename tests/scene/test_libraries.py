@@ -84,18 +84,18 @@ def load(name, mode=ctypes.DEFAULT_MODE):
 
 ctypes.CDLL = load
 libraries.BROUGHT_ALONG = Path(folder)
-libraries.load_libraries()
-ctypes.CDLL = real
-import bpy
+exec(sys.argv[3])
 mapped = {Path(line.split()[-1]) for line in open("/proc/self/maps") if ".so" in line}
 print("\\nMAPPED", json.dumps([str(path) for path in mapped]))
 """
 
 
-def run_without(absent: set[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Import bpy in a process of its own, as if the system lacked the named libraries."""
-    code = [sys.executable, "-c", WITHOUT, json.dumps(sorted(absent)), str(folder)]
-    return subprocess.run(code, capture_output=True, text=True, timeout=120, check=False)
+def run_without(
+    absent: set[str], folder: Path, code: str = "libraries.load_libraries(); import bpy"
+) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, as if the system lacked the named libraries."""
+    command = [sys.executable, "-c", WITHOUT, json.dumps(sorted(absent)), str(folder), code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,18 @@ def test_where_no_copy_loads_either_all_are_named_with_their_packages(tmp_path: 
     for library, package in DEBIAN_PACKAGES.items():
         assert library in last
         assert package in last.partition("apt-get install")[2]
+
+
+def test_a_plugin_may_import_bpy_as_it_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "__init__.py").write_text("import bpy\nVERSION = bpy.app.version\n")
+    code = (
+        "from scene.plugins import PluginPackages\n"
+        f"assert PluginPackages([Path({str(tmp_path)!r})]).module('early').VERSION >= (5, 2)"
+    )
+    done = run_without(set(LOADING_ORDER), BROUGHT_ALONG, code)
+    assert done.returncode == 0, done.stderr
+    assert str(BROUGHT_ALONG / "libX11.so.6") in done.stdout
 
 
 def bpy_folder() -> Path:

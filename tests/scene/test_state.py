@@ -13,8 +13,15 @@ from scene.prototypes.measurement_techniques.secondary_electron_microscope impor
 
 from .conftest import StageFactory, scattered, specimen
 
-INSPECT = """
-import json, sys, bpy
+OTHER_BLENDER = """
+import json, sys
+from scene.blender.libraries import load_libraries
+load_libraries()
+import bpy
+"""
+INSPECT = (
+    OTHER_BLENDER
+    + """
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
 scene = bpy.context.scene
 beads = [made for made in scene.objects if "particle_id" in made]
@@ -31,6 +38,7 @@ json.dump({
     "transform": scene.view_settings.view_transform,
 }, open(sys.argv[2], "w"))
 """
+)
 
 
 @pytest.mark.parametrize("fidelity", ["fast", "reference"])
@@ -65,7 +73,7 @@ def test_the_state_names_no_folder_of_this_machine(new_stage: StageFactory, tmp_
     stage.save(tmp_path / "state.blend")
     plain = tmp_path / "plain.blend"
     resave = (
-        "import sys, bpy\n"
+        f"{OTHER_BLENDER}\n"
         "bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=True)\n"
         "bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2], compress=False, copy=True)\n"
     )
