@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import final
 
 from orchestrator.executors.base import Executor, WorkersLostError, WorkerStartError
-from orchestrator.interruption import Interruption
+from orchestrator.interruption import Interruption, TerminationLimit
 from orchestrator.progress import Progress
+from orchestrator.redaction import hidden
 from orchestrator.run import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks.base import Sink
@@ -41,6 +43,8 @@ class Driver:
         Is told what happens.
     timeout_s
         Seconds after which an attempt is ended.
+    limit
+        Of the process's time after a SIGTERM, where something is left to do after the last run.
 
     Attributes
     ----------
@@ -56,6 +60,7 @@ class Driver:
         storage: Storage,
         progress: Progress,
         timeout_s: float,
+        limit: TerminationLimit | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._executor = executor
@@ -63,6 +68,7 @@ class Driver:
         self._storage = storage
         self._progress = progress
         self._timeout_s = timeout_s
+        self._limit = limit
         self.failures: list[FailedRun] = []
         self._deadlines: dict[str, tuple[Attempt, float]] = {}
         self._worked = False
@@ -85,7 +91,7 @@ class Driver:
             If the output can't be written; runs in flight stay unsettled.
         """
         with ExitStack() as stack:
-            interruption = stack.enter_context(Interruption(self._scheduler.drain))
+            interruption = stack.enter_context(Interruption(self._scheduler.drain, self._limit))
             stack.callback(self._executor.close)
             announced = False
             while not self._scheduler.finished and not interruption.drop:
@@ -122,6 +128,7 @@ class Driver:
         self._end_overdue()
 
     def _take(self, outcome: AttemptOutcome) -> None:
+        outcome = _without_secrets(outcome)
         self._deadlines.pop(outcome.attempt.run.run_id, None)
         self._worked = True
         self._progress.outcome(outcome)
@@ -163,6 +170,15 @@ class Driver:
 def failure_log_path(run_id: str) -> str:
     """Return where the log of a failed run lies, relative to the output."""
     return f"failures/{run_id}.log"
+
+
+def _without_secrets(outcome: AttemptOutcome) -> AttemptOutcome:
+    """Return an outcome whose error and log, which hold whatever a library says, can be shown."""
+    failure = outcome.failure
+    if failure is None:
+        return outcome
+    failure = replace(failure, message=hidden(failure.message), log=hidden(failure.log))
+    return replace(outcome, failure=failure)
 
 
 def _told(outcome: AttemptOutcome, failure: Failure) -> str:

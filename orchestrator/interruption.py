@@ -23,8 +23,42 @@ INTERRUPTED = 130
 
 
 @final
+class TerminationLimit:
+    """Ends the process some time after a SIGTERM, unless this block has ended by then.
+
+    The block holds all that may wait: workers that end, and a tracking server that does not answer.
+    """
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """Start the clock."""
+        if self._timer is None:
+            self._timer = threading.Timer(TERMINATION_LIMIT_S, _end_process)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Whoever called for the sweep lives on, and must not be ended for its sake.
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+@final
 class Interruption:
-    """Takes the signals of this process while its block runs; main thread only.
+    """Takes the signals of this process while its block runs.
+
+    Signals reach the main thread alone: on any other, none is taken.
 
     The first Ctrl-C asks to drain: let runs in flight finish and start no more. The second asks
     to drop them. A third ends the process at once. SIGTERM drains, drops after
@@ -35,10 +69,15 @@ class Interruption:
     ----------
     on_drain
         Called once, from a signal handler, when a drain is asked for.
+    limit
+        Of the process's time after a SIGTERM, held by whoever goes on after this block; None for
+        one that ends with it.
     """
 
-    def __init__(self, on_drain: Callable[[], None]) -> None:
+    def __init__(self, on_drain: Callable[[], None], limit: TerminationLimit | None = None) -> None:
         self._on_drain = on_drain
+        self._own_limit = TerminationLimit()
+        self._limit = limit or self._own_limit
         self._previous: dict[signal.Signals, Any] = {}
         self._drop_at: float | None = None
         self.requested = False
@@ -49,8 +88,9 @@ class Interruption:
         return self._drop_at is not None and time.monotonic() >= self._drop_at
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._handle)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -60,7 +100,9 @@ class Interruption:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            # None stands for one that was not set by Python, and can't be by it.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._own_limit.__exit__(kind, error, trace)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         again = self.requested
@@ -68,18 +110,12 @@ class Interruption:
         if number == signal.SIGTERM:
             if self._drop_at is None:
                 self._drop_at = time.monotonic() + TERMINATION_GRACE_S
-                _end_process_later()
+                self._limit.begin()
         elif again:
             self._drop_at = time.monotonic()
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         if not again:
             self._on_drain()
-
-
-def _end_process_later() -> None:
-    timer = threading.Timer(TERMINATION_LIMIT_S, _end_process)
-    timer.daemon = True
-    timer.start()
 
 
 def _end_process() -> None:

@@ -12,6 +12,7 @@ from orchestrator.driver import Driver
 from orchestrator.estimation import CostModel, SweptValues, TimeLeft
 from orchestrator.executors import create as create_executor
 from orchestrator.executors.base import ATTEMPTS_FOLDER
+from orchestrator.interruption import TerminationLimit
 from orchestrator.lease import exclusive
 from orchestrator.progress import make_progress
 from orchestrator.runs_folder import check_runs_folder
@@ -62,8 +63,13 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         check_usable(sweep.tracking_uri)
     if sweep.execution.address is None:
         load_libraries()
-    storage = Storage(sweep.output)
+    try:
+        storage = Storage(sweep.output)
+    except OutputError as error:
+        message = f"{error.output} can't be reached: {error.reason}"
+        raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
     with ExitStack() as stack:
+        limit = stack.enter_context(TerminationLimit())
         _take_over(sweep, runs, storage, stack)
         executor = create_executor(sweep)
         manifest, sinks = create_sinks(sweep, runs, storage)
@@ -86,7 +92,9 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
                 stack.callback(sink.close)
                 sink.open()
         progress = stack.enter_context(make_progress(_time_left(runs)))
-        driver = Driver(scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s)
+        driver = Driver(
+            scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s, limit
+        )
         complete = driver.run()
     uri = sweep.tracking_uri
     return Summary(

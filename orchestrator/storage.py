@@ -13,9 +13,9 @@ from typing import BinaryIO, final
 
 from orchestrator.backends import Backend, LocalFolder
 from orchestrator.object_store import ObjectStore
-from orchestrator.redaction import remember, without_credentials
+from orchestrator.redaction import masked, remember, without_credentials
 from orchestrator.uris import local_folder
-from scene.errors import BlendsweepError
+from scene.errors import BlendsweepError, ConfigurationError, Problem
 
 
 class OutputError(BlendsweepError):
@@ -66,7 +66,7 @@ class Storage:
         self.folder = local_folder(uri)
         self.uri = uri if self.folder is None else str(self.folder)
         self._backend: Backend = (
-            ObjectStore.from_uri(uri) if self.folder is None else LocalFolder(self.folder)
+            _object_store(uri) if self.folder is None else LocalFolder(self.folder)
         )
 
     @property
@@ -162,6 +162,16 @@ class Storage:
             raise
         except OSError as error:
             raise OutputError(self.public_uri, reason(error)) from error
+
+
+def _object_store(uri: str) -> ObjectStore:
+    try:
+        return ObjectStore.from_uri(uri)
+    except ValueError as error:  # pyarrow's, of a URI that it can't read
+        told = f"{str(error).partition(': ')[0]}; a blank is written as %20, others as %-codes, too"
+        raise ConfigurationError([Problem(masked(uri), "", told)]) from None
+    except OSError as error:
+        raise OutputError(without_credentials(uri), reason(error)) from error
 
 
 def reason(error: OSError) -> str:

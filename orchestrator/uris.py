@@ -41,7 +41,7 @@ def local_folder(uri: str) -> Path | None:
             raise _error(uri, f"{scheme}:// is no place for a data set; known are {known}")
         if "#" in uri:
             raise _error(uri, "in the URI of a store, # is written as %23")
-        if not urlsplit(uri).netloc:
+        if not urlsplit(uri).netloc.rpartition("@")[2]:
             raise _error(uri, f"names no bucket; {scheme}://BUCKET/PREFIX would be right")
         return None
     if found and scheme in _STORES and found["slashes"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import faulthandler
 import os
 import shutil
@@ -14,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from orchestrator.disks import full_places, write_fault
 from orchestrator.executors.base import ATTEMPTS_FOLDER, WorkerSettings
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.runs_folder import RUNS, difference, set_aside
-from orchestrator.storage import OutputError, Storage, reason
+from orchestrator.storage import OutputError, Storage
 from scene.blender.session import Session
 from scene.chain import execute
 from scene.parsing import parse
@@ -25,11 +25,6 @@ from scene.record import RECORD_FILE, RunRecord
 from scene.registry import Registry
 from scene.reservation import Reservation
 from scene.scratch import lasting_scratch_folder
-
-LEAST_FREE_BYTES = 2**20
-"""A disk with less room than this is full."""
-
-_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @final
@@ -146,8 +141,8 @@ class Worker:
         except (Exception, SystemExit) as error:  # noqa: BLE001
             report = "".join(traceback.format_exception(error))
             log_text = f"{report}\n--- Blender's output ---\n{captured}" if captured else report
-            fault = self._output_fault(error, log_text)
-            message = str(error) if fault is None else fault
+            fault = self._output_fault(error)
+            message = f"{error}{full_places()}" if fault is None else fault
             return None, Failure(type(error).__name__, message, log_text, fault is not None), 0.0
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -177,22 +172,16 @@ class Worker:
         set_aside(self._storage, run_id)
         return None
 
-    def _output_fault(self, error: BaseException, log: str) -> str | None:
+    def _output_fault(self, error: BaseException) -> str | None:
         """Return why the output can't be written, where that is what made an attempt fail."""
         link: BaseException | None = error
         while link is not None:
             if isinstance(link, OutputError):
                 return link.reason
-            if isinstance(link, OSError) and link.errno in _DISK_FAULTS and self._scratch_is_output:
-                return reason(link)
             link = link.__cause__ or link.__context__
-        # Blender tells of a full disk in words of its own, or not at all.
-        full = os.strerror(errno.ENOSPC)
-        if self._scratch_is_output and (
-            full in log or shutil.disk_usage(self._scratch).free < LEAST_FREE_BYTES
-        ):
-            return full
-        return None
+        # What an error says of a disk may mean another, or come from a log: only the disk knows.
+        # And Blender tells of a full one in words of its own, or not at all.
+        return write_fault(self._scratch) if self._scratch_is_output else None
 
     @property
     def _scratch_is_output(self) -> bool:

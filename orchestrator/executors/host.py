@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orchestrator.environment import environment
 from orchestrator.executors import guard
+from scene.scratch import SHARED_MEMORY
 
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+LONGEST_SOCKET = 103
+"""Bytes that the path of a socket may have, on any system."""
+
+_SOCKET = "/session_2026-11-25_12-00-00_123456_1234567/sockets/plasma_store"
+"""What Ray appends to its folder."""
+
+LEAST_RAY_BYTES = 32 * 2**20
 
 REACH_SECONDS = 10.0
 """How long a cluster's head may take to answer."""
@@ -54,7 +66,6 @@ def children_ended_with_this_process() -> Iterator[Callable[[], None]]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        os.environ[guard.MARK] = mark
 
         def started() -> None:
             if process.stdin is not None:
@@ -63,10 +74,16 @@ def children_ended_with_this_process() -> Iterator[Callable[[], None]]:
                     process.stdin.flush()
 
         try:
-            yield started
-        finally:
-            os.environ.pop(guard.MARK, None)
-            process.kill()
+            with environment({guard.MARK: mark}):
+                yield started
+        except BaseException:
+            # What has started so far is of no use, and would be in the way of the next try.
+            if process.stdin is not None:
+                started()
+                process.stdin.close()
+            process.wait()
+            raise
+        process.kill()
 
 
 def check_reachable(address: str, timeout_s: float = REACH_SECONDS) -> None:
@@ -74,6 +91,44 @@ def check_reachable(address: str, timeout_s: float = REACH_SECONDS) -> None:
     host, _, port = address.rpartition(":")
     if host and port.isdigit() and "/" not in host:
         socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+
+
+def ray_folder() -> Path:
+    """Return a folder for a local Ray: short, since its sockets lie in it, and writable.
+
+    That is where Ray would put it, if it can be there, or else another usual place.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    given = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR")
+    usual = [Path(place) for place in (given, "/tmp", "/var/tmp", SHARED_MEMORY) if place]
+    faults = []
+    for parent in usual:
+        for folder in (parent / "ray", parent / f"ray-{os.getuid()}"):
+            fault = _fault_of(folder)
+            if fault is None:
+                return folder
+            faults.append(fault)
+    raise OSError(f"there is no room for its temporary files: {'; '.join(dict.fromkeys(faults))}")
+
+
+def _fault_of(folder: Path) -> str | None:
+    """Return why a local Ray can't have its files in a folder; None if it can."""
+    longest = LONGEST_SOCKET - len(_SOCKET)
+    if len(os.fsencode(folder)) > longest:
+        return f"{folder} is longer than {longest} bytes"
+    place = folder if folder.exists() else folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+        if shutil.disk_usage(place).free < LEAST_RAY_BYTES:
+            return f"{place} is full"
+    except OSError as error:
+        return f"{place}: {error.strerror}"
+    return None
 
 
 def out_of_memory_kills() -> int:

@@ -16,6 +16,7 @@ being reported.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import psutil
 
+from orchestrator.environment import environment
 from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.executors.batching import CallSize
 from orchestrator.executors.host import (
@@ -35,15 +37,19 @@ from orchestrator.executors.host import (
     children_ended_with_this_process,
     local_cpus,
     out_of_memory_kills,
+    ray_folder,
     restore_signals,
 )
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.storage import Storage
 from orchestrator.worker import Worker, WorkerInfo, thread_environment
 from scene.reservation import Reservation
+from scene.scratch import SHARED_MEMORY
 
 if TYPE_CHECKING:
     import ray
+
+_log = logging.getLogger(__name__)
 
 GPU_SHARE = 0.5
 """Share of a GPU that a worker reserves unless told otherwise; two workers on one GPU let one
@@ -63,6 +69,13 @@ OBJECT_STORE_BYTES = 80 * 2**20
 """Near the least that Ray accepts; only small plain data travels here."""
 
 SHUTDOWN_SECONDS = 30.0
+
+LOCAL_TRIES = 2
+"""How often a local Ray is started. It has 30 s to come up, which nothing lengthens, and may need
+more on a busy machine; the second time, the system holds its files in memory."""
+
+LOCAL_SECONDS = 240.0
+"""How long all of that may take."""
 
 JOIN_SECONDS = 90.0
 """How long a cluster may take to let this process join."""
@@ -145,6 +158,7 @@ class RayExecutor(Executor):
         self._connect_error: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._stack = ExitStack()
+        self._settings_of_process = ExitStack()
         self._signals_restored = False
         self._known_capacity = 0
         self._capacity_until = 0.0
@@ -152,7 +166,9 @@ class RayExecutor(Executor):
 
     def start(self) -> None:
         """Begin to start, or to join, Ray, and return at once."""
-        os.environ.update(ENVIRONMENT)
+        # Children inherit the environment, which spares Ray a set-up for each worker.
+        variables = ENVIRONMENT | ({} if self._address else self._thread_environment())
+        self._settings_of_process.enter_context(environment(variables))
         self._started_at = time.monotonic()
         self._thread = threading.Thread(target=self._hold_ray, name="ray", daemon=True)
         self._thread.start()
@@ -243,6 +259,7 @@ class RayExecutor(Executor):
         self._closing.set()
         self._thread.join(SHUTDOWN_SECONDS)
         self._thread = None
+        self._settings_of_process.close()
         _, alive = psutil.wait_procs(self._processes, timeout=3.0)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
@@ -272,23 +289,33 @@ class RayExecutor(Executor):
             ray.init(self._address, log_to_driver=False, logging_level="ERROR")
             self._check_output_is_shared(sum(node["Alive"] for node in ray.nodes()))
         else:
-            # Children inherit the environment, which spares Ray a set-up for each worker.
-            os.environ.update(self._thread_environment())
-            started = self._stack.enter_context(children_ended_with_this_process())
-            ray.init(
-                "local",
-                num_cpus=local_cpus(),
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
-            started()
+            self._start_local_ray()
         gpus = self._settings.gpus_per_worker
         if gpus is None:
             gpus = GPU_SHARE if ray.cluster_resources().get("GPU", 0) > 0 else 0.0
         # Actors that reserve no CPU do not make a cluster grow.
         self._reservation = Reservation(max(1.0, self._settings.cpus_per_worker), gpus)
+
+    def _start_local_ray(self) -> None:
+        """Start a Ray that ends with this process; once more where it took too long to come up."""
+        import ray
+
+        folder = ray_folder()
+        for tries_left in reversed(range(LOCAL_TRIES)):
+            try:
+                with ExitStack() as stack:
+                    started = stack.enter_context(children_ended_with_this_process())
+                    _init_local_ray(folder)
+                    started()
+                    self._stack = stack.pop_all()
+                    return
+            except ValueError:
+                raise  # the same again would come of another try
+            except Exception as error:
+                if not tries_left or self._closing.is_set():
+                    raise
+                _log.warning("a local Ray did not start, it is tried again: %s", error)
+                ray.shutdown()
 
     def _check_output_is_shared(self, machines: int) -> None:
         if machines > 1 and self._storage.folder is not None and not self._settings.shared_output:
@@ -301,22 +328,38 @@ class RayExecutor(Executor):
     def _thread_environment(self) -> dict[str, str]:
         return thread_environment(Reservation(self._settings.cpus_per_worker))
 
+    def _abandon(self) -> None:
+        """Forget the thread: there is nothing to shut down, and no way to call it back."""
+        self._thread = None
+        self._settings_of_process.close()
+
     def _await_ray(self, timeout_s: float) -> bool:
         if not self._connected.wait(timeout_s):
             if self._address and time.monotonic() - self._started_at > JOIN_SECONDS:
-                self._thread = None  # there is nothing to shut down, and no way to call it back
+                self._abandon()
                 raise WorkerStartError(
                     f"Ray at {self._address} does not let this process join; if it asks for a "
                     "token, RAY_AUTH_MODE=token in the environment shows ~/.ray/auth_token"
+                )
+            if not self._address and time.monotonic() - self._started_at > LOCAL_SECONDS:
+                self._abandon()
+                raise WorkerStartError(
+                    f"a local Ray did not start within {LOCAL_SECONDS:g} s; --executor inline does "
+                    "without Ray"
                 )
             return False
         if isinstance(self._connect_error, WorkerStartError):
             raise self._connect_error
         if self._connect_error is not None:
-            where = f"Ray at {self._address}" if self._address else "a local Ray"
-            raise WorkerStartError(
-                f"{where} can't be used: {self._connect_error}"
-            ) from self._connect_error
+            told = str(self._connect_error) or type(self._connect_error).__name__
+            if self._address:
+                message = f"Ray at {self._address} can't be used: {told}"
+            else:
+                message = (
+                    f"a local Ray can't be used: {told.rstrip('.')}; its files go where RAY_TMPDIR "
+                    "or TMPDIR say, and --executor inline does without Ray"
+                )
+            raise WorkerStartError(message) from self._connect_error
         if not self._signals_restored:
             self._signals_restored = True
             restore_signals()
@@ -393,7 +436,7 @@ class RayExecutor(Executor):
             check_reachable(ray.get_runtime_context().gcs_address, timeout_s=CAPACITY_SECONDS)
         except OSError:
             if self._head_seen_at and now - self._head_seen_at > HEAD_SECONDS:
-                self._thread = None  # there is nothing to ask to end the workers
+                self._abandon()
                 raise WorkerStartError(
                     f"the head of the Ray cluster at {self._address} does not answer any more"
                 ) from None
@@ -507,6 +550,22 @@ class _RayWorker:
 
     def execute(self, attempts: list[Attempt]) -> tuple[list[AttemptOutcome], float]:
         return [self._worker.execute(attempt) for attempt in attempts], self._worker.resident_mb()
+
+
+def _init_local_ray(folder: Path) -> None:
+    import ray
+
+    ray.init(
+        "local",
+        num_cpus=local_cpus(),
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        _temp_dir=str(folder),
+        # Where there is no shared memory, or none for us, Ray does not look for another place.
+        _plasma_directory=None if os.access(SHARED_MEMORY, os.W_OK) else str(folder.parent),
+    )
 
 
 def _failed(actor: _Actor, failure: Failure) -> AttemptOutcome:

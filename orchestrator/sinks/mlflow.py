@@ -15,13 +15,14 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 from orchestrator import commands
 from orchestrator.backends import TEMPORARY_PREFIX
+from orchestrator.environment import environment
 from orchestrator.run import RunResult
 from orchestrator.sinks import entries, lasting
 from orchestrator.sinks.arrow import Row
@@ -40,6 +41,14 @@ REPORTED_RUNS = 50_000
 """A larger sweep's report is made by the command alone, since reading it would take too long."""
 
 _log = logging.getLogger(__name__)
+_CHATTY = ("mlflow", "alembic", "urllib3")
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    # MLflow's own retries take minutes; waiting for a server that is away is CatchUp's part.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "15"),
+}
 _NOTE = "mlflow.note.content"
 _NAMES, _PARAM = "blendsweep.names", "blendsweep.param."
 
@@ -92,9 +101,12 @@ class MlflowSink(Sink):
         self._backlog = backlog
         self._close_timeout_s = close_timeout_s
         self._catch_up: CatchUp | None = None
+        self._settings = ExitStack()
 
     def open(self) -> None:
         """Start the thread; it imports MLflow, finds the sweep's runs and logs what is missing."""
+        self._settings.enter_context(environment(_ENVIRONMENT))
+        self._settings.enter_context(_quiet_loggers())
         self._catch_up = CatchUp("MLflow", self._connected, self._backlog, self._close_timeout_s)
         self._catch_up.start()
 
@@ -116,6 +128,7 @@ class MlflowSink(Sink):
         if self._catch_up is not None:
             self._catch_up.close()
             self._catch_up = None
+            self._settings.close()
 
 
 def _connected(storage: Storage, tracking_uri: str, *arguments: Any) -> _Tracker:
@@ -357,16 +370,26 @@ class _Tracker:
 
 
 def _import_mlflow() -> Any:
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["DO_NOT_TRACK"] = "true"
-    # MLflow's own retries take minutes; waiting for a server that is away is CatchUp's part.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     import mlflow
 
-    for chatty in ("mlflow", "alembic", "urllib3"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    _quieten()  # the import sets levels of its own
     return mlflow
+
+
+@contextmanager
+def _quiet_loggers() -> Iterator[None]:
+    levels = {name: logging.getLogger(name).level for name in _CHATTY}
+    _quieten()
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _quieten() -> None:
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _prepare_database(mlflow: Any, path: Path) -> None:

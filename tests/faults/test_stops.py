@@ -77,6 +77,19 @@ def test_a_disk_that_fills_under_the_manifest_stops_the_sweep(
     audit(output, succeeded=8, mlflow=False)
 
 
+def test_another_disk_that_is_full_costs_its_run_alone(
+    orchestrate: Orchestrate, cheap_sweep: CheapSweep, audit: Audit, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    sweep = cheap_sweep(1, f"{FAULT}.kind=say_full,none")
+    arguments = ["--output", output, "--executor", "inline", "--no-mlflow", "--max-attempts", "1"]
+    done = orchestrate(sweep, *arguments)
+    assert done.code == 1, done.out + done.err
+    rows = audit(output, succeeded=1, failed=1, mlflow=False)
+    (bad,) = [row for row in rows if row["status"] == "failed"]
+    assert "No space left on device: '/elsewhere/x'" in bad["error_message"]
+
+
 @pytest.mark.parametrize("place", ["/proc/blendsweep", "{file}/out"])
 def test_an_output_that_can_not_be_written_is_refused_at_once(
     place: str, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path

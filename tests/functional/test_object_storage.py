@@ -88,17 +88,20 @@ def test_everything_works_on_a_bucket_as_on_a_folder(
     assert images(audit(bucket, "all/here", 4)[1]) == images(rows[1])
 
 
+@pytest.mark.parametrize("option", ["--output ", "--output="])
 def test_no_credentials_are_written_anywhere(
-    bucket: Bucket, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
+    option: str, bucket: Bucket, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:
     endpoint = bucket.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
     uri = f"s3://somebody:{SECRET}@bucket/secret?scheme=http&endpoint_override={endpoint}"
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     sweep = cheap_sweep(2, "synth_chain.rendering_steps.0.kind=none,raise")
-    arguments = [sweep, "--output", uri, "--executor", "inline", "--tracking-uri", tracking]
-    done = orchestrate(*arguments, "--max-attempts", "1")
+    arguments = [*f"{option}{uri}".split(), "--executor", "inline", "--tracking-uri", tracking]
+    done = orchestrate(sweep, *arguments, "--max-attempts", "1", "--retry-failed", "--json")
     assert done.code == 1, done.out + done.err
     assert SECRET not in done.out + done.err
+    shown = f"s3://***@bucket/secret?scheme=http&endpoint_override={endpoint}"
+    assert shown in done.out  # in the command that takes failed runs again
     objects = bucket.objects("secret")
     assert len(objects) > 10
     assert [name for name, data in objects.items() if SECRET.encode() in data] == []
@@ -151,6 +154,27 @@ def test_a_driver_keeps_others_away_and_once_killed_resumes(
     done = orchestrate(*arguments, **bucket.environment)
     assert done.code == 0, done.out + done.err
     audit(bucket, "killed", 6)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--output=s3://somebody:{}@/x"],
+        ["--output", "s3://somebody:{}@bucket/x y?secret_key={}"],
+        ["--output", "s4://somebody:{}@bucket/x", "--debug"],
+        ["--outptu=s3://somebody:{}@bucket/x"],
+        ["--tracking-uri", "htps://me:{}@host"],
+        ["--address=ray://me:{}@host:1", "--limit", "x"],
+        ["https://me:{}@host"],
+    ],
+)
+def test_no_mistake_shows_a_credential(
+    arguments: list[str], orchestrate: Orchestrate, cheap_sweep: CheapSweep
+) -> None:
+    given = [argument.replace("{}", SECRET) for argument in arguments]
+    done = orchestrate(cheap_sweep(1), *given, AWS_SECRET_ACCESS_KEY=SECRET)
+    assert done.code == 2, done.out + done.err
+    assert SECRET not in done.out + done.err
 
 
 def test_a_store_that_is_not_there_is_told_of_at_once(

@@ -76,6 +76,7 @@ def test_a_folder_is_the_same_by_its_path_and_its_uri(name: str, tmp_path: Path)
         ("file:///a#b", "# as %23"),
         ("s3:/bucket/x", "lacks a slash; s3://BUCKET/PREFIX would be right"),
         ("s3:///x", "names no bucket"),
+        ("s3://key:secret@/x", "names no bucket"),
         ("s3://b/x#y", "# is written as %23"),
         ("S4://b/x", "s4:// is no place for a data set; known are file://"),
         ("http://h/x", "http:// is no place"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -41,8 +42,9 @@ class Log(RenderingStep):
 class Fault(RenderingStep):
     """Does `kind`, as long as the file `until` has fewer than `times` lines.
 
-    ``raise`` an error, ``exit`` by SystemExit, ``os_exit``, ``segfault``, ``hang`` in Python,
-    ``hang_native`` with the interpreter's lock held, ``eat_memory`` of `megabytes` and keep it,
+    ``raise`` an error, ``say_full`` of another disk, ``exit`` by SystemExit, ``os_exit``,
+    ``segfault``, ``hang`` in Python, ``hang_native`` with the interpreter's lock held,
+    ``eat_memory`` of `megabytes` and keep it,
     ``fill_disk`` with `megabytes` next to the run's images, or ``none``.
     """
 
@@ -70,6 +72,10 @@ def _exit(*_: object) -> None:
     raise SystemExit(3)
 
 
+def _say_full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/elsewhere/x")
+
+
 def _eat_memory(fault: Fault, _: Path) -> None:
     for _ in range(fault.megabytes):
         _eaten.append(os.urandom(2**20))
@@ -83,6 +89,7 @@ def _fill_disk(fault: Fault, output: Path) -> None:
 FAULTS: dict[str, Callable[[Fault, Path], object]] = {
     "none": lambda *_: None,
     "raise": _raise,
+    "say_full": _say_full,
     "exit": _exit,
     "os_exit": lambda *_: os._exit(3),
     "segfault": lambda *_: ctypes.string_at(0),
