@@ -1,13 +1,13 @@
 """One driver at a time on an object store, which knows no locks: a lease that is renewed.
 
-Two drivers that start within the same second may both come to hold it. They would write the same
-bytes into the same runs; the lease is there for the everyday case of a forgotten driver.
+Each write of it depends on the state that was read before, so that of two drivers which start at
+the same moment one alone gets it, and one that lost it never takes it back unawares. What a driver
+writes into the data set depends on its lease, too: see `Storage.guard`.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import threading
@@ -19,6 +19,7 @@ from typing import Any, final
 
 import psutil
 
+from orchestrator.conditional import ConditionalFile, TakenError, Version, conditional_file
 from orchestrator.lock import LOCK_FILE, OutputLockedError, locked, owner
 from orchestrator.storage import OutputError, Storage
 
@@ -27,55 +28,124 @@ LEASE_S = 60.0
 
 RENEWAL_S = 15.0
 
-SETTLING_S = 0.5
-"""Time for another driver that starts right now to write its lease too."""
 
-_log = logging.getLogger(__name__)
+class LeaseLostError(OutputError):
+    """The data set is not held any more, so that nothing must be written into it."""
+
+    def __str__(self) -> str:
+        return (
+            f"this sweep lost its hold on {self.output}: {self.reason}; what is recorded there is "
+            "whole, and once no other driver is at work on it the same command goes on"
+        )
 
 
 @final
-class _Lease:
-    """The hold of one process on one data set."""
+class Lease:
+    """The hold of one process on one data set.
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    Parameters
+    ----------
+    file
+        Where it is written.
+    output
+        What it is on, for messages.
+    """
+
+    def __init__(self, file: ConditionalFile, output: str) -> None:
+        self._file = file
+        self._output = output
         self._token = uuid.uuid4().hex
+        self._version: Version = None
+        self._until = 0.0
+        self._lost: str | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._renew_on_and_on, name="lease", daemon=True)
 
     def take(self) -> None:
-        self._check()
-        self._write()
-        time.sleep(SETTLING_S)
-        self._check()
+        """Take the lease and renew it from now on.
+
+        Raises
+        ------
+        OutputLockedError
+            If another driver holds it.
+        """
+        found = self._file.read()
+        holder = None if found is None else _parsed(found[0])
+        if holder is not None and not _is_over(holder):
+            raise OutputLockedError(self._output, _named(holder))
+        try:
+            self._write(None if found is None else found[1])
+        except TakenError:
+            if not self._is_ours():
+                raise OutputLockedError(self._output, self._holder()) from None
         self._thread.start()
 
+    def check(self) -> None:
+        """See that the lease is held.
+
+        Raises
+        ------
+        LeaseLostError
+            If it is not.
+        """
+        if self._lost is None and time.monotonic() > self._until:
+            self._lost = f"it could not be renewed for {LEASE_S:g} s"
+        if self._lost is not None:
+            raise LeaseLostError(self._output, self._lost)
+
     def release(self) -> None:
+        """Give the lease back, if it is still ours."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         with suppress(OutputError):
-            self._storage.delete(LOCK_FILE)
+            if self._is_ours():
+                self._file.delete()
 
-    def _check(self) -> None:
-        found = _read(self._storage)
-        if found is not None and found["token"] != self._token and not _is_over(found):
-            raise OutputLockedError(self._storage.public_uri, _named(found))
+    def renew(self) -> None:
+        """Renew the lease once, if it is still ours; what goes wrong shows in `check`."""
+        try:
+            self.check()
+            # Without conditions, this is all that keeps us from taking it back.
+            if not self._is_ours():
+                raise TakenError
+            self._write(self._version)
+        except TakenError:
+            with suppress(OutputError):
+                if not self._is_ours():
+                    self._lost = f"{self._holder()} has it now"
+        except OutputError:
+            pass  # tried again, until the lease is over
 
-    def _write(self) -> None:
+    def _renew_on_and_on(self) -> None:
+        while self._lost is None and not self._ended.wait(RENEWAL_S):
+            self.renew()
+
+    def _write(self, known: Version) -> None:
+        # What is promised to others begins before the write, whatever that takes.
+        until, wall = time.monotonic() + LEASE_S, time.time() + LEASE_S
         content = {
             "process": os.getpid(),
             "machine": socket.gethostname(),
             "token": self._token,
-            "until": time.time() + LEASE_S,
+            "until": wall,
         }
-        self._storage.write_file(LOCK_FILE, json.dumps(content).encode())
+        self._version = self._file.write(json.dumps(content).encode(), known)
+        self._until = until
 
-    def _renew(self) -> None:
-        while not self._ended.wait(RENEWAL_S):
-            try:
-                self._write()
-            except OutputError as error:
-                _log.warning("the lease of %s: %s", self._storage.public_uri, error.reason)
+    def _is_ours(self) -> bool:
+        """Whether our token stands there; an answer that got lost may have been a yes."""
+        found = self._file.read()
+        holder = None if found is None else _parsed(found[0])
+        if found is None or holder is None or holder["token"] != self._token:
+            return False
+        self._version = found[1]
+        return True
+
+    def _holder(self) -> str:
+        found = self._file.read()
+        holder = None if found is None else _parsed(found[0])
+        return "nobody" if holder is None else _named(holder)
 
 
 @contextmanager
@@ -91,11 +161,13 @@ def exclusive(storage: Storage) -> Iterator[None]:
         with locked(storage.folder):
             yield
         return
-    lease = _Lease(storage)
+    lease = Lease(conditional_file(storage.uri, LOCK_FILE), storage.public_uri)
     lease.take()
+    storage.guard = lease.check
     try:
         yield
     finally:
+        storage.guard = None
         lease.release()
 
 
@@ -103,16 +175,19 @@ def driver_of(storage: Storage) -> str | None:
     """Return who holds a data set, as it named itself; None if nobody does."""
     if storage.folder is not None:
         return owner(storage.folder)
-    found = _read(storage)
+    try:
+        found = _parsed(storage.read(LOCK_FILE))
+    except FileNotFoundError:
+        return None
     return None if found is None or _is_over(found) else _named(found)
 
 
-def _read(storage: Storage) -> dict[str, Any] | None:
+def _parsed(data: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(storage.read(LOCK_FILE))
+        found = json.loads(data)
         kinds = {"process": int, "machine": str, "token": str, "until": float}
         return found if all(isinstance(found[name], kinds[name]) for name in kinds) else None
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
 
 

@@ -35,7 +35,7 @@ _LASTING = ("ACCESS_DENIED", "NO_SUCH", "INVALID", "SIGNATURE", "UNRECOGNIZED", 
 class ObjectStore(Backend):
     """A prefix of an object store; one put of a whole object is atomic, a folder is not.
 
-    Every operation is tried again for `OUTAGE_S` while the store does not answer.
+    Every operation is tried again for `outage_s` while the store does not answer.
 
     Parameters
     ----------
@@ -43,21 +43,25 @@ class ObjectStore(Backend):
         A pyarrow file system.
     root
         The prefix inside it.
+    outage_s
+        How long a store that has answered before may be away.
     """
 
-    def __init__(self, filesystem: FileSystem, root: str) -> None:
+    def __init__(self, filesystem: FileSystem, root: str, outage_s: float = OUTAGE_S) -> None:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
         # An object store has no folders; making one would leave an empty object.
         self._has_folders = filesystem.type_name == "local"
         self._answered = False
+        self._outage_s = outage_s
 
     @classmethod
-    def from_uri(cls, uri: str) -> ObjectStore:
+    def from_uri(cls, uri: str, outage_s: float = OUTAGE_S) -> ObjectStore:
         """Return the place that a URI known to pyarrow.fs names."""
         from pyarrow.fs import FileSystem  # costs time that local outputs need not spend
 
-        return cls(*FileSystem.from_uri(uri))
+        filesystem, root = FileSystem.from_uri(uri)
+        return cls(filesystem, root, outage_s)
 
     @override
     def publish(self, folder: Path, relative: str) -> bool:
@@ -178,7 +182,7 @@ class ObjectStore(Backend):
 
     def _patiently[T](self, operation: Callable[[], T]) -> T:
         """Return what `operation` gives, as soon as the store answers."""
-        deadline = time.monotonic() + (OUTAGE_S if self._answered else FIRST_ANSWER_S)
+        deadline = time.monotonic() + (self._outage_s if self._answered else FIRST_ANSWER_S)
         pause = 0.25
         while True:
             try:

@@ -6,13 +6,13 @@ half-written file: a file or a run's folder appears whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 
 from orchestrator.backends import Backend, LocalFolder
-from orchestrator.object_store import ObjectStore
+from orchestrator.object_store import OUTAGE_S, ObjectStore
 from orchestrator.redaction import masked, remember, without_credentials
 from orchestrator.uris import local_folder
 from scene.errors import BlendsweepError, ConfigurationError, Problem
@@ -52,6 +52,8 @@ class Storage:
     uri
         A folder, absolute or relative to the current one, a ``file://`` URI, or any other URI
         that pyarrow.fs knows, for instance ``s3://bucket/prefix``.
+    patience_s
+        How long an object store that answered before may be away; None for what a sweep can wait.
 
     Attributes
     ----------
@@ -59,14 +61,18 @@ class Storage:
         The absolute folder, or the URI as given.
     folder : Path or None
         The local folder; None for an object store.
+    guard : callable or None
+        Called before whatever changes the data set; raises an `OutputError` where this
+        process must not.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, patience_s: float | None = None) -> None:
+        self.guard: Callable[[], None] | None = None
         remember(uri)
         self.folder = local_folder(uri)
         self.uri = uri if self.folder is None else str(self.folder)
         self._backend: Backend = (
-            _object_store(uri) if self.folder is None else LocalFolder(self.folder)
+            _object_store(uri, patience_s) if self.folder is None else LocalFolder(self.folder)
         )
 
     @property
@@ -83,12 +89,12 @@ class Storage:
             False, with nothing changed, if `relative` exists already. On an object store
             a folder counts as existing once its ``record.json``, uploaded last, is there.
         """
-        with self._access():
+        with self._change():
             return self._backend.publish(folder, _checked(relative))
 
     def write_file(self, relative: str, data: bytes) -> None:
         """Write or replace one file; a reader finds the old or the new content, never a part."""
-        with self._access():
+        with self._change():
             self._backend.write_file(_checked(relative), data)
 
     @contextmanager
@@ -101,8 +107,10 @@ class Storage:
             A stream that can be written and sought. When the block ends in order, readers find
             all of it under `relative`; when it raises, they find what was there before.
         """
-        with self._access(), self._backend.replacing(_checked(relative)) as stream:
+        with self._change(), self._backend.replacing(_checked(relative)) as stream:
             yield stream
+            if self.guard is not None:
+                self.guard()  # nothing of it can be read so far
 
     def read(self, relative: str) -> bytes:
         """Return a file's content.
@@ -138,7 +146,7 @@ class Storage:
 
     def delete(self, relative: str) -> None:
         """Delete a file or a folder with all it holds; nothing happens if it is missing."""
-        with self._access():
+        with self._change():
             self._backend.delete(_checked(relative))
 
     def move(self, relative: str, target: str) -> None:
@@ -151,8 +159,15 @@ class Storage:
         """
         if self.exists(target):
             raise FileExistsError(f"{target} exists in {self.public_uri}")
-        with self._access():
+        with self._change():
             self._backend.move(_checked(relative), _checked(target))
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        if self.guard is not None:
+            self.guard()
+        with self._access():
+            yield
 
     @contextmanager
     def _access(self) -> Iterator[None]:
@@ -164,9 +179,9 @@ class Storage:
             raise OutputError(self.public_uri, reason(error)) from error
 
 
-def _object_store(uri: str) -> ObjectStore:
+def _object_store(uri: str, patience_s: float | None) -> ObjectStore:
     try:
-        return ObjectStore.from_uri(uri)
+        return ObjectStore.from_uri(uri, OUTAGE_S if patience_s is None else patience_s)
     except ValueError as error:  # pyarrow's, of a URI that it can't read
         told = f"{str(error).partition(': ')[0]}; a blank is written as %20, others as %-codes, too"
         raise ConfigurationError([Problem(masked(uri), "", told)]) from None

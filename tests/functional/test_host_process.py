@@ -29,7 +29,7 @@ def state():
         "folder": os.getcwd(),
         "path": list(sys.path),
         "levels": levels,
-        "excepthook": [repr(sys.excepthook), repr(threading.excepthook)],
+        "excepthook": repr(threading.excepthook),  # that of sys is of Ray, once it is imported
         "streams": [repr(type(sys.stdout)), repr(type(sys.stderr))],
         "umask": os.umask(os.umask(0o022)) and None,
         "timers": [
