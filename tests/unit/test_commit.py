@@ -76,9 +76,8 @@ def test_a_lease_that_runs_keeps_others_away(store: Storage) -> None:
     ],
 )
 def test_a_lease_of_a_dead_driver_keeps_nobody_away(
-    changes: dict[str, Any], store: Storage, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], store: Storage
 ) -> None:
-    monkeypatch.setattr(lease, "SETTLING_S", 0.0)
     held(store, **changes)
     assert lease.driver_of(store) is None
     with lease.exclusive(store):

@@ -155,26 +155,3 @@ def test_uris(tmp_path: Path) -> None:
     assert remote.folder is None
     assert remote.public_uri == "s3://bucket/prefix"
     assert without_credentials("outputs/sem") == "outputs/sem"
-
-
-def test_the_record_is_uploaded_last_and_what_lacks_it_is_not_published(
-    local: Storage, attempt: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = ObjectStore(pyarrow.fs.LocalFileSystem(), str(local.folder))
-    for name in ("aaa.png", "zzz.png"):
-        (attempt / name).write_bytes(b"png")
-    write, uploaded = store.write_file, []
-
-    def cut(relative: str, data: bytes) -> None:
-        if len(uploaded) == 3:
-            raise OSError("the line is cut")
-        uploaded.append(relative)
-        write(relative, data)
-
-    monkeypatch.setattr(store, "write_file", cut)
-    with pytest.raises(OSError, match="cut"):
-        store.publish(attempt, "runs/a")
-    assert sorted(uploaded) == [f"runs/a/{name}" for name in ("aaa.png", "sub/real.png", "zzz.png")]
-    monkeypatch.setattr(store, "write_file", write)
-    assert store.publish(attempt, "runs/a")  # goes over the part that is there
-    assert store.exists("runs/a/record.json")
