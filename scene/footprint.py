@@ -10,6 +10,7 @@ conversion with the non-zero winding rule; Foley et al., Computer Graphics, sect
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self, final
 
@@ -17,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MOST_CORNERS = 500_000
-"""Corners of triangles that are worked on at once; bounds memory to some tens of MiB."""
+"""Corners of triangles that are worked on at once."""
+
+_MOST_PIXELS = 1_000_000
+"""Pixels that are filled at once. Both bound memory to some tens of MiB, whatever a frame shows."""
 
 
 @final
@@ -83,10 +87,54 @@ class Footprint:
     mask: NDArray[np.bool_]
 
 
+def between_planes(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what of triangles lies between a camera's near and far plane.
+
+    Sutherland and Hodgman's clipping, a plane at a time.
+
+    Parameters
+    ----------
+    corners
+        (T, 3, 4) homogeneous coordinates after projection: -w <= z <= w is seen.
+
+    Returns
+    -------
+    ndarray
+        (U, 3, 4) the triangles that are left, cut at the planes.
+    """
+    for sign in (1.0, -1.0):
+        corners = _on_near_side(corners, corners[..., 3] + sign * corners[..., 2])
+    return corners
+
+
+def _on_near_side(
+    corners: NDArray[np.float64], distance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Cut triangles where `distance`, (T, 3), which is linear on each, falls below 0."""
+    inside = distance >= 0
+    number = inside.sum(axis=1)
+    parts = [corners[number == 3]]
+    for count in (1, 2):
+        cut = np.flatnonzero(number == count)
+        # Turn each triangle so that the corner that is alone on its side comes first.
+        first = np.argmax(inside[cut] == (count == 1), axis=1)
+        order = (first[:, None] + np.arange(3)) % 3
+        a, b, c = np.moveaxis(corners[cut[:, None], order], 1, 0)
+        da, db, dc = distance[cut[:, None], order].T[..., None]
+        ab, ac = a + (b - a) * (da / (da - db)), a + (c - a) * (da / (da - dc))
+        if count == 1:
+            parts.append(np.stack([a, ab, ac], axis=1))
+        else:
+            parts += [np.stack([ab, b, c], axis=1), np.stack([ab, c, ac], axis=1)]
+    return np.concatenate(parts)
+
+
 def footprints(
     topology: Topology, vertices: NDArray[np.float64], width: int, height: int
-) -> list[Footprint]:
-    """Return the footprints of particles whose meshes have the same triangles.
+) -> Iterator[Footprint]:
+    """Yield the footprints of particles whose meshes have the same triangles, one by one.
+
+    All of them together may be many times the frame.
 
     Parameters
     ----------
@@ -99,16 +147,13 @@ def footprints(
         The frame's size in pixels. What lies outside is cut off.
     """
     at_once = max(1, _MOST_CORNERS // max(1, topology.triangles.size))
-    return [
-        footprint
-        for begin in range(0, len(vertices), at_once)
-        for footprint in _footprints(topology, vertices[begin : begin + at_once], width, height)
-    ]
+    for begin in range(0, len(vertices), at_once):
+        yield from _footprints(topology, vertices[begin : begin + at_once], width, height)
 
 
 def _footprints(
     topology: Topology, vertices: NDArray[np.float64], width: int, height: int
-) -> list[Footprint]:
+) -> Iterator[Footprint]:
     count = len(vertices)
     particle, edge, weight = _outlines(topology, vertices)
     x, y = (vertices[particle[:, None], topology.edges[edge], axis].T for axis in (0, 1))
@@ -130,16 +175,39 @@ def _footprints(
     left, right = _bounds(owner, column, count)
     # One more column than pixels: a step behind the last pixel changes nothing.
     columns = right - left + 1
-    sizes = (bottom - top + 1) * columns
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    place = offsets[owner] + (row - top[owner]) * columns[owner] + column - left[owner]
-    steps = np.bincount(place, weights=step, minlength=offsets[-1])
-    made = []
+    rows = bottom - top + 1
+    row -= top[owner]
+    column -= left[owner]
+    # Edges were found particle by particle, so those of one particle lie together.
+    begins = np.searchsorted(owner, np.arange(count + 1))
     for index in range(count):
-        grid = steps[offsets[index] : offsets[index + 1]].reshape(-1, max(1, columns[index]))
-        mask = np.cumsum(grid, axis=1)[:, :-1] > 0.5
-        made.append(Footprint(int(top[index]), int(left[index]), mask))
-    return made
+        own = slice(begins[index], begins[index + 1])
+        mask = _filled(row[own], column[own], step[own], int(rows[index]), int(columns[index]))
+        yield Footprint(int(top[index]), int(left[index]), mask)
+
+
+def _filled(
+    row: NDArray[np.intp],
+    column: NDArray[np.intp],
+    step: NDArray[np.int64],
+    rows: int,
+    columns: int,
+) -> NDArray[np.bool_]:
+    """Return where the steps, added up along each row, are positive: (rows, columns - 1)."""
+    band = max(1, _MOST_PIXELS // max(1, columns))
+    if rows <= band:
+        place = row * columns + column
+        steps = np.bincount(place, weights=step, minlength=rows * columns)
+        grid = steps.reshape(-1, max(1, columns))
+        return np.cumsum(grid, axis=1)[:, :-1] > 0.5
+    mask = np.empty((rows, columns - 1), dtype=bool)
+    for begin in range(0, rows, band):
+        height = min(band, rows - begin)
+        inside = (row >= begin) & (row < begin + height)
+        mask[begin : begin + height] = _filled(
+            row[inside] - begin, column[inside], step[inside], height, columns
+        )
+    return mask
 
 
 def _outlines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]
 
 
 def occluded_shares(
-    instance: NDArray[np.uint16], footprints: Mapping[int, Footprint], number: int
+    instance: NDArray[np.uint16], footprints: Iterable[tuple[int, Footprint]], number: int
 ) -> list[float | None]:
     """Return which share of each of the particles 1..`number` is hidden behind others.
 
@@ -69,7 +69,7 @@ def occluded_shares(
     instance
         (height, width) particle ids, 0 where nothing is.
     footprints
-        Particle id to the pixels that it would show alone.
+        Pairs of a particle's id and the pixels that it would show alone.
     number
         Number of particles.
 
@@ -80,7 +80,7 @@ def occluded_shares(
     """
     visible = np.bincount(instance.ravel(), minlength=number + 1)
     shares: list[float | None] = [None] * number
-    for particle_id, footprint in footprints.items():
+    for particle_id, footprint in footprints:
         height, width = footprint.mask.shape
         rows = slice(footprint.top, footprint.top + height)
         window = instance[rows, footprint.left : footprint.left + width] == particle_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import final
 
@@ -66,8 +66,8 @@ class BlenderFrame(Frame):
         shown = self._objects(self._interest | self._overlapping)
         return buffers_scene(self._truth, [made for _, made in shown])
 
-    def footprints(self) -> Mapping[int, Footprint]:
-        """Return the pixels that each particle of interest would show if it were alone, by id."""
+    def footprints(self) -> Iterator[tuple[int, Footprint]]:
+        """Yield the id of each particle of interest and the pixels that it would show alone."""
         truth = self._truth
         return seen_footprints(truth.camera(), truth.settings.size, self._objects(self._interest))
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
 import bpy  # noqa: TID253
 import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from scene.footprint import Footprint, Topology, footprints
+from scene.footprint import Footprint, Topology, between_planes, footprints
 
 
 def seen_footprints(
     camera: bpy.types.Object,
     size: tuple[int, int],
     particles: Iterable[tuple[int, bpy.types.Object]],
-) -> Mapping[int, Footprint]:
-    """Return the footprint of each particle, by id, as if it were alone in the scene.
+) -> Iterator[tuple[int, Footprint]]:
+    """Yield the id and the footprint of each particle, as if it were alone in the scene.
 
-    Without a particle that reaches behind a perspective camera, whose footprint has no bounds.
+    Of a particle that reaches beyond the planes at which the camera's view begins and ends, what
+    lies between them.
 
     Parameters
     ----------
@@ -47,14 +48,17 @@ def seen_footprints(
             triangles[meshes[mesh][0]] = corners
         key, vertices = meshes[mesh]
         seen = vertices @ (to_pixels @ np.array(evaluated.matrix_world)).T
-        if (seen[:, 3] > 0).all():
+        if (np.abs(seen[:, 2]) <= seen[:, 3]).all():
             groups[key].append((particle_id, seen[:, :2] / seen[:, 3:]))
-    found: dict[int, Footprint] = {}
+            continue
+        left = between_planes(seen[triangles[key]]).reshape(-1, 4)
+        soup = Topology.of(np.arange(len(left)).reshape(-1, 3))
+        (shape,) = footprints(soup, (left[:, :2] / left[:, 3:])[np.newaxis], width, height)
+        yield particle_id, shape
     for key, members in groups.items():
         topology = Topology.of(triangles[key])
         shapes = footprints(topology, np.stack([seen for _, seen in members]), width, height)
-        found |= zip((particle_id for particle_id, _ in members), shapes, strict=True)
-    return found
+        yield from zip((particle_id for particle_id, _ in members), shapes, strict=True)
 
 
 def _to_pixels(

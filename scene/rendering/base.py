@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -54,8 +54,11 @@ class Frame(ABC):
         """
 
     @abstractmethod
-    def footprints(self) -> Mapping[int, Footprint]:
-        """Return the pixels that each particle of interest would show if it were alone, by id."""
+    def footprints(self) -> Iterator[tuple[int, Footprint]]:
+        """Yield the id of each particle of interest and the pixels that it would show alone.
+
+        One by one, in no particular order: together they may take many times the frame's memory.
+        """
 
     @abstractmethod
     def real(self) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ def test_a_footprint_is_what_a_particle_shows_alone(new_stage: StageFactory) -> 
     stage = new_stage(resolution_percentage=50)
     stage.sync(specimen(*particles))
     everything = frozenset(particle.id for particle in particles)
-    found = stage.frame(everything).footprints()
+    found = dict(stage.frame(everything).footprints())
     assert found.keys() == everything
     pixels = wrong = 0
     for particle_id, footprint in found.items():
@@ -50,7 +50,7 @@ def test_a_turned_stretched_particle_has_its_own_footprint_with_any_camera(
     bpy.context.view_layer.update()
     frame = stage.frame(frozenset({1}))
     alone = frame.buffers.instance == 1
-    footprint = frame.footprints()[1]
+    ((_, footprint),) = frame.footprints()
     assert 1000 < alone.sum() < alone.size / 2
     height, width = footprint.mask.shape
     rows = slice(footprint.top, footprint.top + height)
@@ -75,3 +75,37 @@ def test_shares_tell_hidden_from_half_hidden_and_free(new_stage: StageFactory) -
     # r**2 acos(d1 / r) + R**2 acos(d2 / R) - d sqrt(r**2 - d1**2) with d = R, d1 = r**2 / (2 R).
     lens = 25 * np.arccos(0.25) + 100 * np.arccos(0.875) - 10 * np.sqrt(25 - 1.25**2)
     assert half == pytest.approx(lens / (25 * np.pi), abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["ORTHO", "PERSP"])
+def test_a_particle_cut_by_the_camera_s_planes_has_the_footprint_of_what_is_left(
+    new_stage: StageFactory, kind: str
+) -> None:
+    import bpy
+
+    stage = new_stage(resolution_percentage=25)
+    heights = {1: 52.5, 2: 47.0, 3: 60.0, 4: 7.0, 5: 3.0, 6: -30.0, 7: 25.0}
+    stage.sync(
+        specimen(
+            *(bead(key, (9.0 * key - 36.0, 2.3, z), 8.0) for key, z in heights.items()),
+        )
+    )
+    camera = bpy.context.scene.camera
+    camera.data.type = kind
+    camera.data.clip_end = 46.2  # at a height of 5
+    camera.data.lens = 12.0
+    frame = stage.frame(frozenset(heights))
+    shown = set()
+    for particle_id, footprint in frame.footprints():
+        alone = stage.frame(frozenset({particle_id})).buffers.instance == particle_id
+        computed = np.zeros_like(alone)
+        height, width = footprint.mask.shape
+        rows = slice(footprint.top, footprint.top + height)
+        computed[rows, footprint.left : footprint.left + width] = footprint.mask
+        assert (alone != computed).sum() <= max(2, alone.sum() / 100), particle_id
+        if alone.any():
+            shown.add(particle_id)
+    shares = occluded_shares(frame.buffers.instance, frame.footprints(), len(heights))
+    assert {key for key, share in enumerate(shares, 1) if share is not None} == shown
+    assert {4, 5, 7} <= shown
+    assert not {3, 6} & shown, "what lies wholly beyond a plane is nowhere, not hidden"

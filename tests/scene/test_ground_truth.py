@@ -404,7 +404,7 @@ def test_a_camera_that_gives_no_ground_truth_is_named(new_stage: StageFactory, k
             scene.camera = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "SUN"))
 
     frame = staged(new_stage, meddle).frame(IDS)
-    for look in (lambda: frame.buffers, frame.xray, frame.real, frame.footprints):
+    for look in (lambda: frame.buffers, frame.xray, frame.real, lambda: list(frame.footprints())):
         with pytest.raises(RenderError, match=r"no measurement technique|is of type (PANO|LIGHT)"):
             look()
 

@@ -62,7 +62,7 @@ def test_a_free_particle_is_free_at_every_percentage(
     frame = stage.frame(frozenset({1, 2}))
     buffers = frame.buffers
     assert buffers.instance.shape == rendered_size((200, 100), percentage)[::-1]
-    for particle_id, footprint in frame.footprints().items():
+    for particle_id, footprint in frame.footprints():
         height, width = footprint.mask.shape
         seen = buffers.instance == particle_id
         window = seen[footprint.top :, footprint.left :][:height, :width]

@@ -55,4 +55,4 @@ def test_what_is_hidden_counts_and_what_lies_outside_the_frame_does_not() -> Non
         3: Footprint(0, 0, np.ones((2, 3), dtype=bool)),
         4: Footprint(0, 0, np.zeros((0, 0), dtype=bool)),
     }
-    assert occluded_shares(instance, footprints, 5) == [0.25, 0.0, 1.0, None, None]
+    assert occluded_shares(instance, footprints.items(), 5) == [0.25, 0.0, 1.0, None, None]
