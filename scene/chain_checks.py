@@ -12,15 +12,13 @@ from scene.names import Members, RecipeNames
 from scene.paths import LONGEST_NAME
 from scene.plugins import described, failed
 from scene.record import RUN_FILES
+from scene.specimen import LARGEST_PARTICLE_ID
 from scene.steps.base import FeatureGenerationStep, RenderingStep, Step
 
 if TYPE_CHECKING:
     from scene.recipe import Recipe
 
 type Path = tuple[str | int, ...]
-
-LARGEST_PARTICLE_ID = 2**16 - 1
-"""``instances.png`` holds ids in 16 bits."""
 
 _GENERATION: Path = ("synth_chain", "feature_generation_steps")
 _RENDERING: Path = ("synth_chain", "rendering_steps")

@@ -7,6 +7,7 @@
     ├── MissingLibraryError     a system library that bpy needs is not installed
     ├── DeviceError             a reserved GPU that Cycles can't use
     ├── StepError               a step of the synth chain failed
+    ├── SimulationError         physics came to no sensible end
     └── RenderError             Blender finished without the image it was asked for
 
 All of them cross process borders: each keeps its constructor's arguments in ``args`` and so
@@ -96,6 +97,10 @@ class DeviceError(BlendsweepError):
 
 class RenderError(BlendsweepError):
     """Blender returned from a render without the image it was asked for."""
+
+
+class SimulationError(BlendsweepError):
+    """A simulation left particles where none can be."""
 
 
 class StepError(BlendsweepError):

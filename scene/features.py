@@ -14,6 +14,9 @@ import numpy as np
 
 type FeatureValue = int | float | tuple[float, ...]
 
+LARGEST_FLOAT = (2.0 - 2.0**-23) * 2.0**127
+"""The largest number of single precision; Blender takes a larger one for it without a word."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -94,8 +97,11 @@ class FeatureSpec:
             item = item.item()
         if isinstance(item, bool) or not isinstance(item, int | float):
             raise ValueError(f"{self.name} takes numbers, got {item!r}")
-        if not math.isfinite(item):
-            raise ValueError(f"{self.name} must be finite, got {item!r}")
+        if not abs(item) <= LARGEST_FLOAT:  # neither is what is no number
+            raise ValueError(
+                f"{self.name} must be finite and at most {LARGEST_FLOAT:.2g} in size, as Blender "
+                f"counts in single precision, got {item!r}"
+            )
         if self.integer and item != int(item):
             raise ValueError(f"{self.name} takes whole numbers, got {item!r}")
         if not self.minimum <= item <= self.maximum:

@@ -17,6 +17,7 @@ from scene.columns import Declared, clash, differing
 from scene.errors import ConfigurationError, Problem
 from scene.features import FeatureSpec
 from scene.fields import Configurable
+from scene.fitting import fitting_problems
 from scene.messages import FAULTY, Faulty, schema_problems
 from scene.names import RecipeNames
 from scene.plugins import failed
@@ -72,6 +73,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     found += _check_whole(tree, names)
     if recipe is not None and not found:
         found += changes_problems(recipe)
+        found += fitting_problems(recipe)
     if recipe is None or found:
         ordered = sorted(dict.fromkeys(found), key=lambda item: [str(part) for part in item[0]])
         raise ConfigurationError(

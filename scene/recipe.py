@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from scene.chain_checks import LARGEST_PARTICLE_ID
 from scene.features import FeatureSpec
 from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
 from scene.plugins import described
@@ -23,7 +22,7 @@ from scene.prototypes.base import (
 from scene.registry import Registry
 from scene.rendering.size import rendered_size
 from scene.sets import BUILTIN_SETS, ObjectSet
-from scene.specimen import MeasurementVolume
+from scene.specimen import LARGEST_PARTICLE_ID, MeasurementVolume
 from scene.steps.base import FeatureGenerationStep, RenderingStep
 from scene.variabilities import FeatureVariability
 from scene.yaml_files import write_mapping

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from scene.features import FeatureValue
 
+LARGEST_PARTICLE_ID = 2**16 - 1
+"""``instances.png`` holds ids in 16 bits."""
+
 POSE = ("location", "rotation")
 """The features that say where a particle is."""
 
@@ -22,6 +25,18 @@ class MeasurementVolume:
 
     lower: tuple[float, float, float]
     upper: tuple[float, float, float]
+
+    @property
+    def sides(self) -> tuple[float, float, float]:
+        """Lengths along x, y and z."""
+        x, y, z = (high - low for low, high in zip(self.lower, self.upper, strict=True))
+        return x, y, z
+
+    def holds(self, point: FeatureValue) -> bool:
+        """Return whether a point (x, y, z) lies in the box."""
+        assert isinstance(point, tuple)
+        limits = zip(self.lower, point, self.upper, strict=True)
+        return all(low <= value <= high for low, value, high in limits)
 
 
 @dataclass(slots=True)
@@ -52,6 +67,11 @@ class Particle:
     material: str
     features: dict[str, FeatureValue] = field(default_factory=dict)
     initial_pose: dict[str, FeatureValue] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What a message calls it."""
+        return f"particle {self.id} ({self.blueprint} {self.index})"
 
     def keep_initial_pose(self) -> None:
         """Note the pose, unless an earlier one is noted already."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, final
 
 import numpy as np
-from pydantic import Field, model_validator
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
 
 from scene.features import FeatureSpec, FeatureValue
 from scene.fields import Configurable, Int, Real
@@ -20,6 +22,7 @@ from scene.specimen import MeasurementVolume
 
 type Positive = Annotated[Real, Field(gt=0)]
 type NonNegative = Annotated[Real, Field(ge=0)]
+type _Int64 = Annotated[Int, Field(ge=-(2**63), le=2**63 - 1)]
 
 _LARGEST_REJECTED_SHARE = 0.999
 """A truncated distribution must keep at least one draw in a thousand."""
@@ -108,8 +111,8 @@ class UniformDistributionNdHomogeneous(_HomogeneousUniform, _Repeated):
 class UniformDistributionInt(Variability):
     """A whole number, uniform in [`low`, `high`], both ends included."""
 
-    low: Int
-    high: Int
+    low: _Int64
+    high: _Int64
 
     @model_validator(mode="after")
     def _ordered(self) -> UniformDistributionInt:
@@ -176,8 +179,9 @@ class LogNormal3dHomogeneous(Variability):
     def _reachable(self) -> LogNormal3dHomogeneous:
         _check_range(self.min, self.max)
         sigma = math.log(self.geometric_standard_deviation)
-        low = math.log(self.min / self.geometric_mean) / sigma if self.min else -math.inf
-        high = math.log(self.max / self.geometric_mean) / sigma
+        mean = math.log(self.geometric_mean)
+        low = (math.log(self.min) - mean) / sigma if self.min else -math.inf
+        high = (math.log(self.max) - mean) / sigma
         _check_share(_normal_share(low, high), self.min, self.max)
         return self
 
@@ -202,6 +206,11 @@ class Choice(Variability):
     values: Annotated[tuple[Any, ...], Field(min_length=1)]
     probabilities: tuple[NonNegative, ...] | None = None
 
+    @field_validator("values")
+    @classmethod
+    def _plain(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(map(_frozen, values))
+
     @model_validator(mode="after")
     def _weighted(self) -> Choice:
         if self.probabilities is None:
@@ -218,14 +227,24 @@ class Choice(Variability):
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
         """Pick a value."""
         del volume
+        if self._edges is None:
+            index = int(rng.integers(len(self.values)))
+        else:
+            index = int(np.searchsorted(self._edges, rng.random(), side="right"))
+        value: FeatureValue = self.values[index]
+        return value
+
+    @cached_property
+    def _edges(self) -> NDArray[np.float64] | None:
+        """Where in [0, 1] one value ends and the next begins."""
         if self.probabilities is None:
-            return self.extremes()[int(rng.integers(len(self.values)))]
-        edges = np.cumsum(self.probabilities) / sum(self.probabilities)
-        return self.extremes()[int(np.searchsorted(edges, rng.random(), side="right"))]
+            return None
+        edges: NDArray[np.float64] = np.cumsum(self.probabilities) / sum(self.probabilities)
+        return edges
 
     def extremes(self) -> tuple[FeatureValue, ...]:
         """Return all values."""
-        return tuple(_frozen(value) for value in self.values)
+        return self.values
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from scene.blender.particles import (
 )
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
+from scene.errors import SimulationError
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -99,14 +101,24 @@ class Stage:
         """Let particles fall and push each other apart; write their new poses to the specimen.
 
         Particles that are not in `particle_ids` take no part.
+
+        Raises
+        ------
+        SimulationError
+            If a pose is not finite; then all particles keep theirs.
         """
         self.sync(specimen)
         moving = [particle for particle in specimen.particles if particle.id in particle_ids]
         bodies = [self._particles[particle.id] for particle in moving]
         container = self._scene.objects.get(MEASUREMENT_VOLUME)
-        for particle, pose in zip(
-            moving, relaxed(self._scene, bodies, container, settings), strict=True
-        ):
+        poses = relaxed(self._scene, bodies, container, settings)
+        for particle, pose in zip(moving, poses, strict=True):
+            if not all(map(math.isfinite, (*pose.location, *pose.rotation))):
+                raise SimulationError(
+                    f"the simulation left {particle.label} at no finite place: "
+                    f"{pose.location}, turned by {pose.rotation}"
+                )
+        for particle, pose in zip(moving, poses, strict=True):
             particle.keep_initial_pose()
             particle.features["location"] = pose.location
             particle.features["rotation"] = pose.rotation

@@ -29,12 +29,36 @@ SUBSTRATE = "Substrate"
 MEASUREMENT_VOLUME = "MeasurementVolume"
 """Name of the technique's object that bounds particles in simulations; it may be absent."""
 
+_FARTHEST = 1e5
+"""Scene units up to which single precision tells places apart by less than a tenth of a pixel."""
+
+_MOST_RADIANS = 1e3
+
 PARTICLE_FEATURES = (
     FeatureSpec(
-        "dimensions", (1.0, 1.0, 1.0), "size of the bounding box in scene units", 3, minimum=1e-3
+        "dimensions",
+        (1.0, 1.0, 1.0),
+        "size of the bounding box in scene units",
+        3,
+        minimum=1e-3,
+        maximum=_FARTHEST,
     ),
-    FeatureSpec("location", (0.0, 0.0, 0.0), "centre in scene units", 3),
-    FeatureSpec("rotation", (0.0, 0.0, 0.0), "XYZ Euler angles in radians", 3),
+    FeatureSpec(
+        "location",
+        (0.0, 0.0, 0.0),
+        "centre in scene units",
+        3,
+        minimum=-_FARTHEST,
+        maximum=_FARTHEST,
+    ),
+    FeatureSpec(
+        "rotation",
+        (0.0, 0.0, 0.0),
+        "XYZ Euler angles in radians",
+        3,
+        minimum=-_MOST_RADIANS,
+        maximum=_MOST_RADIANS,
+    ),
 )
 """Features of every particle, whatever its geometry and material."""
 

@@ -8,7 +8,7 @@ from typing import final
 from scene.fields import Text
 from scene.names import Members, RecipeNames
 from scene.runtime import RuntimeState
-from scene.specimen import MeasurementTechnique, Particle
+from scene.specimen import LARGEST_PARTICLE_ID, MeasurementTechnique, Particle
 from scene.steps.base import FeatureGenerationStep
 
 
@@ -66,6 +66,11 @@ class InvokeBlueprints(FeatureGenerationStep):
         defaults = {spec.name: spec.default for spec in state.recipe.particle_features(name)}
         particles = state.specimen.particles
         first_id = len(particles) + 1
+        if len(particles) + blueprint.number > LARGEST_PARTICLE_ID:
+            raise ValueError(
+                f"at most {LARGEST_PARTICLE_ID} particles in all, got {len(particles)} and "
+                f"{blueprint.number} more of {name}"
+            )
         made = sum(particle.blueprint == name for particle in particles)
         particles.extend(
             Particle(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, final
 
 from pydantic import Field, model_validator
 
-from scene.fields import Bool, Int, Real, Text, Vector
+from scene.errors import SimulationError
+from scene.fields import Bool, Int, Real, Text
+from scene.fitting import DIMENSIONS, too_large
 from scene.names import Members, RecipeNames
 from scene.relaxation import RelaxationSettings
 from scene.runtime import RuntimeState
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from scene.recipe import Recipe
 
 type Share = Annotated[Real, Field(ge=0, le=1)]
-type NonNegative = Annotated[Real, Field(ge=0)]
-type Positive = Annotated[Real, Field(gt=0)]
+# What Bullet, which counts in single precision, and Blender's own bounds leave.
+type Mass = Annotated[Real, Field(ge=1e-3, le=1e6)]
+type Contact = Annotated[Real, Field(ge=0, le=1e6)]
+type Acceleration = Annotated[Real, Field(ge=-1e9, le=1e9)]
 
 _DEFAULTS = RelaxationSettings()
 
@@ -38,17 +42,17 @@ class RelaxCollisions(FeatureGenerationStep):
     ] = "SPHERE"
     num_frames: Annotated[Int, Field(ge=1, le=100_000)] = _DEFAULTS.num_frames
     use_gravity: Bool = _DEFAULTS.use_gravity
-    gravity: Vector = _DEFAULTS.gravity
-    mass: Positive = _DEFAULTS.mass
+    gravity: tuple[Acceleration, Acceleration, Acceleration] = _DEFAULTS.gravity
+    mass: Mass = _DEFAULTS.mass
     damping: Share | None = None
     linear_damping: Share | None = None
     angular_damping: Share | None = None
-    friction: NonNegative = _DEFAULTS.friction
-    restitution: NonNegative = _DEFAULTS.restitution
+    friction: Contact = _DEFAULTS.friction
+    restitution: Contact = _DEFAULTS.restitution
     collision_margin: Annotated[Real, Field(ge=0, le=1)] = _DEFAULTS.collision_margin
     substeps_per_frame: Annotated[Int, Field(ge=1, le=1000)] = _DEFAULTS.substeps_per_frame
     solver_iterations: Annotated[Int, Field(ge=1, le=1000)] = _DEFAULTS.solver_iterations
-    time_scale: Annotated[Real, Field(gt=0, le=100)] = _DEFAULTS.time_scale
+    time_scale: Annotated[Real, Field(ge=1e-6, le=100)] = _DEFAULTS.time_scale
 
     @model_validator(mode="after")
     def _one_damping(self) -> RelaxCollisions:
@@ -82,10 +86,33 @@ class RelaxCollisions(FeatureGenerationStep):
         return "location", "rotation"
 
     def execute(self, state: RuntimeState) -> None:
-        """Run the simulation."""
+        """Run the simulation.
+
+        Raises
+        ------
+        ValueError
+            If a particle is too large for the measurement volume.
+        SimulationError
+            If nothing sensible came of it.
+        """
         ids = state.particle_ids(self.affected_set_name)
-        if ids:
-            state.stage.relax(state.specimen, ids, self.settings)
+        if not ids:
+            return
+        volume = state.recipe.volume
+        moving = [particle for particle in state.specimen.particles if particle.id in ids]
+        for particle in moving:
+            if problem := too_large(particle.features[DIMENSIONS], volume, enclosed=True):
+                raise ValueError(f"{particle.label}: {problem}")
+        inside = [particle for particle in moving if volume.holds(particle.features["location"])]
+        state.stage.relax(state.specimen, ids, self.settings)
+        lost = sum(not volume.holds(particle.features["location"]) for particle in inside)
+        # Of many that begin in one place, a few may be pushed through a wall.
+        if 2 * lost > len(inside):
+            raise SimulationError(
+                f"{lost} of {len(inside)} particles left the measurement volume: they move too far "
+                "in one step of the simulation; lower gravity or time_scale, or raise "
+                "substeps_per_frame"
+            )
 
     @property
     def settings(self) -> RelaxationSettings:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 from scene.errors import unknown
 from scene.features import FeatureSpec
 from scene.fields import Text
+from scene.fitting import DIMENSIONS, too_large
 from scene.names import Members, RecipeNames
 from scene.plugins import described, failed
 from scene.runtime import RuntimeState
@@ -75,11 +76,15 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         members = state.recipe.all_sets[self.affected_set_name].members
         if members is Members.PARTICLES:
             specs: dict[str, FeatureSpec] = {}
+            volume, (drawn,) = state.recipe.volume, self.changes(state.recipe)
             for particle in state.particles(self.affected_set_name):
                 if particle.blueprint not in specs:
                     features = state.recipe.particle_features(particle.blueprint)
                     specs[particle.blueprint] = self._spec(state, features)
                 self._update(state, particle, specs[particle.blueprint], particle.index)
+                size = particle.features[DIMENSIONS]
+                if drawn == DIMENSIONS and (problem := too_large(size, volume, enclosed=False)):
+                    raise ValueError(f"{particle.label}: {problem}")
         elif members is Members.TECHNIQUES:
             spec = self._spec(state, state.recipe.technique_features())
             for technique in state.specimen.techniques:

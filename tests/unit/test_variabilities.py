@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,42 @@ def test_log_normal_has_its_geometric_mean() -> None:
     logs = np.log(sample[:, 0])
     assert math.exp(logs.mean()) == pytest.approx(5, rel=0.02)
     assert math.exp(logs.std()) == pytest.approx(1.2, rel=0.02)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 5.0), (5.5, 6.5), (7.0, 1e6), (5.9, 6.0)])
+def test_log_normal_is_truncated_by_redrawing(low: float, high: float) -> None:
+    variability = v.LogNormal3dHomogeneous(
+        geometric_mean=6, geometric_standard_deviation=1.5, min=low, max=high
+    )
+    sample = draws(variability, 1000)
+    assert low < sample.min()
+    assert sample.max() < high
+    # Half of the draws lie below the median of the truncated distribution, whose place between the
+    # bounds is in the middle of the normal distribution's.
+    cdf = [
+        0.5 * (1 + math.erf(math.log(x / 6) / math.log(1.5) / math.sqrt(2))) if x else 0.0
+        for x in (low, np.median(sample[:, 0]), high)
+    ]
+    assert (cdf[1] - cdf[0]) / (cdf[2] - cdf[0]) == pytest.approx(0.5, abs=0.06)
+
+
+def test_log_normal_takes_bounds_of_any_size() -> None:
+    variability = v.LogNormal3dHomogeneous(
+        geometric_mean=1e300, geometric_standard_deviation=2, min=1e-300, max=1.7e308
+    )
+    assert draws(variability, 10).min() > 1e290
+
+
+def test_a_choice_among_many_values_is_prepared_once() -> None:
+    values = [[float(number)] * 3 for number in range(20_000)]
+    for probabilities in (None, [1 / len(values)] * len(values)):
+        variability = v.Choice(values=values, probabilities=probabilities)
+        draws(variability, 1)
+        start = time.perf_counter()
+        sample = draws(variability, 200)
+        assert time.perf_counter() - start < 0.2, "a draw takes a millisecond at most"
+        assert len(np.unique(sample, axis=0)) > 180
+        assert variability.extremes() == tuple(map(tuple, values))
 
 
 def test_choice_follows_probabilities() -> None:

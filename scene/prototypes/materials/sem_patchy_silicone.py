@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -21,6 +23,30 @@ BUMP_DISTANCE = 0.0001
 BUMP_FILTER_WIDTH = 1.0
 
 
+SEEDS_AS_THEY_ARE = 1024
+"""Seeds below this shift the pattern by themselves, as published."""
+
+_SHIFTS = 64
+"""Larger ones choose a place within so many edges of the substrate in both directions."""
+
+
+def pattern_shift(seed: float) -> tuple[float, float, float]:
+    """Return by how many edges of the substrate a seed shifts the noise pattern.
+
+    The renderer adds it to coordinates between 0 and 1, in single precision: far out they fall
+    together, and the pattern with them. So a seed from `SEEDS_AS_THEY_ARE` on, of either sign,
+    stands for a place near the origin that a hash of it chooses.
+
+    >>> pattern_shift(41.0)
+    (42.0, 42.0, 42.0)
+    """
+    if abs(seed) < SEEDS_AS_THEY_ARE:
+        return seed + 1.0, seed + 1.0, seed + 1.0
+    digest = hashlib.sha256(struct.pack("<d", seed)).digest()
+    x, y = (whole / 2**32 * _SHIFTS for whole in struct.unpack("<2I", digest[:8]))
+    return x, y, 0.0
+
+
 @final
 class SemPatchySilicone(MaterialPrototype):
     """A smooth light ground whose flakes are where a noise pattern falls below a level."""
@@ -31,11 +57,12 @@ class SemPatchySilicone(MaterialPrototype):
             default=60.0,
             description="fineness of the flakes: noise cells along the substrate's edge",
             minimum=0.0,
+            maximum=10_000.0,
         ),
         FeatureSpec(
             name="patch_seed",
             default=0.0,
-            description="selects the pattern of the flakes",
+            description="selects the pattern of the flakes; any number, however large",
         ),
     )
 
@@ -56,7 +83,7 @@ class SemPatchySilicone(MaterialPrototype):
         coordinates = nodes.new("ShaderNodeTexCoord")
         shift = nodes.new("ShaderNodeVectorMath")
         shift.operation = "ADD"
-        shift.inputs[1].default_value = (seed + 1.0,) * 3
+        shift.inputs[1].default_value = pattern_shift(seed)
         noise = nodes.new("ShaderNodeTexNoise")
         noise.noise_dimensions = "2D"
         noise.inputs["Scale"].default_value = scale

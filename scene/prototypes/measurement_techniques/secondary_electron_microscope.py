@@ -48,6 +48,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             default=2.0,
             description="radiance of the illumination",
             minimum=0.0,
+            maximum=1e6,
         ),
         FeatureSpec(
             name="noise_threshold",
@@ -100,7 +101,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         emission.inputs["Strength"].default_value = strength
         scene.cycles.adaptive_threshold = threshold
         if fidelity == "fast":
-            scene.cycles.adaptive_threshold = NOISE_MATCH * threshold
+            scene.cycles.adaptive_threshold = min(1.0, NOISE_MATCH * threshold)
             scene.cycles.adaptive_min_samples = _fewest_samples(threshold)
 
     def _add_camera(self, scene: bpy.types.Scene, size: int) -> None:

@@ -1,0 +1,165 @@
+"""Numbers at and beyond what renderer and physics can take: folded, or told, never silent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from scene.compose import Composition
+from scene.errors import ConfigurationError, SimulationError, StepError
+from scene.parsing import parse
+from scene.record import RunRecord
+from scene.registry import Registry
+from scene.relaxation import RelaxationSettings
+
+from .conftest import StageFactory, bead, specimen
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+
+ROOT = Path(__file__).parents[2]
+
+VARIABILITY = "process_conditions.feature_variabilities"
+STEPS = "synth_chain.feature_generation_steps"
+SMALL = (
+    "blueprints.particles.Bead.number=30",
+    "render.resolution_percentage=5",
+    "render.max_samples=1",
+    f"{STEPS}.5.num_frames=20",
+)
+MANY_LARGE_SEEDS = [20241125, 2**31, 2**40, 2**53 + 1, 2**63 - 1, -(2**40), 1e18, 3e38]
+
+
+type Execute = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def execute(session: Session) -> Execute:
+    """Execute the tutorial's recipe, small, with overrides and, where given, other steps."""
+    from scene import chain
+
+    composition = Composition(ROOT / "recipes" / "spheres_sem.yaml")
+
+    def run(output: Path, *overrides: str, steps: list[dict[str, Any]] | None = None) -> RunRecord:
+        resolved = composition.resolve([*SMALL, *overrides])
+        if steps is not None:
+            resolved["synth_chain"] = {"feature_generation_steps": steps, "rendering_steps": []}
+        registry = Registry()
+        output.mkdir()
+        with session.captured():
+            return chain.execute(parse(resolved, "r.yaml", registry), session, output, registry)
+
+    return run
+
+
+def flaky_share(stage_of: StageFactory, seed: float, scale: float = 60.0) -> float:
+    """Return the share of the ground that lies in flakes: they are a fifth darker."""
+    stage = stage_of(resolution_percentage=20, max_samples=16)
+    stage.sync(
+        specimen(
+            patch_seed=float(seed),
+            patch_scale=scale,
+            noise_threshold=0.0,
+            illumination_strength=1.0,
+            defocus=0.0,
+        )
+    )
+    ground = stage.frame(frozenset()).real().astype(float)
+    return float((ground < 0.9 * np.median(ground)).mean())
+
+
+def test_large_seeds_have_flakes_like_small_ones(new_stage: StageFactory) -> None:
+    small = [flaky_share(new_stage, seed) for seed in (0, 1, 41, 1023)]
+    assert min(small) > 0.01
+    large = [flaky_share(new_stage, seed) for seed in MANY_LARGE_SEEDS]
+    assert min(small) / 2 < min(large)
+    assert max(large) < 2 * max(small)
+
+
+def test_every_large_seed_has_flakes_of_its_own(new_stage: StageFactory) -> None:
+    images = set()
+    for seed in (5, 1024 + 5, 2**40, 2**40 + 1, -5, -(2**40)):
+        stage = new_stage(max_samples=1)
+        stage.sync(specimen(patch_seed=float(seed), noise_threshold=0.0, defocus=0.0))
+        images.add(stage.frame(frozenset()).real().tobytes())
+    assert len(images) == 6
+
+
+def test_a_pose_that_is_not_finite_is_told_and_not_taken(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scene.blender import physics
+    from scene.blender import stage as stage_module
+
+    def broken(*arguments: Any) -> list[physics.RestingPose]:
+        poses = physics.relaxed(*arguments)
+        return [poses[0], physics.RestingPose((0.0, float("nan"), 1.0), (0.0, 0.0, 0.0))]
+
+    monkeypatch.setattr(stage_module, "relaxed", broken)
+    world = specimen(bead(1, (0.0, 0.0, 5.0)), bead(2, (9.0, 0.0, 5.0)))
+    with pytest.raises(SimulationError, match=r"left particle 2 \(Bead 1\) at no finite place"):
+        new_stage().relax(world, frozenset({1, 2}), RelaxationSettings(num_frames=2))
+    assert world.particles[0].features["location"] == (0.0, 0.0, 5.0)
+
+
+def test_a_simulation_that_loses_most_particles_is_told(execute: Execute, tmp_path: Path) -> None:
+    with pytest.raises(StepError) as caught:
+        execute(
+            tmp_path / "run",
+            f"{STEPS}.5.gravity.2=-1e9",
+            f"+{STEPS}.5.substeps_per_frame=1",
+        )
+    assert "synth_chain.feature_generation_steps.5 (RelaxCollisions)" in str(caught.value)
+    assert re.search(r"\d\d of 30 particles left the measurement volume", str(caught.value))
+    assert "raise substeps_per_frame" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "scale", "step", "told"),
+    [
+        (0.001, 500, 2, "scene units is larger all round than the measurement volume"),
+        (0.001, 119, 5, "scene units can't be relaxed in the measurement volume"),
+    ],
+)
+def test_a_particle_drawn_too_large_is_named(
+    execute: Execute, tmp_path: Path, location: float, scale: float, step: int, told: str
+) -> None:
+    size = f"{VARIABILITY}.ParticleDimension.variability"
+    with pytest.raises(StepError) as caught:
+        execute(tmp_path / "run", f"{size}.location={location}", f"{size}.scale={scale}")
+    assert f"feature_generation_steps.{step} (" in str(caught.value)
+    assert told in str(caught.value)
+    assert "particle " in str(caught.value)
+    assert "(Bead " in str(caught.value)
+
+
+def test_a_second_invocation_makes_new_particles(execute: Execute, tmp_path: Path) -> None:
+    twice = [
+        {"_target_": "$builtins.InvokeBlueprints", "affected_set_name": "AllParticleBlueprints"}
+    ]
+    more = [
+        {
+            "_target_": "$builtins.TriggerFeatureUpdate",
+            "feature_variability_name": name,
+            "affected_set_name": "AllParticles",
+        }
+        for name in ("ParticleDimension", "InitialParticleLocation")
+    ]
+    record = execute(tmp_path / "run", steps=[*twice, *twice, *more])
+    table = record.particles
+    assert table["particle_id"] == list(range(1, 61))
+    places = list(zip(table["location_x"], table["location_y"], table["location_z"], strict=True))
+    assert len(set(places)) == 60, "no particle lies where another does"
+    assert len(set(table["dimensions_x"])) == 60
+
+
+def test_more_particles_than_ids_are_told(execute: Execute, tmp_path: Path) -> None:
+    step = {"_target_": "$builtins.InvokeBlueprints", "affected_set_name": "AllParticleBlueprints"}
+    number = "blueprints.particles.Bead.number=32768"
+    with pytest.raises((StepError, ConfigurationError), match="at most 65535 particles in all"):
+        execute(tmp_path / "run", number, steps=[step, step])

@@ -1,0 +1,152 @@
+"""Numbers that neither renderer nor physics can take are told with their path, before anything."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scene.compose import Composition
+from scene.errors import ConfigurationError
+from scene.features import LARGEST_FLOAT, FeatureSpec
+from scene.fitting import too_large
+from scene.parsing import parse
+from scene.prototypes.materials.sem_patchy_silicone import SEEDS_AS_THEY_ARE, pattern_shift
+from scene.registry import Registry
+from scene.specimen import MeasurementVolume
+
+ROOT = Path(__file__).parents[2]
+VARIABILITY = "process_conditions.feature_variabilities"
+STEPS = "synth_chain.feature_generation_steps"
+SIZE = f"{VARIABILITY}.ParticleDimension.variability"
+PLACE = f"{VARIABILITY}.InitialParticleLocation.variability"
+
+
+@pytest.fixture(scope="module")
+def composition() -> Composition:
+    return Composition(ROOT / "recipes" / "spheres_sem.yaml")
+
+
+def problems(composition: Composition, *overrides: str) -> dict[str, str]:
+    resolved: Any = composition.resolve(overrides)
+    try:
+        parse(resolved, "r.yaml", Registry())
+    except ConfigurationError as error:
+        return {problem.path: problem.message for problem in error.problems}
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "path", "told"),
+    [
+        ([f"{STEPS}.5.gravity.2=-1e300"], f"{STEPS}.5.gravity.2", "must be at least -1000000000"),
+        ([f"{STEPS}.5.gravity.0=1.1e9"], f"{STEPS}.5.gravity.0", "must be at most 1000000000"),
+        ([f"+{STEPS}.5.mass=1e-9"], f"{STEPS}.5.mass", "must be at least 0.001"),
+        ([f"+{STEPS}.5.mass=1e39"], f"{STEPS}.5.mass", "must be at most"),
+        ([f"+{STEPS}.5.friction=1e39"], f"{STEPS}.5.friction", "must be at most"),
+        ([f"+{STEPS}.5.restitution=1e39"], f"{STEPS}.5.restitution", "must be at most"),
+        ([f"+{STEPS}.5.time_scale=1e-40"], f"{STEPS}.5.time_scale", "must be at least"),
+        (
+            [f"{SIZE}.location=500"],
+            f"{STEPS}.2.feature_variability_name",
+            "a particle of 500 x 500 x 500 scene units is larger all round than the measurement "
+            "volume of 120 x 120 x 51.2",
+        ),
+        (
+            [f"{SIZE}.location=60"],
+            f"{STEPS}.5.affected_set_name",
+            "a particle of 60 x 60 x 60 scene units can't be relaxed in the measurement volume",
+        ),
+        ([f"{SIZE}.location=1e30"], f"{STEPS}.2.feature_variability_name", "dimensions must lie"),
+        ([f"{SIZE}.scale=1e300"], f"{STEPS}.2.feature_variability_name", "dimensions must be fin"),
+        (
+            [f"{PLACE}._target_=$builtins.Constant", f"+{PLACE}.value=[0,0,1e9]"],
+            f"{STEPS}.4.feature_variability_name",
+            "location must lie in [-100000, 100000]",
+        ),
+        (
+            [f"{VARIABILITY}.IlluminationStrength.variability.location=1e7"],
+            f"{STEPS}.8.feature_variability_name",
+            "illumination_strength must lie in [0, 1e+06]",
+        ),
+        (
+            [f"{VARIABILITY}.BackgroundPatchScale.variability.location=1e30"],
+            f"{STEPS}.9.feature_variability_name",
+            "patch_scale must lie in",
+        ),
+        (
+            [f"{VARIABILITY}.BackgroundPatchSeed.variability.value=1e39"],
+            f"{STEPS}.10.feature_variability_name",
+            "patch_seed must be finite and at most 3.4e+38 in size",
+        ),
+        (
+            ["render.resolution=[16,4000]", "render.resolution_percentage=5"],
+            "render",
+            "5 % of 16 x 4000 pixels is less than one pixel; resolution_percentage has to be at "
+            "least 7",
+        ),
+    ],
+)
+def test_what_can_not_be_held_is_told_with_its_path(
+    composition: Composition, overrides: list[str], path: str, told: str
+) -> None:
+    found = problems(composition, *overrides)
+    assert list(found) == [path]
+    assert told in found[path]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["initial_runtime_state.seed=9223372036854775807"],
+        ["initial_runtime_state.seed=20241125"],
+        [f"{STEPS}.5.gravity.2=-1e9"],
+        [f"{SIZE}.location=5", f"{SIZE}.scale=46.2"],
+        [f"{SIZE}.location=60", f"~{STEPS}.5"],
+        ["render.resolution=[16,4000]", "render.resolution_percentage=7"],
+    ],
+)
+def test_what_can_be_held_is_taken(composition: Composition, overrides: list[str]) -> None:
+    resolved: Any = composition.resolve([text for text in overrides if not text.startswith("~")])
+    if any(text.startswith("~") for text in overrides):
+        del resolved["synth_chain"]["feature_generation_steps"][5]
+    parse(resolved, "r.yaml", Registry())
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 3.5e38, -3.5e38, 10**400])
+def test_no_feature_takes_what_single_precision_does_not_hold(value: float) -> None:
+    with pytest.raises(ValueError, match="size must be finite and at most"):
+        FeatureSpec("size", 1.0, "").checked(value)
+    assert FeatureSpec("size", 1.0, "").checked(LARGEST_FLOAT) == np.finfo(np.float32).max
+
+
+def test_small_seeds_shift_the_pattern_as_published_and_large_ones_stay_near() -> None:
+    for seed in (0.0, 0.5, 41.0, 1023.0, -1023.0):
+        assert pattern_shift(seed) == (seed + 1.0,) * 3
+    large = [float(SEEDS_AS_THEY_ARE), -1024.0, 20241125.0, 2.0**40, 2.0**40 + 1, 2.0**63, 3e38]
+    shifts = [pattern_shift(seed) for seed in large]
+    assert len(set(shifts)) == len(large)
+    # A pixel of 960 is still told from its neighbour: spacing of single precision at the shift.
+    assert max(np.spacing(np.float32(max(shift))) for shift in shifts) < 1 / 960 / 100
+    assert pattern_shift(20241125.0) == pytest.approx((13.0733754, 0.5336464, 0.0), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "enclosed", "fits"),
+    [
+        ((51.2, 51.2, 51.2), True, True),
+        ((51.3, 51.3, 51.3), True, False),
+        ((200.0, 3.0, 3.0), True, True),
+        ((120.0, 120.0, 120.0), False, True),
+        ((121.0, 121.0, 121.0), False, False),
+        ((500.0, 500.0, 1.0), False, True),
+    ],
+)
+def test_a_particle_is_too_large_where_nothing_sensible_could_come_of_it(
+    dimensions: tuple[float, float, float], *, enclosed: bool, fits: bool
+) -> None:
+    volume = MeasurementVolume((-60.0, -60.0, 0.0), (60.0, 60.0, 51.2))
+    assert (too_large(dimensions, volume, enclosed=enclosed) is None) == fits
