@@ -48,7 +48,9 @@ def module(name: str, *arguments: str) -> str:
 def tool(name: str, *arguments: str) -> str:
     """Return the command that runs a console script of this environment which is a module, too."""
     start = _start()
-    if start.runner and not _is_tool(start.runner):
+    if _is_tool(start.runner):  # whose scripts are on this process's path alone
+        return module(name, *arguments)
+    if start.runner:
         return _joined([*start.runner, name, *arguments])
     if _short_name(str(Path(sys.executable).with_name(name))) == name:
         return _joined([name, *arguments])
@@ -110,5 +112,12 @@ def _uv(given: Sequence[str], *, script: bool) -> tuple[str, ...]:
     last = Path(words[-1]).name
     if last == SCRIPT or last.startswith("python"):
         words.pop()
+    return _as_typed(words)
+
+
+def _as_typed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return uv's words by the name that a shell finds; ``uvx`` becomes ``uv tool uvx``."""
+    if words[1:3] == ["tool", "uvx"] and shutil.which("uvx"):
+        return ("uvx", *words[3:])
     name = Path(words[0]).name
     return (name if shutil.which(name) else words[0], *words[1:])

@@ -63,6 +63,24 @@ def test_without_uv_it_is_python_or_the_script_by_the_name_that_a_shell_finds() 
         assert usage([SCRIPT], PATH=path) == script
 
 
+def test_a_tool_of_uvx_is_shown_as_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its environment is on the path of this process, but not on that of who pastes."""
+    for name in ("uvx", "uv", "mlflow"):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    words = commands._as_typed(["/x/uv", "tool", "uvx", "--from", "a.whl"])
+    assert words == ("uvx", "--from", "a.whl")
+    assert commands._as_typed(["/x/uv", "tool", "run", "x"]) == ("uv", "tool", "run", "x")
+    start = commands._Start(words, "python", "blendsweep")
+    monkeypatch.setattr(commands, "_start", lambda: start)
+    assert commands.program("status") == "uvx --from a.whl blendsweep status"
+    assert commands.tool("mlflow", "ui") == f"{tmp_path}/python -m mlflow ui"
+
+
 def test_a_shell_that_uv_started_needs_no_uv() -> None:
     shown = usage([sys.executable, "-m", "orchestrator"], UV="uv", UV_RUN_RECURSION_DEPTH="1")
     assert not shown.startswith("uv")
