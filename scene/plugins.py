@@ -142,6 +142,8 @@ def _load_package(name: str, folder: Path) -> ModuleType:
     sys.modules[unique] = module
     _files[unique] = file
     importlib.invalidate_caches()
+    # Bytecode on disk is told from an edited file's by second and size alone.
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -149,6 +151,8 @@ def _load_package(name: str, folder: Path) -> ModuleType:
         for loaded in [n for n in sys.modules if n == unique or n.startswith(f"{unique}.")]:
             del sys.modules[loaded]
         raise ValueError(f"plugin {file} fails to import: {_told(error, name)}{where}") from error
+    finally:
+        sys.dont_write_bytecode = writes_none
     return module
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.metadata
+import os
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -104,15 +105,19 @@ def test_packages_of_one_name_in_two_folders_do_not_share_submodules(
     Registry([tmp_path / "1", tmp_path / "1"]).find(Variability, "$plugins.twin.Draw", "x")
 
 
-def test_an_edited_package_is_loaded_anew(tmp_path: Path, write_plugin: WritePlugin) -> None:
+def test_an_edited_package_is_loaded_anew(
+    tmp_path: Path, write_plugin: WritePlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
     write_plugin(tmp_path, "edited", "from .part import Draw\n")
     part = tmp_path / "edited" / "part.py"
     draws = []
-    for value in (1, 22):
+    for value in (1, 2, 33):
         part.write_text(VARIABILITY.format(value=value))
+        os.utime(part, (1e9, 1e9))  # two edits within one tick of the clock
         found = Registry([tmp_path]).find(Variability, "$plugins.edited.Draw", "x")
         draws.append(found().sample(None, None))
-    assert draws == [1, 22]
+    assert draws == [1, 2, 33]
 
 
 @pytest.mark.parametrize("name", ["json", "numpy", "scene", "orchestrator", "yaml"])
@@ -414,12 +419,12 @@ def test_numpys_values_become_plain(
         ("None", "takes 3 numbers, got None"),
         ("np.ones((3, 3))", "takes numbers, got [1.0, 1.0, 1.0]"),
         ("np.ones(2)", "takes 3 numbers, got [1.0, 1.0]"),
-        ("(1, 2, float('nan'))", "must be finite, got nan"),
-        ("(1, 2, np.float64('inf'))", "must be finite, got inf"),
+        ("(1, 2, float('nan'))", "must be finite and at most"),
+        ("(1, 2, np.float64('inf'))", "must be finite and at most"),
         ("(True, 1, 2)", "takes numbers, got True"),
         ("np.array(['a', 'b', 'c'])", "takes numbers, got 'a'"),
         ("'abc'", "takes 3 numbers, got 'abc'"),
-        ("(-1, 1, 1)", "must lie in [0.001, inf), got -1"),
+        ("(-1, 1, 1)", "must lie in [0.001, 100000], got -1"),
         ("rng", "takes 3 numbers, got Generator"),
     ],
 )
