@@ -19,6 +19,7 @@ from orchestrator.terminal import AsJson, Debug, Output, errors_told, print_json
 
 if TYPE_CHECKING:
     from orchestrator.expansion import Expansion
+    from orchestrator.sweep import Sweep
 
 COST = (
     "The full sweeps/sem.yaml is 180 runs of 100 to 600 beads at 960 x 960 pixels. Almost all of "
@@ -178,6 +179,14 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also take runs recorded as failed.")
     ] = False,
+    accept_versions: Annotated[
+        bool,
+        typer.Option(
+            "--accept-versions",
+            help="Go on with a data set that another version of Blendsweep, Blender or a plugin "
+            "began; every row says which made it.",
+        ),
+    ] = False,
     plugins: Annotated[
         list[str] | None,
         typer.Option(
@@ -228,6 +237,7 @@ def run(
             timeout=timeout,
             max_attempts=max_attempts,
             retry_failed=retry_failed or None,
+            accept_versions=accept_versions,
             plugins=plugins,
             tracking_uri=tracking_uri,
             experiment=experiment,
@@ -235,9 +245,7 @@ def run(
         )
         runs = expand(loaded)
         if dry_run:
-            _print_runs(runs)
-            if as_json:
-                print_json({"sweep": loaded.name, "output": loaded.output, "runs": len(runs)})
+            _print_runs(loaded, runs, as_json=as_json)
             return
         from orchestrator.launch import run_sweep
 
@@ -390,10 +398,20 @@ def _commands(context: typer.Context) -> Collection[str]:
     return list(group.commands)
 
 
-def _print_runs(runs: Expansion) -> None:
-    swept = set(runs.swept_keys)
-    width = len(str(len(runs) - 1))
-    for planned in runs:
-        values = " ".join(f"{key}={value}" for key, value in planned.overrides if key in swept)
-        typer.echo(f"{planned.index:>{width}}  {planned.run_id}  {values}".rstrip())
-    typer.echo(f"{len(runs)} runs")
+def _print_runs(sweep: Sweep, runs: Expansion, *, as_json: bool) -> None:
+    from orchestrator.dry_run import listed, recorded
+    from orchestrator.provenance import code_of_sweep, settled
+    from orchestrator.reading import read_errors_told
+    from orchestrator.storage import Storage
+
+    storage = Storage(sweep.output)
+    with read_errors_told(storage):
+        settled(storage, code_of_sweep(sweep, runs), accept=sweep.accept_versions)
+        found = recorded(sweep, runs, storage)
+    for line in listed(runs):
+        typer.echo(line)
+    for line in found.lines():
+        typer.echo(line)
+    if as_json:
+        content = {"sweep": sweep.name, "output": sweep.output, "runs": len(runs)}
+        print_json(content | {"recorded": found.as_json()})

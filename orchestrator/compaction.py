@@ -5,7 +5,8 @@ from __future__ import annotations
 from orchestrator.lease import exclusive
 from orchestrator.reading import described_sweep
 from orchestrator.sinks.manifest import compact
-from orchestrator.storage import Storage
+from orchestrator.storage import OutputError, Storage, denied
+from scene.errors import ConfigurationError, Problem
 
 
 def compact_output(uri: str) -> dict[str, int]:
@@ -19,11 +20,17 @@ def compact_output(uri: str) -> dict[str, int]:
     Raises
     ------
     ConfigurationError
-        If there is no data set.
+        If there is no data set, or it can only be read.
     OutputLockedError
         If a driver is at work on it.
     """
     storage = Storage(uri)
     described_sweep(storage)  # tells of a folder that is no data set
-    with exclusive(storage):
-        return compact(storage)
+    try:
+        with exclusive(storage):
+            return compact(storage)
+    except (OSError, OutputError) as error:
+        if (why := denied(error)) is None:
+            raise
+        message = f"can't be compacted, since it can't be written: {why}"
+        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from error

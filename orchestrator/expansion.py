@@ -6,11 +6,19 @@ import hashlib
 import itertools
 import json
 import math
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import final, overload
 
 from orchestrator.overrides import Axis, parse_overrides, plain
-from orchestrator.resolution import Canonical, Composable, ProductResolver, canonical
+from orchestrator.ranges import ExactRange
+from orchestrator.resolution import (
+    Canonical,
+    Composable,
+    ProductResolver,
+    canonical,
+    canonical_json,
+)
 from orchestrator.run import Run, Scalar
 from orchestrator.sweep import Sweep
 from scene.compose import Composition
@@ -24,6 +32,12 @@ CHECKED_PRODUCT = 500
 
 CHECKED_VALUES = 100
 """Most values of one key that are checked before the first run starts."""
+
+CHECKED_TOGETHER = 1_000
+"""Most values of all keys together that are."""
+
+MOST_RUNS = 100_000_000
+"""A sweep without a limit has at most so many runs."""
 
 
 @final
@@ -82,6 +96,17 @@ class Expansion(Sequence[Run]):
         for axis, size in zip(self.axes, self._shape, strict=True):
             yield size, {i: axis.scalar(i) for i in spread(size)}
 
+    @property
+    def set_axes(self) -> dict[str, Axis]:
+        """The overrides that give their key a value, by key."""
+        return {self.axes[n].key: self.axes[n] for n in self._set_axes}
+
+    def columns(self, positions: range) -> Iterator[list[Scalar]]:
+        """Yield for each of `set_axes` its values of the runs at `positions`."""
+        for n in self._set_axes:
+            axis, size, stride = self.axes[n], self._shape[n], math.prod(self._shape[n + 1 :])
+            yield [axis.scalar(position // stride % size) for position in positions]
+
     def __len__(self) -> int:
         return self._count
 
@@ -110,16 +135,23 @@ class Expansion(Sequence[Run]):
         recipe = self.resolver.recipe(choice)
         return Run(
             index=position,
-            run_id=run_id(recipe),
+            run_id=self.run_id(position),
             recipe=recipe,
-            overrides=tuple(
-                (self.axes[n].key, self.axes[n].text(choice[n])) for n in self._set_axes
-            ),
+            overrides=self.overrides(position),
             values={self.axes[n].key: self.axes[n].scalar(choice[n]) for n in self._set_axes},
         )
 
     def __iter__(self) -> Iterator[Run]:
         return (self[index] for index in range(len(self)))
+
+    def overrides(self, position: int) -> tuple[tuple[str, str], ...]:
+        """Return the keys that the run at `position` sets, and their values as written."""
+        choice = self.choice(position)
+        return tuple((self.axes[n].key, self.axes[n].text(choice[n])) for n in self._set_axes)
+
+    def run_id(self, position: int) -> str:
+        """Return the id of the run at `position`, for much less than the run itself costs."""
+        return _named(self.resolver.text(self.choice(position)))
 
     def choice(self, position: int) -> tuple[int, ...]:
         """Return which value of each axis the run at `position` takes: its mixed-radix digits."""
@@ -145,6 +177,7 @@ def expand(sweep: Sweep) -> Expansion:
     composition = Composition(sweep.recipe, sweep.recipe_dirs)
     registry = Registry(sweep.plugins)
     axes = parse_overrides(sweep.overrides)
+    _check_number(sweep, axes)
     try:
         expansion = Expansion(axes, composition, sweep.limit)
         _check(expansion, str(sweep.recipe), registry)
@@ -167,15 +200,29 @@ def run_id(recipe: Canonical) -> str:
         Resolved, in canonical form: whole floats as integers, so that ``-100`` and ``-100.0`` are
         one recipe. The order of keys does not count.
     """
-    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _named(canonical_json(recipe).encode())
 
 
-def spread(size: int) -> Sequence[int]:
-    """Return up to `CHECKED_VALUES` indices below `size`, evenly spread, both ends included."""
-    if size <= CHECKED_VALUES:
+def _named(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def spread(size: int, most: int = CHECKED_VALUES) -> Sequence[int]:
+    """Return up to `most` indices below `size`, evenly spread, both ends included."""
+    if size <= most:
         return range(size)
-    return [round(n * (size - 1) / (CHECKED_VALUES - 1)) for n in range(CHECKED_VALUES)]
+    return [n * (size - 1) // max(1, most - 1) for n in range(most)]
+
+
+def _check_number(sweep: Sweep, axes: Sequence[Axis]) -> None:
+    runs = math.prod(len(axis.values) for axis in axes)
+    if min(runs, sweep.limit or runs) > MOST_RUNS:
+        told = f"{runs:,}" if runs < 10**15 else "more than 10^15"
+        message = (
+            f"the sweep has {told} runs, of which there are at most {MOST_RUNS:,}: give fewer "
+            "values, or --limit N for the first N runs"
+        )
+        raise ConfigurationError([Problem(str(sweep.source), "overrides", message)])
 
 
 def _located(error: ConfigurationError, axes: Sequence[Axis]) -> Iterator[Problem]:
@@ -196,9 +243,9 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
     problems = dict.fromkeys(problem for axis in axes for problem in _repetitions(axis))
     if problems:
         raise ConfigurationError(problems)
-    for group in _groups(expansion):
+    for group, most in _groups(expansion):
         seen: dict[str, tuple[int, ...]] = {}
-        for choice in _choices(axes, group):
+        for choice in _choices(axes, group, most):
             recipe = expansion.resolver.recipe(choice)
             first = seen.setdefault(run_id(recipe), choice)
             if first != choice:
@@ -212,35 +259,38 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
         raise ConfigurationError(problems)
 
 
-def _groups(expansion: Expansion) -> list[tuple[int, ...]]:
-    """Return which axes are checked together, by number: all, where that makes few runs.
+def _groups(expansion: Expansion) -> list[tuple[tuple[int, ...], int]]:
+    """Return which axes are checked together, by number, and how many choices of them at most.
 
-    Else each by itself, and with those that set a part of the same key.
+    All together, where that makes few runs; else each by itself, and with those that set a part
+    of the same key.
     """
     numbers = range(len(expansion.axes))
     size = math.prod(len(axis.values) for axis in expansion.axes)
     if size == len(expansion) <= CHECKED_PRODUCT:
-        return [tuple(numbers)]
+        return [(tuple(numbers), size)]
     keys = [f"{axis.key}." for axis in expansion.axes]
     nested = [
         (n, m)
         for n, m in itertools.combinations(numbers, 2)
         if keys[m].startswith(keys[n]) or keys[n].startswith(keys[m])
     ]
-    return [*((n,) for n in numbers), *nested]
+    alone = max(2, min(CHECKED_VALUES, CHECKED_TOGETHER // len(numbers)))
+    paired = max(1, CHECKED_PRODUCT // max(1, len(nested)))
+    return [*(((n,), alone) for n in numbers), *((pair, paired) for pair in nested)]
 
 
-def _choices(axes: Sequence[Axis], group: Sequence[int]) -> Iterator[tuple[int, ...]]:
+def _choices(axes: Sequence[Axis], group: Sequence[int], most: int) -> Iterator[tuple[int, ...]]:
     """Yield choices of values for the axes in `group`, all others at their first value."""
-    indices = itertools.product(*(spread(len(axes[n].values)) for n in group))
-    for chosen in itertools.islice(indices, CHECKED_PRODUCT):
+    indices = itertools.product(*(spread(len(axes[n].values), most) for n in group))
+    for chosen in itertools.islice(indices, most):
         given = dict(zip(group, chosen, strict=True))
         yield tuple(given.get(n, 0) for n in range(len(axes)))
 
 
 def _repetitions(axis: Axis) -> Iterator[Problem]:
     """Yield a problem for every value that the override gives twice."""
-    if isinstance(axis.values, range):
+    if isinstance(axis.values, range | ExactRange | array):
         return
     seen: dict[str, str] = {}
     for index in range(len(axis.values)):

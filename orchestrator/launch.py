@@ -14,7 +14,9 @@ from orchestrator.executors import create as create_executor
 from orchestrator.executors.base import ATTEMPTS_FOLDER
 from orchestrator.interruption import TerminationLimit
 from orchestrator.lease import exclusive
+from orchestrator.plan import PlanWriter
 from orchestrator.progress import make_progress
+from orchestrator.provenance import code_of_sweep, settled
 from orchestrator.runs_folder import check_runs_folder
 from orchestrator.scheduler import Scheduler
 from orchestrator.sinks import create as create_sinks
@@ -23,6 +25,7 @@ from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
 from orchestrator.tracking_uri import check_usable
 from scene.blender.libraries import load_libraries
+from scene.code import Code
 from scene.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -68,11 +71,12 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
     except OutputError as error:
         message = f"{error.output} can't be reached: {error.reason}"
         raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
+    code = code_of_sweep(sweep, runs)
     with ExitStack() as stack:
         limit = stack.enter_context(TerminationLimit())
-        _take_over(sweep, runs, storage, stack)
-        executor = create_executor(sweep)
-        manifest, sinks = create_sinks(sweep, runs, storage)
+        plan, document = _take_over(sweep, runs, code, storage, stack)
+        executor = create_executor(sweep, code)
+        manifest, sinks = create_sinks(sweep, runs, storage, document, code)
         stack.callback(manifest.close)
         manifest.open()
         scheduler = Scheduler(
@@ -81,6 +85,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
             check_runs_folder(storage, manifest.statuses()),
             max_attempts=sweep.execution.max_attempts,
             retry_failed=sweep.retry_failed,
+            hidden=manifest.without_particles(),
         )
         stack.callback(executor.close)
         if not scheduler.finished:
@@ -96,6 +101,9 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
             scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s, limit
         )
         complete = driver.run()
+        if complete:
+            plan.finish()  # before the other sinks close: MLflow counts by it
+        plan.close()
     uri = sweep.tracking_uri
     return Summary(
         sweep=sweep.name,
@@ -115,23 +123,38 @@ def _time_left(runs: Expansion) -> TimeLeft:
     return TimeLeft(CostModel([SweptValues(*axis) for axis in runs.spread_values()], len(runs)))
 
 
-def _take_over(sweep: Sweep, runs: Expansion, storage: Storage, stack: ExitStack) -> None:
-    """Lock the output while the stack lasts, clear it of old attempts, and describe the sweep."""
+def _take_over(
+    sweep: Sweep, runs: Expansion, code: Code, storage: Storage, stack: ExitStack
+) -> tuple[PlanWriter, str]:
+    """Lock the output while the stack lasts, clear it of old attempts, and describe the sweep.
+
+    Returns
+    -------
+    PlanWriter
+        At work on the plan.
+    str
+        Content of ``sweep.yaml``.
+    """
+    plan = PlanWriter(storage, sweep.name, runs)
     try:
         if storage.folder is not None:
             storage.folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(exclusive(storage))
+        accepted = settled(storage, code, accept=sweep.accept_versions)
         if storage.folder is not None:
             _remove_attempts(storage.folder)
             stack.callback(_remove_attempts, storage.folder)
         # `status` reads both: what the sweep is of, even after the recipe has changed.
-        recipe, document = runs.recipe_document, sweep.document(runs.recipe_hash, len(runs))
-        storage.write_file(f"recipes/{runs.recipe_hash}.yaml", recipe.encode())
+        document = sweep.document(runs.recipe_hash, len(runs), code, accepted)
+        storage.write_file(f"recipes/{runs.recipe_hash}.yaml", runs.recipe_document.encode())
         storage.write_file("sweep.yaml", document.encode())
+        stack.callback(plan.close)
+        plan.start()
     except (OSError, OutputError) as error:
         why = error.reason if isinstance(error, OutputError) else reason(error)
         message = f"{storage.public_uri} can't be written: {why}"
         raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
+    return plan, document
 
 
 def _remove_attempts(output: Path) -> None:

@@ -54,6 +54,7 @@ class SweepOptions(TypedDict, total=False):
     timeout: float | None
     max_attempts: int | None
     retry_failed: bool | None
+    accept_versions: bool | None
     plugins: Sequence[str] | None
     tracking_uri: str | None
     experiment: str | None
@@ -147,6 +148,7 @@ def load_sweep(
         output=output if folder is None else str(folder),
         limit=file.limit,
         retry_failed=file.retry_failed,
+        accept_versions=bool(options.get("accept_versions")),
         execution=file.execution,
         tracking=file.tracking,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -67,17 +68,19 @@ def locked(output: Path) -> Iterator[None]:
 
 
 def owner(output: Path) -> str | None:
-    """Return who holds `output`, as it named itself; None if nobody does."""
+    """Return who holds `output`, as it named itself; None if nobody does.
+
+    Nothing is written, so that it works on what can only be read, too.
+    """
     path = output / LOCK_FILE
-    if not path.is_file():
-        return None
     try:
-        with FileLock(path, blocking=False):
-            return None
-    except Timeout:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return _named(path)
     except OSError:
-        return None  # a data set on a disk that can't be written has no driver
+        return None  # no lock file, or a file system without locks
+    return None
 
 
 def _named(path: Path) -> str:

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Never, cast, final
 
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
-from hydra.core.override_parser.types import Override, QuotedString, ValueType
+from hydra.core.override_parser.types import Override, QuotedString, RangeSweep, ValueType
 from hydra.errors import HydraException
 
+from orchestrator.ranges import number_range
 from orchestrator.run import Scalar
 from orchestrator.sweep import OverrideText
 from scene.errors import ConfigurationError
 from scene.override_texts import override_problem
+
+_SHOWN_TEXT = 200
+
+LONGEST_TEXT = 1_000_000
+"""An override has at most so many characters; parsing takes seconds for as many."""
 
 
 @final
@@ -65,6 +71,13 @@ def parse_overrides(overrides: Sequence[OverrideText]) -> tuple[Axis, ...]:
     """
     axes, problems = [], []
     for override in overrides:
+        if len(override.text) > LONGEST_TEXT:
+            message = (
+                f"is {len(override.text):,} characters long, of which an override has at most "
+                f"{LONGEST_TEXT:,}; range(start,stop,step) writes many values shortly"
+            )
+            problems.append(override.problem(message))
+            continue
         if problem := override_problem(override.text):
             problems.append(override.problem(problem))
             continue
@@ -112,8 +125,11 @@ def _values(parsed: Override) -> Sequence[Any]:
     if not parsed.is_sweep_override():
         return (parsed._value,)  # noqa: SLF001 (value() would lose the quotes)
     sweep: Any = parsed._value  # noqa: SLF001
-    if parsed.is_range_sweep() and isinstance(numbers := sweep.range(), range):
-        return numbers  # however long, it takes no memory
+    if isinstance(sweep, RangeSweep):
+        try:
+            return number_range(sweep.start, sweep.stop, sweep.step)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from error
     return tuple(parsed.sweep_iterator())
 
 
@@ -141,4 +157,6 @@ def _one_line(error: Exception, text: str) -> str:
     sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "token recognition" in sentence:
         sentence += "; a text with such characters is written in quotes"
+    if len(text) > _SHOWN_TEXT:
+        text = f"{text[:_SHOWN_TEXT]}..."
     return f"{text!r} is not an override in Hydra's grammar: {sentence}"

@@ -39,9 +39,9 @@ def described_sweep(storage: Storage) -> Mapping[str, Any]:
             "name": str(sweep["name"]),
             "runs": int(sweep["runs"]),
             "recipe_hash": str(sweep["recipe_hash"]),
-            "overrides": [str(text) for text in sweep["overrides"]],
-            "limit": sweep["limit"],
             "versions": dict(sweep.get("versions") or {}),
+            "code": dict(sweep.get("code") or {}),
+            "accepted_code": [str(name) for name in sweep.get("accepted_code") or ()],
         }
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         message = "is not the output of a sweep: there is no sweep.yaml in it that can be read"
@@ -84,6 +84,8 @@ def tables(
     table: str,
     columns: Sequence[str] | Callable[[str], bool] | None = None,
     most: int | None = None,
+    *,
+    skip_damaged: bool = False,
 ) -> Iterator[pa.Table]:
     """Yield the part files of a table, one at a time, as Arrow tables.
 
@@ -96,12 +98,22 @@ def tables(
         missing.
     most
         So many parts at most, evenly spread; None for all.
+    skip_damaged
+        Whether to pass over what is no table, as the next start does, which sets it aside.
     """
+    import pyarrow as pa
+
     names = part_names(storage, table)
     if most is not None and len(names) > most:
         names = [names[n * len(names) // most] for n in range(most)]
     for name in names:
-        yield _read(storage, f"{table}/{name}", columns)
+        try:
+            part = _read(storage, f"{table}/{name}", columns)
+        except (pa.ArrowException, OSError):
+            if not skip_damaged:
+                raise
+        else:
+            yield part
 
 
 def part_names(storage: Storage, table: str) -> list[str]:

@@ -4,19 +4,34 @@ Resolving a recipe takes milliseconds, a sweep may have millions of runs, and th
 in a few leaves. So each value of each override is resolved once, all others at their first value,
 and what it changes is kept as a patch. Where the patches of different overrides touch different
 places, a run's recipe is the first run's with its patches applied; else every run is resolved.
+
+A run's id is a hash of its recipe's text, which is put together in the same way: from the first
+recipe's text in pieces, and the texts of what each value puts between them.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
+import re
+import threading
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, final
+
+from orchestrator.ranges import ExactRange
 
 type Canonical = Any
 """Mappings with text keys, lists and scalars, in which every whole float is an integer."""
 
 type Place = tuple[str | int, ...]
 type Patch = tuple[tuple[Place, Canonical], ...]
+
+KEPT_TEXTS = 100_000
+"""So many values of one override have their texts kept."""
+
+_PLAIN_WORD = re.compile(r"[$\w][\w.-]*")
+_NESTED = re.compile(r"\$\{[^}]*\$\{")
 
 
 class Composable(Protocol):
@@ -51,9 +66,14 @@ def canonical(value: Any) -> Canonical:
     return value
 
 
+def canonical_json(value: Canonical) -> str:
+    """Return the one text of a canonical value, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 @final
 class ProductResolver:
-    """Gives the resolved recipe for any choice of values.
+    """Gives the resolved recipe for any choice of values, and its text. Any thread may ask.
 
     Parameters
     ----------
@@ -71,6 +91,8 @@ class ProductResolver:
     def __init__(self, axes: Sequence[Assignments], composition: Composable) -> None:
         self._axes = axes
         self._composition = composition
+        self._changing = threading.RLock()
+        self._template: _Template | None = None
         self._first = self._resolve([0] * len(axes))
         self._patches: list[dict[int, Patch]] = [{0: ()} for _ in axes]
         self._owners: dict[Place, int] = {}
@@ -78,9 +100,11 @@ class ProductResolver:
         self._separable = not any(
             "${" in axis.assignment(index)
             for axis in axes
-            if len(axis.values) > 1 and not _is_numeric(axis.values)
+            if len(axis.values) > 1 and not _only_numbers(axis.values)
             for index in range(len(axis.values))
         )
+        # A word that decides which key a reference means can't be told from one that is copied.
+        self._copies = not _NESTED.search(composition.document())
         self._last = [len(axis.values) - 1 for axis in axes]
         self._verbatim: list[tuple[Place, ...]] = [()] * len(axes)
         if self._separable:
@@ -105,9 +129,49 @@ class ProductResolver:
                 return _with_patch(self._first, itertools.chain.from_iterable(patches))
         return self._resolve(choice)
 
+    def text(self, choice: Sequence[int]) -> bytes:
+        """Return `canonical_json` of the recipe for these values, in UTF-8.
+
+        Raises
+        ------
+        ConfigurationError
+            If the recipe can't be resolved with these values.
+        """
+        while self._separable:
+            template = self._template or self._new_template()
+            texts = []
+            for number, index in enumerate(choice):
+                known = template.known[number].get(index)
+                texts.append(self._texts(template, number, index) if known is None else known)
+            if template is self._template:
+                return template.filled(texts)
+        return canonical_json(self._resolve(choice)).encode()
+
+    def _new_template(self) -> _Template:
+        with self._changing:
+            self._template = _Template(self._first, self._owners, len(self._axes))
+            return self._template
+
+    def _texts(self, template: _Template, number: int, index: int) -> tuple[bytes, ...]:
+        """Return what the value at `index` of override `number` puts into its gaps."""
+        patch = self._patch(number, index)
+        with self._changing:
+            if not all(template.covers(place) for place, _ in patch):
+                self._template = None  # this value changes more than those before it
+            gaps = template.gaps[number]
+            if index and self._verbatim[number]:
+                texts = (canonical_json(patch[0][1]).encode(),) * len(gaps)
+            else:
+                changed = _with_patch(self._first, iter(patch))
+                texts = tuple(canonical_json(_at(changed, place)).encode() for place in gaps)
+            if len(template.known[number]) < KEPT_TEXTS:
+                template.known[number][index] = texts
+            return texts
+
     def _resolve(self, choice: Sequence[int]) -> dict[str, Canonical]:
         texts = [axis.assignment(index) for axis, index in zip(self._axes, choice, strict=True)]
-        resolved: dict[str, Canonical] = canonical(self._composition.resolve(texts))
+        with self._changing:
+            resolved: dict[str, Canonical] = canonical(self._composition.resolve(texts))
         return resolved
 
     def _patch(self, number: int, index: int) -> Patch:
@@ -118,10 +182,12 @@ class ProductResolver:
             return tuple((place, value) for place in places)
         known = self._patches[number]
         if index not in known:
-            known[index] = self._difference(number, index)
-            choice = list(self._last)
-            choice[number] = index
-            self._confirm(choice)
+            with self._changing:
+                patch = self._difference(number, index)
+                known[index] = patch
+                choice = list(self._last)
+                choice[number] = index
+                self._confirm(choice)
         return known[index]
 
     def _difference(self, number: int, index: int) -> Patch:
@@ -138,18 +204,20 @@ class ProductResolver:
         for other, owner in self._owners.items():
             shared = min(len(place), len(other))
             if owner != number and place[:shared] == other[:shared]:
-                self._separable = False
+                self._give_up()
         self._owners[place] = number
 
     def _verbatim_places(self, number: int) -> tuple[Place, ...]:
-        """Return the places that hold a numeric override's value itself, if it changes only such.
+        """Return the places that hold an override's value itself, if it changes only such.
 
         Two values suffice to tell: what follows both as they are is a reference to the key.
         """
         values, index = self._axes[number].values, self._last[number]
         patch = self._patches[number][index]
+        if not (_only_numbers(values) or (self._copies and _only_scalars(values))):
+            return ()
         last = canonical(values[index])
-        if _is_numeric(values) and all(_same(value, last) for _, value in patch):
+        if all(_same(value, last) for _, value in patch):
             return tuple(place for place, _ in patch)
         return ()
 
@@ -159,13 +227,26 @@ class ProductResolver:
         Patches seen alone may hide that one value decides which other key a reference means.
         """
         if self._separable and not _same(self.recipe(choice), self._resolve(choice)):
-            self._separable = False
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._separable, self._template = False, None
 
 
-def _is_numeric(values: Sequence[Any]) -> bool:
-    if isinstance(values, range):
+def _only_numbers(values: Sequence[Any]) -> bool:
+    if isinstance(values, range | ExactRange | array):
         return True
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _only_scalars(values: Sequence[Any]) -> bool:
+    """Whether every value stands in a recipe as it is written: numbers and plain words."""
+    return all(
+        value is None
+        or isinstance(value, int | float)
+        or (isinstance(value, str) and _PLAIN_WORD.fullmatch(value) is not None)
+        for value in values
+    )
 
 
 def _same(one: Canonical, other: Canonical) -> bool:
@@ -205,3 +286,82 @@ def _with_patch(
             node = copied[branch]
         node[place[-1]] = value
     return root
+
+
+def _at(tree: Canonical, place: Place) -> Canonical:
+    for key in place:
+        tree = tree[key]
+    return tree
+
+
+@final
+class _Template:
+    """The text of recipes that differ at known places: the pieces between these, made once.
+
+    Parameters
+    ----------
+    tree
+        One of the recipes.
+    owners
+        Where they may differ, and the number of the override that changes it.
+    axes
+        How many overrides there are.
+
+    Attributes
+    ----------
+    gaps
+        For each override, the places that it fills, in the order of the text.
+    known
+        For each override, index of a value to the texts that fill these.
+    """
+
+    def __init__(self, tree: Canonical, owners: Mapping[Place, int], axes: int) -> None:
+        self._places = {
+            place for place in owners if not any(place[:n] in owners for n in range(len(place)))
+        }
+        self._above = {place[:n] for place in self._places for n in range(len(place))}
+        self._pieces: list[bytes] = []
+        self._order: list[tuple[int, int]] = []
+        self.gaps: list[list[Place]] = [[] for _ in range(axes)]
+        self.known: list[dict[int, tuple[bytes, ...]]] = [{} for _ in range(axes)]
+        text: list[str] = []
+        for part in self._walk(tree, ()):
+            if isinstance(part, str):
+                text.append(part)
+                continue
+            self._pieces.append("".join(text).encode())
+            text.clear()
+            gaps = self.gaps[owners[part]]
+            self._order.append((owners[part], len(gaps)))
+            gaps.append(part)
+        self._end = "".join(text).encode()
+
+    def covers(self, place: Place) -> bool:
+        """Whether there is a gap for what changes at `place`."""
+        return any(place[:n] in self._places for n in range(len(place) + 1))
+
+    def filled(self, texts: Sequence[Sequence[bytes]]) -> bytes:
+        """Return the whole text, given for each override what it puts into its gaps."""
+        parts: list[bytes] = []
+        for piece, (number, gap) in zip(self._pieces, self._order, strict=True):
+            parts.append(piece)
+            parts.append(texts[number][gap])
+        parts.append(self._end)
+        return b"".join(parts)
+
+    def _walk(self, node: Canonical, place: Place) -> Iterator[str | Place]:
+        """Yield the text of `node` in parts, as `canonical_json` writes it, and the gaps in it."""
+        if place in self._places:
+            yield place
+        elif place not in self._above:
+            yield canonical_json(node)
+        elif isinstance(node, dict):
+            for number, key in enumerate(sorted(node)):
+                yield f"{',' if number else '{'}{json.dumps(key, ensure_ascii=False)}:"
+                yield from self._walk(node[key], (*place, key))
+            yield "}"
+        else:
+            for number, item in enumerate(node):
+                yield "," if number else "["
+                yield from self._walk(item, (*place, number))
+            yield "]"

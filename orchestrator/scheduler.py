@@ -15,7 +15,7 @@ start, so that a fault shows early and no more runs than the window are ever ope
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -39,6 +39,8 @@ class Counts:
         Runs that an earlier start recorded as failed and that are not taken again.
     in_flight
         Attempts that are out on workers.
+    hidden
+        Succeeded runs, of this start and of earlier ones, whose images show no particle.
     """
 
     total: int
@@ -47,6 +49,7 @@ class Counts:
     skipped: int = 0
     failed_before: int = 0
     in_flight: int = 0
+    hidden: int = 0
 
     @property
     def left(self) -> int:
@@ -72,6 +75,8 @@ class Scheduler:
         Most runs that are open (in flight or waiting for another attempt) at a time, at least 1.
     retry_failed
         Whether runs recorded as failed are taken again.
+    hidden
+        Ids of recorded runs whose images show no particle.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Scheduler:
         max_attempts: int = 3,
         window: int = 1024,
         retry_failed: bool = False,
+        hidden: Container[str] = (),
     ) -> None:
         if max_attempts < 1 or window < 1:
             raise ValueError("max_attempts and window must be at least 1")
@@ -93,6 +99,7 @@ class Scheduler:
         self._max_attempts = max_attempts
         self._window = window
         self._retry_failed = retry_failed
+        self._hidden_before = hidden
         self._draining = False
         self._again: deque[Attempt] = deque()
         self._in_flight: dict[str, Attempt] = {}
@@ -100,6 +107,7 @@ class Scheduler:
         self._failed = 0
         self._skipped = 0
         self._failed_before = 0
+        self._hidden = 0
 
     @property
     def counts(self) -> Counts:
@@ -110,6 +118,7 @@ class Scheduler:
             failed=self._failed,
             skipped=self._skipped,
             failed_before=self._failed_before,
+            hidden=self._hidden,
             in_flight=len(self._in_flight),
         )
 
@@ -162,6 +171,8 @@ class Scheduler:
         del self._in_flight[run_id]
         if outcome.failure is None:
             self._done += 1
+            record = outcome.record
+            self._hidden += record is not None and record.visible_particles == 0
             return RunResult(attempt.run, RunStatus.SUCCEEDED, attempt.number, outcome)
         if attempt.number < self._max_attempts:
             self._again.appendleft(Attempt(attempt.run, attempt.number + 1))
@@ -190,6 +201,7 @@ class Scheduler:
             status = self._recorded.get(run.run_id)
             if status is RunStatus.SUCCEEDED:
                 self._skipped += 1
+                self._hidden += run.run_id in self._hidden_before
             elif status is RunStatus.FAILED and not self._retry_failed:
                 self._failed_before += 1
             else:

@@ -10,11 +10,12 @@ from typing import Any, final
 
 from orchestrator.driver import failure_log_path
 from orchestrator.lease import driver_of
+from orchestrator.plan import read_plan, rows_by_plan
 from orchestrator.progress import duration
-from orchestrator.reading import described_sweep, manifest_rows
+from orchestrator.provenance import Made, codes_of, mixture
 from orchestrator.run import RunStatus
-from orchestrator.selection import asked_for
 from orchestrator.storage import Storage
+from orchestrator.summary import no_particle
 
 SHOWN_LOGS = 3
 
@@ -22,7 +23,7 @@ RECENT_RUNS = 200
 """The rate is that of so many runs that ended last."""
 
 _COLUMNS = ("run_id", "sweep", "recipe", "recipe_hash", "status", "error_type", "error_message",
-            "finished_at")  # fmt: skip
+            "finished_at", "visible_particles")  # fmt: skip
 
 
 @final
@@ -78,6 +79,10 @@ class Status:
         Who is at work on it; None if nobody is.
     runs_per_minute
         Pace of the runs that ended last; None for fewer than two.
+    codes
+        Which code made that sweep's succeeded runs.
+    hidden
+        How many of these show no particle.
     """
 
     output: str
@@ -89,6 +94,8 @@ class Status:
     others: tuple[Others, ...]
     driver: str | None
     runs_per_minute: float | None
+    codes: tuple[Made, ...] = ()
+    hidden: int = 0
 
     @property
     def left(self) -> int:
@@ -109,6 +116,9 @@ class Status:
                 yield f"    {self.output}/{failure_log_path(run_id)}"
             if len(cause.run_ids) > SHOWN_LOGS:
                 yield f"    and {len(cause.run_ids) - SHOWN_LOGS} more"
+        if self.hidden:
+            yield no_particle(self.hidden)
+        yield from mixture(self.codes)
         for other in self.others:
             yield (
                 f"also here: {other.succeeded} succeeded and {other.failed} failed runs of "
@@ -126,6 +136,8 @@ class Status:
             "left": self.left,
             "driver": self.driver,
             "runs_per_minute": self.runs_per_minute,
+            "no_particle": self.hidden,
+            "codes": [made.as_json() for made in self.codes],
             "failures": [
                 {
                     "error_type": cause.error_type,
@@ -167,26 +179,27 @@ def read_status(uri: str) -> Status:
         If there is no data set.
     """
     storage = Storage(uri)
-    sweep = described_sweep(storage)
-    is_asked_for = asked_for(storage, sweep)
+    plan = read_plan(storage)
     counts: Counter[str] = Counter()
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)
     others: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     ended: list[datetime] = []
-    for row in manifest_rows(storage, _COLUMNS):
+    hidden = 0
+    for row, asked in rows_by_plan(storage, plan, _COLUMNS):
         ended.append(row["finished_at"])
         place = row["sweep"] or "", row["recipe"] or "", row["recipe_hash"] or ""
-        if not is_asked_for(row["run_id"], row["recipe_hash"]):
+        if not asked:
             others[place][row["status"]] += 1
             continue
         counts[row["status"]] += 1
+        hidden += row["status"] == RunStatus.SUCCEEDED and row["visible_particles"] == 0
         if row["status"] == RunStatus.FAILED:
             failed[row["error_type"], row["error_message"]].append(row["run_id"])
     causes = [Cause(*key, tuple(run_ids)) for key, run_ids in failed.items()]
     return Status(
         output=storage.public_uri,
-        sweep=sweep["name"],
-        total=sweep["runs"],
+        sweep=plan.sweep,
+        total=plan.runs,
         succeeded=counts[RunStatus.SUCCEEDED],
         failed=counts[RunStatus.FAILED],
         causes=tuple(sorted(causes, key=lambda cause: -len(cause.run_ids))),
@@ -196,6 +209,8 @@ def read_status(uri: str) -> Status:
         ),
         driver=driver_of(storage),
         runs_per_minute=_pace_of(ended),
+        codes=codes_of(storage, plan),
+        hidden=hidden,
     )
 
 

@@ -6,6 +6,7 @@ half-written file: a file or a run's folder appears whole or not at all.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from orchestrator.object_store import OUTAGE_S, ObjectStore
 from orchestrator.redaction import masked, remember, without_credentials
 from orchestrator.uris import local_folder
 from scene.errors import BlendsweepError, ConfigurationError, Problem
+
+_DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class OutputError(BlendsweepError):
@@ -192,6 +195,15 @@ def _object_store(uri: str, patience_s: float | None) -> ObjectStore:
 def reason(error: OSError) -> str:
     """Return what the operating system, or pyarrow for an object store, gave as its reason."""
     return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def denied(error: BaseException | None) -> str | None:
+    """Return the reason if `error` says that a place may be read only; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and (error.errno in _DENIED or "ACCESS_DENIED" in str(error)):
+            return reason(error)
+        error = error.__cause__
+    return None
 
 
 def _checked(relative: str) -> str:

@@ -18,6 +18,11 @@ _UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` is to be found unless told otherwise."""
 
 
+def no_particle(runs: int) -> str:
+    """Return the line that tells of runs in whose images no particle is to be seen."""
+    return f"{runs} run{'s' if runs > 1 else ''} show{'' if runs > 1 else 's'} no particle"
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class FailedRun:
@@ -97,6 +102,8 @@ class Summary:
         if counts.left:
             parts.append(f"{counts.left} left")
         yield f"{self.sweep}: {', '.join(parts)}"
+        if counts.hidden:
+            yield f"note:    {no_particle(counts.hidden)}"
         yield f"results: {self.output}"
         if self.succeeded:
             yield f"labels:  {commands.program('show', self.output)}"
@@ -132,6 +139,7 @@ class Summary:
             "succeeded": self.succeeded,
             "failed": self.failed,
             "left": self.counts.left,
+            "no_particle": self.counts.hidden,
             "executed": self.counts.done + self.counts.failed,
             "interrupted": not self.complete,
             "seconds": round(self.seconds, 3),

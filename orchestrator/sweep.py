@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, final
@@ -11,12 +12,16 @@ from pydantic import Field
 from orchestrator.redaction import masked, without_credentials
 from orchestrator.uris import local_folder, sqlite_uri
 from orchestrator.versions import versions
+from scene.code import Code
 from scene.errors import Problem
 from scene.fields import Bool, Int, Real, StrictModel, Text
 from scene.yaml_files import write_mapping
 
 type Positive = Annotated[Real, Field(gt=0)]
 type Count = Annotated[Int, Field(ge=1)]
+
+_SHOWN = 200
+"""So many characters of an override are shown where it is wrong."""
 
 
 @final
@@ -100,7 +105,8 @@ class OverrideText:
 
     def problem(self, message: str) -> Problem:
         """Return a problem at this override's place."""
-        return Problem(self.source, self.path or self.text, message)
+        text = self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}..."
+        return Problem(self.source, self.path or text, message)
 
 
 @final
@@ -128,6 +134,8 @@ class Sweep:
         Only the first so many runs; None for all.
     retry_failed
         Whether runs recorded as failed are taken again.
+    accept_versions
+        Whether to go on with a data set that other code began.
     """
 
     name: str
@@ -141,6 +149,7 @@ class Sweep:
     retry_failed: bool
     execution: Execution
     tracking: Tracking
+    accept_versions: bool = False
 
     @property
     def recipe_name(self) -> str:
@@ -160,7 +169,13 @@ class Sweep:
         folder = local_folder(self.output) or Path("outputs", self.name).absolute()
         return self.tracking.uri or sqlite_uri(folder / "mlflow.db")
 
-    def document(self, recipe_hash: str, runs: int) -> str:
+    def document(
+        self,
+        recipe_hash: str,
+        runs: int,
+        code: Code | None = None,
+        accepted_code: Sequence[str] = (),
+    ) -> str:
         """Return ``sweep.yaml``: the resolved sweep and the versions of what makes the images.
 
         Parameters
@@ -169,6 +184,10 @@ class Sweep:
             Names the recipe's content before overrides, kept as ``recipes/<recipe_hash>.yaml``.
         runs
             How many runs the sweep has.
+        code
+            What makes the images; None where that is not asked.
+        accepted_code
+            Hashes of the other codes that made runs of the data set, where that was accepted.
         """
         tracking = self.tracking.model_dump()
         if self.tracking.uri is not None:
@@ -185,6 +204,8 @@ class Sweep:
             "execution": self.execution.model_dump(),
             "tracking": tracking,
             "versions": versions(),
+            "code": dict(code or {}),
+            "accepted_code": list(accepted_code),
             "runs": runs,
         }
         # A cluster's address, or whatever an override holds, may be a URI, too.

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import final
 
 from orchestrator.disks import full_places, write_fault
-from orchestrator.executors.base import ATTEMPTS_FOLDER, WorkerSettings
+from orchestrator.executors.base import ATTEMPTS_FOLDER, OtherCodeError, WorkerSettings
 from orchestrator.run import Attempt, AttemptOutcome, Failure
 from orchestrator.runs_folder import RUNS, difference, set_aside
 from orchestrator.storage import OutputError, Storage
 from scene.blender.session import Session
 from scene.chain import execute
+from scene.code import Code, code_of, code_of_versions, differences
 from scene.parsing import parse
 from scene.record import RECORD_FILE, RunRecord
 from scene.registry import Registry
@@ -70,9 +71,12 @@ class Worker:
     ------
     DeviceError
         If a GPU is reserved that Cycles can't use.
+    OtherCodeError
+        If this machine has other code than the driver's.
     """
 
     def __init__(self, settings: WorkerSettings, reservation: Reservation, name: str) -> None:
+        self._code = _checked_code(settings)
         self._name = name
         self._storage = Storage(settings.output)
         self._registry = Registry(settings.plugins)
@@ -103,7 +107,8 @@ class Worker:
     def execute(self, attempt: Attempt) -> AttemptOutcome:
         """Execute one attempt; whatever goes wrong is in the outcome.
 
-        A run that an earlier attempt published, but nobody recorded, is taken as it is.
+        A run that an earlier attempt published, but nobody recorded, is taken as it is; one that
+        other code made is set aside.
         """
         started_at = datetime.now(UTC)
         record, failure, publish_seconds = self._attempt(attempt)
@@ -133,9 +138,11 @@ class Worker:
                 finally:
                     captured = log.text
             start = time.perf_counter()
-            if not self._storage.publish(folder, f"{RUNS}/{run_id}"):
+            while not self._storage.publish(folder, f"{RUNS}/{run_id}"):
                 # Another attempt, thought dead, got there first; both hold the same bytes.
-                record = self._published(run_id) or record
+                if (published := self._published(run_id)) is not None:
+                    record = published
+                    break
             return record, None, time.perf_counter() - start
         # A plugin may call sys.exit, which must not take the worker with it.
         except (Exception, SystemExit) as error:  # noqa: BLE001
@@ -162,7 +169,8 @@ class Worker:
                 self._storage.read(f"{target}/{RECORD_FILE}").decode("utf-8")
             )
             files = [asdict(file) | {"path": f"{target}/{file.path}"} for file in record.files]
-            if difference(self._storage, files) is None:
+            code = record.code or code_of_versions(record.versions)
+            if difference(self._storage, files) is None and not differences(code, self._code):
                 return record
         except FileNotFoundError:
             if self._storage.folder is None:
@@ -186,6 +194,22 @@ class Worker:
     @property
     def _scratch_is_output(self) -> bool:
         return self._storage.folder is not None
+
+
+def _checked_code(settings: WorkerSettings) -> Code:
+    """Return the code of this machine for the plugins that the driver named."""
+    own = code_of([f"${name}" for name in settings.code], settings.plugins)
+    found = [
+        f"{name} {own.get(name, 'is missing')} instead of {version}"
+        for name, version in settings.code.items()
+        if own.get(name) != version
+    ]
+    if found:
+        raise OtherCodeError(
+            f"the machine {socket.gethostname()} has other code than the driver's: "
+            f"{', '.join(found)}; images of both would be mixed"
+        )
+    return own
 
 
 def thread_environment(reservation: Reservation) -> dict[str, str]:

@@ -125,6 +125,7 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
         timings=dict(state.stopwatch.seconds),
         device=session.device,
         versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
+        code=dict(state.recipe.code()),
     )
 
 

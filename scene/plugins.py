@@ -40,6 +40,11 @@ class PluginPackages:
         self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
         self._loaded: dict[str, ModuleType] = {}
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders, in the order in which they are searched."""
+        return self._folders
+
     def module(self, name: str) -> ModuleType:
         """Return a package, loaded at its first use.
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from scene.code import Code, code_of
 from scene.features import FeatureSpec
 from scene.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
 from scene.plugins import described
@@ -157,6 +158,10 @@ class Recipe(StrictModel):
     def write(self, path: Path) -> None:
         """Write the resolved recipe as YAML that runs again by itself."""
         path.write_text(write_mapping(self._document), encoding="utf-8")
+
+    def code(self) -> Code:
+        """Return the code that executes this recipe."""
+        return code_of(self._document, self._registry.folders)
 
     @property
     def all_sets(self) -> Mapping[str, ObjectSet]:

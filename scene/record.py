@@ -77,6 +77,9 @@ class RunRecord:
         ``CPU`` or the GPU's name.
     versions
         ``blendsweep``, ``bpy`` and ``python``.
+    code
+        The code that made the images, component to version, as `scene.code` tells it; empty in
+        records of old.
     """
 
     seed: int
@@ -89,6 +92,7 @@ class RunRecord:
     timings: dict[str, float]
     device: str
     versions: dict[str, str]
+    code: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""

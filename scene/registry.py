@@ -61,6 +61,11 @@ class Registry:
         self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
         self._found: dict[tuple[type, str], type] = {}
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The plugin folders, in the order in which they are searched."""
+        return self._packages.folders
+
     def find[T](self, base: type[T], target: object, what: str) -> type[T]:
         """Return the class that `target` names.
 

@@ -9,10 +9,17 @@ from orchestrator.executors.base import Executor, WorkerSettings
 
 if TYPE_CHECKING:
     from orchestrator.sweep import Execution, Sweep
+    from scene.code import Code
 
 
-def create(sweep: Sweep) -> Executor:
-    """Return the executor that the sweep asks for; nothing is started yet."""
+def create(sweep: Sweep, code: Code) -> Executor:
+    """Return the executor that the sweep asks for; nothing is started yet.
+
+    Parameters
+    ----------
+    code
+        What makes the images, for workers to be held against.
+    """
     execution = sweep.execution
     settings = WorkerSettings(
         output=sweep.output,
@@ -22,6 +29,7 @@ def create(sweep: Sweep) -> Executor:
         recycle_after_runs=execution.recycle_after_runs,
         recycle_above_mb=execution.recycle_above_mb,
         shared_output=execution.shared_output,
+        code=dict(code),
     )
     return EXECUTORS[execution.executor](settings, execution)
 

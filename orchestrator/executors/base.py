@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.run import Attempt, AttemptOutcome, Failure
+from scene.code import Code
 from scene.errors import BlendsweepError
 
 ATTEMPTS_FOLDER = ".attempts"
@@ -14,6 +15,10 @@ ATTEMPTS_FOLDER = ".attempts"
 
 class WorkerStartError(BlendsweepError):
     """No worker can be brought up, so that no run can be executed."""
+
+
+class OtherCodeError(WorkerStartError):
+    """A worker's machine has other code than the driver's: images of both would be mixed."""
 
 
 class WorkersLostError(BlendsweepError):
@@ -39,6 +44,8 @@ class WorkerSettings:
         MiB has grown above the limit.
     shared_output
         Whether a local output is a folder that all machines of a cluster see.
+    code
+        The code of the driver's machine, which a worker's must be, too; empty for any.
     """
 
     output: str
@@ -48,6 +55,7 @@ class WorkerSettings:
     recycle_after_runs: int = 200
     recycle_above_mb: int = 4096
     shared_output: bool = False
+    code: Code = field(default_factory=dict)
 
 
 class Executor(ABC):

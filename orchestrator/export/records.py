@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from orchestrator.export.names import image_names
 from orchestrator.export.splits import Splits
+from orchestrator.plan import read_plan
 from orchestrator.reading import RUN_ID, RowsOfRuns, described_sweep, read_errors_told, tables
 from orchestrator.run import RunStatus
-from orchestrator.selection import asked_for
 from orchestrator.sinks.arrow import united
 from orchestrator.sinks.tables import FEATURE, OVERRIDE, PARTICLE
 from orchestrator.storage import OutputError, Storage
@@ -265,7 +265,7 @@ class Source:
 
     def _plan(self, *, all_runs: bool) -> None:
         """Note which runs there are, and how many of them have which image."""
-        is_asked_for = asked_for(self.storage, self.sweep)
+        plan = read_plan(self.storage)
         ids: list[Ids] = []
         numbers: list[NDArray[np.int64]] = []
         self._counts: Counter[str] = Counter()
@@ -276,11 +276,10 @@ class Source:
             part = part.select([name for name in columns if name in part.schema.names])
             failed += pc.sum(pc.equal(part["status"], RunStatus.FAILED.value)).as_py() or 0
             part = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED.value))
-            hashes = part["recipe_hash"].to_pylist()
-            run_ids = part["run_id"].to_pylist()
-            wanted = [all_runs or is_asked_for(*pair) for pair in zip(run_ids, hashes, strict=True)]
-            part = part.filter(pa.array(wanted, pa.bool_()))
-            others += wanted.count(False)
+            if not all_runs:
+                wanted = plan.asks_for(part)
+                others += len(part) - int(wanted.sum())
+                part = part.filter(pa.array(wanted))
             self._hashes.update(filter(None, part["recipe_hash"].unique().to_pylist()))
             ids.append(np.array(part["run_id"].to_pylist(), RUN_ID))
             pairs = (part[name].to_numpy().astype(np.int64) for name in ("index", "seed"))

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from orchestrator.reading import described_sweep, part_names, tables
+from orchestrator.plan import read_plan
+from orchestrator.reading import part_names, tables
 from orchestrator.run import RunStatus
 from orchestrator.sinks.arrow import conform, united
 from orchestrator.sinks.tables import FEATURE, OVERRIDE, TIME
@@ -66,9 +67,9 @@ class ReportData:
     asked
         How many runs it has.
     succeeded, failed
-        Runs on record of its recipe.
+        Its runs on record.
     others
-        Runs on record of other recipes.
+        Other runs on record.
     causes
         Why runs failed, the most frequent first.
     last
@@ -136,7 +137,7 @@ def read_data(storage: Storage) -> ReportData:
     ConfigurationError
         If there is no data set.
     """
-    sweep = described_sweep(storage)
+    plan = read_plan(storage)
     counts: Counter[str] = Counter()
     others = 0
     causes: dict[tuple[str, str], Cause] = {}
@@ -145,7 +146,7 @@ def read_data(storage: Storage) -> ReportData:
     last: datetime | None = None
     sample = _Sample()
     for part in tables(storage, "manifest", _wanted):
-        own = part.filter(pc.equal(part["recipe_hash"], sweep["recipe_hash"]))
+        own = part.filter(pa.array(plan.asks_for(part)))
         others += len(part) - len(own)
         counts.update(own["status"].to_pylist())
         _add_causes(causes, own.filter(pc.equal(own["status"], RunStatus.FAILED)))
@@ -156,8 +157,8 @@ def read_data(storage: Storage) -> ReportData:
     table = sample.table()
     particles, read = _particles(storage, table.schema.names)
     return ReportData(
-        sweep=sweep["name"],
-        asked=sweep["runs"],
+        sweep=plan.sweep,
+        asked=plan.runs,
         succeeded=counts[RunStatus.SUCCEEDED],
         failed=counts[RunStatus.FAILED],
         others=others,
@@ -245,6 +246,10 @@ def _particles(
         for name in columns
         if name.startswith(FEATURE) and name.endswith(suffix)
     ]
+    # The statistics of vectors have a column for each axis; those of old have one for all.
+    features = list(
+        dict.fromkeys(f[:-2] if f.endswith(("_x", "_y", "_z")) else f for f in features)
+    )
     wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")}
     names = part_names(storage, "particles")
     found: dict[str, list[Floats]] = {}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.sinks.tables import Columns, Origin
     from orchestrator.storage import Storage
     from orchestrator.sweep import Sweep
+    from scene.code import Code
 
 
 @final
@@ -42,16 +43,24 @@ class SinkContext:
     swept: Collection[str] = ()
 
 
-def create(sweep: Sweep, runs: Expansion, storage: Storage) -> tuple[ManifestSink, list[Sink]]:
+def create(
+    sweep: Sweep, runs: Expansion, storage: Storage, document: str, code: Code
+) -> tuple[ManifestSink, list[Sink]]:
     """Return the manifest, and all sinks of a sweep in the order in which to open them.
 
     They are closed in the opposite order, the manifest last.
+
+    Parameters
+    ----------
+    document
+        Content of ``sweep.yaml``.
+    code
+        What makes the images.
     """
     from orchestrator.sinks.tables import Origin
 
-    origin = Origin(sweep.name, sweep.recipe_name, runs.recipe_hash)
+    origin = Origin(sweep.name, sweep.recipe_name, runs.recipe_hash, code)
     manifest = create_manifest(origin, _columns(sweep, runs), storage)
-    document = sweep.document(runs.recipe_hash, len(runs))
     context = SinkContext(sweep, document, storage, manifest, runs.swept_keys)
     made = [factory(context) for factory in SINKS.values()]
     return manifest, [sink for sink in made if sink is not None]

@@ -100,6 +100,14 @@ class ManifestSink(Sink):
                 found |= {key: RunStatus(status) for key, status in pairs if status in _STATUSES}
         return found
 
+    def without_particles(self) -> set[str]:
+        """Return the ids of the runs on disk whose images show no particle."""
+        found: set[str] = set()
+        with self._tables:
+            for table in self._manifest.read([KEY, "visible_particles"]):
+                found.update(table.filter(pc.equal(table["visible_particles"], 0))[KEY].to_pylist())
+        return found
+
     def unlogged(self) -> Iterator[Row]:
         """Yield the rows on disk that MLflow has not taken yet, without their nulls."""
         with self._tables:

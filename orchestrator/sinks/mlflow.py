@@ -14,7 +14,7 @@ import posixpath
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any, final
 from orchestrator import commands
 from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.environment import environment
+from orchestrator.plan import read_plan
 from orchestrator.run import RunResult
 from orchestrator.sinks import entries, lasting
 from orchestrator.sinks.arrow import Row
@@ -31,6 +32,7 @@ from orchestrator.sinks.catchup import Backlog, CatchUp, LastingError, RefusedEr
 from orchestrator.sinks.manifest import MANIFEST
 from orchestrator.storage import Storage
 from orchestrator.uris import sqlite_file, sqlite_uri
+from scene.errors import ConfigurationError
 
 PREVIEW = "preview.jpg"
 
@@ -200,13 +202,22 @@ class _Tracker:
             raise
 
     def finish(self) -> None:
-        """End the parent run with how many runs succeeded and failed, and the report."""
-        counts = Counter(self._statuses.values())
+        """End the parent run with how many runs that were asked for succeeded and failed."""
+        counts = Counter(itertools.compress(self._statuses.values(), self._asked_for()))
         for status in _STATUSES:
             self._client.log_metric(self._parent, f"runs_{status}", float(counts[status]))
         self._client.set_terminated(self._parent, "FINISHED")
         if self._changed:
             self._log_report()
+
+    def _asked_for(self) -> Iterable[bool]:
+        """Return for each child whether the last sweep asks for its run."""
+        try:
+            plan = read_plan(self._storage)
+        except ConfigurationError:  # somebody has removed sweep.yaml
+            return itertools.repeat(True)
+        held: list[bool] = plan.holds(list(self._statuses)).tolist()
+        return held
 
     def _log_report(self) -> None:
         """Log the report on the data set, of a size that no one waits for long."""

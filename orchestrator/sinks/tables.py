@@ -6,6 +6,7 @@ set has the same columns. Columns are flat; nothing is a map.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, final
@@ -16,6 +17,8 @@ import pyarrow as pa
 from orchestrator.run import RunResult, Scalar
 from orchestrator.sinks.arrow import Row, array, common_type, scalar_type
 from orchestrator.versions import versions
+from scene.code import Code, code_hash
+from scene.errors import ConfigurationError, Problem
 from scene.features import FeatureSpec
 from scene.record import RunRecord
 from scene.specimen import POSE
@@ -29,7 +32,7 @@ FEATURE = "feature."
 TIME = "time."
 """Begins the names of those that hold seconds."""
 
-STATISTICS = ("mean", "std", "min", "max")
+_STATISTICS = dict.fromkeys(("mean", "std", "min", "max"), pa.float64()) | {"count": pa.int64()}
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -47,6 +50,7 @@ _FILES = pa.list_(
         ]
     )
 )
+_CODE = pa.list_(pa.struct([("component", pa.string()), ("version", pa.string())]))
 _VERSIONS = pa.struct([(name, pa.string()) for name in ("blendsweep", "bpy", "python")])
 
 _LEADING = {
@@ -74,6 +78,8 @@ _TRAILING = {
     "started_at": TIMESTAMP,
     "finished_at": TIMESTAMP,
     "versions": _VERSIONS,
+    "code_hash": pa.string(),
+    "code": _CODE,
     "mlflow_run_id": pa.string(),
 }
 PARTICLE = {
@@ -107,11 +113,14 @@ class Origin:
         Names of both.
     recipe_hash
         16 hex digits that name the recipe's content before overrides.
+    code
+        The code that the sweep was started with, for runs that made nothing.
     """
 
     sweep: str
     recipe: str
     recipe_hash: str | None = None
+    code: Code = field(default_factory=dict)
 
 
 @final
@@ -141,26 +150,71 @@ class Columns:
 
 
 def manifest_schema(columns: Columns) -> pa.Schema:
-    """Return the schema of the manifest, one row a run."""
-    fields = dict(_LEADING)
-    fields |= {f"{OVERRIDE}{key}": scalar_type(v) for key, v in columns.overrides.items()}
-    for spec in columns.technique_features:
-        fields |= {f"{FEATURE}{name}": _number_type(spec) for name in spec.columns}
-    for name in columns.sampled_particle_features:
-        fields |= {f"{FEATURE}{name}.{statistic}": pa.float64() for statistic in STATISTICS}
-        fields[f"{FEATURE}{name}.count"] = pa.int64()
-    fields |= _CONTENT
+    """Return the schema of the manifest, one row a run.
+
+    Raises
+    ------
+    ConfigurationError
+        If two of its columns would have one name.
+    """
+    sizes = {spec.name: spec for spec in columns.particle_features}
     stages = ("reset", "build", *columns.timings, "record", "publish", "total")
-    fields |= {f"{TIME}{stage}": pa.float64() for stage in stages}
-    return pa.schema(list((fields | _TRAILING).items()))
+    return _schema(
+        "manifest",
+        _LEADING.items(),
+        ((f"{OVERRIDE}{key}", scalar_type(v)) for key, v in columns.overrides.items()),
+        (
+            (f"{FEATURE}{name}", _number_type(spec))
+            for spec in columns.technique_features
+            for name in spec.columns
+        ),
+        (
+            (f"{FEATURE}{column}.{statistic}", kind)
+            for name in columns.sampled_particle_features
+            for column in _summarized(name, sizes[name].columns if name in sizes else (name,))
+            for statistic, kind in _STATISTICS.items()
+        ),
+        _CONTENT.items(),
+        ((f"{TIME}{stage}", pa.float64()) for stage in stages),
+        _TRAILING.items(),
+    )
 
 
 def particles_schema(columns: Columns) -> pa.Schema:
-    """Return the schema of the particles table, one row a particle a run."""
-    fields = dict(PARTICLE)
-    for spec in columns.particle_features:
-        fields |= dict.fromkeys(spec.columns, _number_type(spec))
-    return pa.schema(list((fields | _INITIAL_POSE | _PIXELS).items()))
+    """Return the schema of the particles table, one row a particle a run.
+
+    Raises
+    ------
+    ConfigurationError
+        If two of its columns would have one name.
+    """
+    return _schema(
+        "particles",
+        PARTICLE.items(),
+        ((name, _number_type(spec)) for spec in columns.particle_features for name in spec.columns),
+        _INITIAL_POSE.items(),
+        _PIXELS.items(),
+    )
+
+
+def _schema(table: str, *groups: Iterable[tuple[str, pa.DataType]]) -> pa.Schema:
+    """Return the schema of columns that have a name each."""
+    fields: dict[str, pa.DataType] = {}
+    for name, kind in itertools.chain.from_iterable(groups):
+        if name in fields:
+            message = f"the table {table} would have two columns {name!r}; rename a feature or step"
+            raise ConfigurationError([Problem("recipe", "", message)])
+        fields[name] = kind
+    return pa.schema(list(fields.items()))
+
+
+def _summarized(name: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return what a particle feature's statistics are of: each of its columns.
+
+    Those of a vector also have its own name, for runs in which its components are equal, as the
+    dimensions of spheres are; a place and a rotation are never meant as one number.
+    """
+    return (*columns,) if len(columns) == 1 or name in POSE else (name, *columns)
 
 
 def manifest_row(result: RunResult, origin: Origin) -> Row:
@@ -188,6 +242,9 @@ def manifest_row(result: RunResult, origin: Origin) -> Row:
         f"{TIME}publish": outcome.publish_seconds,
         f"{TIME}total": (outcome.finished_at - outcome.started_at).total_seconds(),
     }
+    if code := (record.code if record else origin.code):
+        row["code_hash"] = code_hash(code)
+        row["code"] = [{"component": name, "version": code[name]} for name in sorted(code)]
     row |= {f"{OVERRIDE}{key}": value for key, value in run.values.items()}
     return row if record is None else row | _content(record, f"runs/{run.run_id}")
 
@@ -260,20 +317,35 @@ def _feature_columns(name: str, value: object) -> Row:
 
 
 def _statistics(name: str, particles: Mapping[str, Sequence[Any]]) -> Row:
-    """Return mean, standard deviation and bounds over all particles and components.
+    """Return mean, standard deviation and bounds over all particles, for each component.
 
     `count` is the number of particles that have the feature.
     """
-    columns = [
-        particles[c] for c in (name, *(f"{name}_{axis}" for axis in "xyz")) if c in particles
-    ]
-    values = np.array([v for column in columns for v in column if v is not None], dtype=np.float64)
-    if not values.size:
-        return {f"{FEATURE}{name}.count": 0}
-    numbers = (values.mean(), values.std(), values.min(), values.max())
-    row: Row = {f"{FEATURE}{name}.{s}": float(v) for s, v in zip(STATISTICS, numbers, strict=True)}
-    row[f"{FEATURE}{name}.count"] = len(values) // len(columns)
+    vector = [column for axis in "xyz" if (column := f"{name}_{axis}") in particles]
+    columns = [name] if name in particles or not vector else vector
+    row: Row = {}
+    for summarized in _summarized(name, columns):
+        if summarized in particles or not particles:
+            values = particles.get(summarized, ())
+        elif all(particles[columns[0]] == particles[column] for column in columns[1:]):
+            values = particles[columns[0]]
+        else:
+            continue  # the components differ: no number stands for all of them
+        row |= {f"{FEATURE}{summarized}.{key}": value for key, value in _summary(values).items()}
     return row
+
+
+def _summary(column: Sequence[Any]) -> Row:
+    values = np.array([value for value in column if value is not None], dtype=np.float64)
+    if not values.size:
+        return {"count": 0}
+    return {
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "count": len(values),
+    }
 
 
 def _seed(recipe: Mapping[str, Any]) -> int | None:

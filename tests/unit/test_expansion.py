@@ -178,6 +178,26 @@ def test_ten_million_runs_take_neither_time_nor_memory(composition: Composition)
     assert seconds < 10
 
 
+def test_a_word_that_chooses_a_key_is_not_taken_for_a_copy_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "nested.yaml"
+    path.write_text("words: {p: p, q: other, r: r}\nword: p\nnamed: '${words.${word}}'\n")
+    runs = expansion(Composition(path), "word=p,q,r")
+    assert [run.recipe["named"] for run in runs] == ["p", "other", "r"]
+    assert [run.run_id for run in runs] == [run_id(run.recipe) for run in runs]
+
+
+def test_many_words_cost_no_resolution_each(tmp_path: Path) -> None:
+    path = tmp_path / "words.yaml"
+    path.write_text("a: 1\nb: x\nc: {d: '${b}', e: '${a}'}\n")
+    words = [f"w{n}" for n in range(3000)]
+    runs = expansion(Composition(path), f"b={','.join(words)}", "a=1,2")
+    start = time.perf_counter()
+    assert len({runs.run_id(n) for n in range(len(runs))}) == 6000
+    assert time.perf_counter() - start < 5
+    assert runs[2 * 1234].recipe["b"] == "w1234"
+    assert runs[5].run_id == run_id(runs[5].recipe)
+
+
 def test_runs_share_nothing_that_differs(composition: Composition) -> None:
     runs = list(expansion(composition, "c.e.0=range(5)"))
     assert [run.recipe["c"]["e"] for run in runs] == [[n, 2, 3] for n in range(5)]
@@ -240,6 +260,47 @@ class TestExpand:
         assert last["synth_chain"]["feature_generation_steps"][5]["gravity"] == [0, 0, -10000]
         variabilities = last["process_conditions"]["feature_variabilities"]
         assert variabilities["BackgroundPatchSeed"]["variability"]["value"] == 14
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            ("initial_runtime_state.seed=range(1e8)",),
+            ("initial_runtime_state.seed=range(0,1e15)", "render.max_samples=range(1,1000000)"),
+            (f"initial_runtime_state.seed={','.join(map(str, range(20_000)))}",),
+            ("+name=" + ",".join(f"a{n}" for n in range(5_000)),),
+        ],
+    )
+    def test_the_first_run_of_any_sweep_is_there_at_once(
+        self, write: Callable[..., Path], overrides: tuple[str, ...]
+    ) -> None:
+        start = time.perf_counter()
+        runs = expand(load_sweep(write(*overrides), limit=1))
+        assert len(runs) == 1
+        assert runs[0].run_id == run_id(runs[0].recipe)
+        assert time.perf_counter() - start < 20
+
+    @pytest.mark.parametrize(
+        ("overrides", "told"),
+        [
+            (("initial_runtime_state.seed=range(100000001)",), "100,000,001"),
+            (
+                ("initial_runtime_state.seed=range(1e15)", "render.max_samples=range(1,1e6)"),
+                "more than 10^15",
+            ),
+        ],
+    )
+    def test_more_runs_than_a_sweep_can_have(
+        self, write: Callable[..., Path], overrides: tuple[str, ...], told: str
+    ) -> None:
+        path = write(*overrides)
+        (problem,) = self.problems(path)
+        assert problem == (
+            f"{path}: overrides: the sweep has {told} runs, of which there are at most "
+            "100,000,000: give fewer values, or --limit N for the first N runs"
+        )
+        assert len(expand(load_sweep(path, limit=100_000_000))) == 100_000_000
+        with pytest.raises(ConfigurationError, match="at most 100,000,000"):
+            expand(load_sweep(path, limit=100_000_001))
 
     def test_keys_that_do_not_exist_are_all_named_at_their_place(
         self, write: Callable[..., Path]

@@ -27,6 +27,7 @@ from orchestrator.sinks.parts import PartTable
 from orchestrator.sinks.tables import TIME, Columns, Origin, manifest_schema, particles_schema
 from orchestrator.storage import Storage
 from scene.columns import RESERVED_COLUMNS, RESERVED_TIMES
+from scene.errors import ConfigurationError
 from scene.features import FeatureSpec
 from scene.record import FileRecord, RunRecord
 
@@ -150,6 +151,17 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "feature.dimensions.min": 5.0,
         "feature.dimensions.max": 7.0,
         "feature.dimensions.count": 2,
+        **{
+            f"feature.dimensions_{axis}.{key}": value
+            for axis in "xyz"
+            for key, value in (
+                ("mean", 6.0),
+                ("std", 1.0),
+                ("min", 5.0),
+                ("max", 7.0),
+                ("count", 2),
+            )
+        },
         "feature.subdivisions.mean": 2.0,
         "feature.subdivisions.std": 0.0,
         "feature.subdivisions.min": 2.0,
@@ -186,6 +198,8 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "started_at": START,
         "finished_at": START + timedelta(seconds=4),
         "versions": {"blendsweep": "1", "bpy": "5", "python": "3"},
+        "code_hash": None,
+        "code": None,
         "mlflow_run_id": None,
     }
     particle = rows(storage, "particles")[1]
@@ -525,6 +539,72 @@ def test_flushing_waits_for_what_is_being_written(
 def test_a_row_tells_how_often_the_run_was_tried(storage: Storage) -> None:
     record(storage, dataclasses.replace(make_result(0), attempts=3))
     assert [row["attempts"] for row in rows(storage)] == [3]
+
+
+VECTORS = Columns(
+    particle_features=(
+        FeatureSpec("dimensions", (1.0, 1.0, 1.0), "length", components=3),
+        FeatureSpec("location", (0.0, 0.0, 0.0), "place", components=3),
+    ),
+    sampled_particle_features=("dimensions", "location"),
+)
+
+
+def test_vectors_have_statistics_for_each_axis(storage: Storage) -> None:
+    result = make_result(0)
+    kept = result.outcome.record
+    assert kept is not None
+    axes = {"x": [1.0, 3.0], "y": [10.0, 10.0], "z": [-5.0, 5.0]}
+    particles = {
+        "particle_id": [1, 2],
+        **{f"location_{axis}": values for axis, values in axes.items()},
+        **{f"dimensions_{axis}": values for axis, values in axes.items()},
+    }
+    made = dataclasses.replace(
+        kept, particle_features=("dimensions", "location"), particles=particles
+    )
+    outcome = dataclasses.replace(result.outcome, record=made)
+    record(storage, dataclasses.replace(result, outcome=outcome), columns=VECTORS)
+    (row,) = rows(storage)
+    for name in ("location", "dimensions"):
+        assert [row[f"feature.{name}_{axis}.mean"] for axis in "xyz"] == [2.0, 10.0, 0.0]
+        assert [row[f"feature.{name}_{axis}.std"] for axis in "xyz"] == [1.0, 0.0, 5.0]
+        assert [row[f"feature.{name}_{axis}.count"] for axis in "xyz"] == [2, 2, 2]
+    assert "feature.location.mean" not in row  # never one number for a place
+    assert row["feature.dimensions.mean"] is None  # the components differ
+    assert row["feature.dimensions_z.min"] == -5.0
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        (Columns(particle_features=(FeatureSpec("blueprint", 0.0, "clash"),)), "blueprint"),
+        (Columns(particle_features=(FeatureSpec("visible_pixels", 0.0, "c"),)), "visible_pixels"),
+        (Columns(particle_features=(FeatureSpec("run_id", 0.0, "c"),)), "run_id"),
+        (
+            Columns(
+                particle_features=(
+                    FeatureSpec("offset", (0.0, 0.0, 0.0), "vector", components=3),
+                    FeatureSpec("offset_x", 0.0, "number"),
+                )
+            ),
+            "offset_x",
+        ),
+        (
+            Columns(
+                technique_features=(
+                    FeatureSpec("tint", 0.0, "the technique's"),
+                    FeatureSpec("tint", 0.0, "the background's"),
+                )
+            ),
+            "feature.tint",
+        ),
+        (Columns(timings=("total",)), "time.total"),
+    ],
+)
+def test_no_column_overwrites_another(storage: Storage, columns: Columns, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"would have two columns '{name}'"):
+        ManifestSink(storage, Origin("demo", "beads"), columns)
 
 
 def test_not_a_number_never_reaches_statistics(storage: Storage) -> None:
