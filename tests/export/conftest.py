@@ -56,6 +56,25 @@ def output(rendered: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+CHEAP = [
+    "render.resolution_percentage=20",
+    "render.max_samples=2",
+    "synth_chain.feature_generation_steps.5.num_frames=5",
+    "initial_runtime_state.seed=0",
+    "~synth_chain.rendering_steps.0",
+]
+
+
+@pytest.fixture(scope="session")
+def sem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tutorial's own sweep, 100 to 600 beads and both gravities, at 192 x 192 pixels."""
+    output = tmp_path_factory.mktemp("export") / "sem"
+    arguments = ["sweeps/sem.yaml", *CHEAP, "--output", output, "--executor", "inline"]
+    command = [sys.executable, "-m", "orchestrator", *map(str, arguments), "--no-mlflow"]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    return output
+
+
 @pytest.fixture(scope="session")
 def filled() -> Callable[..., NDArray[np.bool_]]:
     """Fill an outline: the pixels a quarter of which it holds, by the even-odd rule."""
