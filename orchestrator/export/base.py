@@ -162,7 +162,9 @@ def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return the settings on record, if they allow to go on with `settings`."""
     where = target.public_uri
     try:
-        found: dict[str, Any] = json.loads(target.read(_SETTINGS))
+        found = json.loads(target.read(_SETTINGS))
+        if not isinstance(found, dict):
+            raise ValueError(found)
     except NotADirectoryError:
         raise _wrong(f"{where} is a file; give a folder") from None
     except (FileNotFoundError, ValueError):

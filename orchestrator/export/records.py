@@ -303,7 +303,7 @@ class Source:
         """Refuse an image, or a data set without masks, before anything is written."""
         problems = []
         valid = names - {INSTANCES}
-        having = {self._names[path]: count for path, count in self._counts.items()}
+        having = Counter({self._names[path]: count for path, count in self._counts.items()})
         if self.image == INSTANCES:
             message = f"{INSTANCES} holds the masks; give an image to learn from"
             problems.append(Problem(COMMAND_LINE, "--image", message))
@@ -317,9 +317,9 @@ class Source:
             message = f"only {having[self.image]} of {len(self._ids)} runs have an image "
             message += f"{self.image!r}; all have: {', '.join(whole) or 'none'}"
             problems.append(Problem(COMMAND_LINE, "--image", message))
-        if having.get(INSTANCES, 0) < len(self._ids):
-            number = f"only {having[INSTANCES]} of {len(self._ids)} runs have"
-            message = f"{number if INSTANCES in having else 'no run has'} instances.png, which the "
+        if having[INSTANCES] < len(self._ids):
+            count = f"only {having[INSTANCES]} of {len(self._ids)} runs have"
+            message = f"{count if having[INSTANCES] else 'no run has'} instances.png, which the "
             message += "rendering mode categorical writes for all particles"
             problems.append(Problem(self.uri, "", message))
         if problems:

@@ -140,15 +140,23 @@ class ShardedFormat(Format):
             if (match := pattern.fullmatch(name)) is None:
                 continue
             split, number = match[1], int(match[2])
-            note = (
-                json.loads(target.read(f"{_NOTES}/{name}.json")) if f"{name}.json" in notes else {}
-            )
-            if note.get("layout") == self.layout:
-                ids = np.array(note["run_ids"], RUN_ID)
-                whole.setdefault(split, {})[number] = _Shard(number, ids, note["full"])
+            note = target.read(f"{_NOTES}/{name}.json") if f"{name}.json" in notes else b""
+            shard = self._noted(number, note)
+            if shard is not None:
+                whole.setdefault(split, {})[number] = shard
             else:
                 target.delete(f"{self.folder}{name}")
         return whole
+
+    def _noted(self, number: int, note: bytes) -> _Shard | None:
+        """Return the shard that a note tells of; None if it is damaged or of another layout."""
+        try:
+            content = json.loads(note)
+            ids = np.array([str(run_id) for run_id in content["run_ids"]], RUN_ID)
+            shard = _Shard(number, ids, full=bool(content["full"]))
+            return shard if content["layout"] == self.layout else None
+        except (ValueError, TypeError, KeyError):
+            return None
 
     def _extend(self, target: Storage, split: str, kept: dict[int, _Shard], missing: Ids) -> int:
         """Write shards of missing runs and return how many shards there are then."""

@@ -70,7 +70,7 @@ class WebDataset(ShardedFormat):
     @cached_property
     def _keys(self) -> dict[str, str]:
         """Image name to the member's, without ending; no two that a reader could take for one."""
-        return distinct({name: self._wish(name) for name in self.source.image_names})
+        return distinct({name: self._wish(name) for name in self.source.image_names}, ["json"])
 
     def _wish(self, name: str) -> str:
         return "image" if name == self.source.image else member_name(name)

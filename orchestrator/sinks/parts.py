@@ -261,7 +261,9 @@ class PartTable:
     def _write(self, number: int, table: pa.Table) -> None:
         stream = pa.BufferOutputStream()
         table = conform(table, self._schema)
-        pq.write_table(table, stream, compression="zstd")
+        with pq.ParquetWriter(stream, table.schema, compression="zstd") as file:
+            if len(table):  # a group of no rows is more than `datasets` can read
+                file.write_table(table)
         self._storage.write_file(self._path(number), stream.getvalue().to_pybytes())
         self._row_counts[number] = len(table)
         self._cached = (number, table.combine_chunks())
