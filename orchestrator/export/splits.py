@@ -29,6 +29,9 @@ _NUMBER = re.compile(
 )
 """Shares, as numbers and as fractions; 1e999999999 would take hours to write out."""
 
+_QUOTED = 60
+"""Characters of a text that a sentence quotes at most."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 
 
@@ -69,7 +72,7 @@ class Splits:
             name, _, number = (piece.strip() for piece in part.partition("="))
             share = _share(number)
             if share is None:
-                problems.append(f"{part.strip()!r} is no name=share, for instance train=0.8")
+                problems.append(f"{_short(part)!r} is no name=share, for instance train=0.8")
             elif problem := _problem(name, share, shares):
                 problems.append(problem)
             else:
@@ -94,6 +97,12 @@ class Splits:
         return self.names[bisect_right(self._bounds, position)]
 
 
+def _short(text: str) -> str:
+    """Return a text as a sentence quotes it."""
+    text = text.strip()
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
+
+
 def _share(text: str) -> Fraction | None:
     """Return the number that a text writes, or None if it is none."""
     try:
@@ -105,7 +114,7 @@ def _share(text: str) -> Fraction | None:
 def _problem(name: str, share: Fraction, others: Mapping[str, Fraction]) -> str | None:
     """Return what is wrong with a split beside those that come before it."""
     if not _NAME.fullmatch(name):
-        return f"{name!r} is no name of letters, digits and underscores"
+        return f"{_short(name)!r} is no name of up to 50 letters, digits and underscores"
     if name in others:
         return f"{name!r} is given twice"
     if (same := {other.casefold(): other for other in others}.get(name.casefold())) is not None:
