@@ -35,13 +35,20 @@ class Example:
 
 
 def files_by_run(output: Path) -> list[dict[str, Path]]:
-    """Return the files of every run that succeeded, by mode, in the order of the sweep."""
+    """Return the files of every run that succeeded, in the order of the sweep.
+
+    By their path in the run's folder, without ending: ``real``, ``instances``, ...; a mode may have
+    more images, of other sets or of single particles.
+    """
     manifest = ds.dataset(output / "manifest", format="parquet")
     succeeded = manifest.to_table(
         columns=["index", "files"], filter=pc.field("status") == "succeeded"
     )
     return [
-        {file["mode"]: output / file["path"] for file in run["files"]}
+        {
+            str(Path(*Path(file["path"]).parts[2:]).with_suffix("")): output / file["path"]
+            for file in run["files"]
+        }
         for run in succeeded.sort_by("index").to_pylist()
     ]
 

@@ -26,7 +26,8 @@ QUERIES = {
     """,
     "The runs that are most out of focus": """
         SELECT "index", seed, "feature.defocus" AS defocus,
-               list_filter(files, lambda file: file.mode = 'real')[1].path AS image
+               list_filter(files, lambda file: file.path = 'runs/' || run_id || '/real.png')[1].path
+                   AS image
         FROM runs ORDER BY defocus DESC, "index" LIMIT 5
     """,
     "Sizes of particles, in scene units": """

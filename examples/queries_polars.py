@@ -6,6 +6,7 @@ uv run python examples/queries_polars.py outputs/quickstart
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import polars as pl
@@ -45,7 +46,7 @@ def queries(runs: pl.LazyFrame, particles: pl.LazyFrame) -> dict[str, pl.LazyFra
         )
         .sort("blueprint"),
         "The runs that are most out of focus": runs.select(
-            "index", "seed", defocus="feature.defocus", image=image_of("real")
+            "index", "seed", defocus="feature.defocus", image=path_of("real.png")
         )
         .sort("defocus", "index", descending=[True, False])
         .head(5),
@@ -71,12 +72,12 @@ def queries(runs: pl.LazyFrame, particles: pl.LazyFrame) -> dict[str, pl.LazyFra
     }
 
 
-def image_of(mode: str) -> pl.Expr:
-    """Return the path, relative to the output, of each run's image of a mode."""
-    file = pl.element()
+def path_of(name: str) -> pl.Expr:
+    """Return the path, relative to the output, of the file of a name in each run's folder."""
+    path = pl.element().struct.field("path")
     return (
         pl.col("files")
-        .list.eval(file.filter(file.struct.field("mode") == mode).struct.field("path"))
+        .list.eval(path.filter(path.str.contains(f"^runs/[^/]+/{re.escape(name)}$")))
         .list.first()
     )
 

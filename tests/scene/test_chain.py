@@ -243,7 +243,10 @@ def test_particles_are_rendered_one_by_one(execute: Execute, tmp_path: Path) -> 
         " rendering_mode: depth_map, subfolder: single}]"
     )
     out = tmp_path / "run"
-    execute(out, individually, "blueprints.particles.Bead.number=3")
+    record = execute(out, individually, "blueprints.particles.Bead.number=3")
+    alone = {file.path: file.particle_id for file in record.files if file.width}
+    assert alone == {f"single/{n}_0000{i}.{e}": i for i in (1, 2, 3) for n, e in IMAGES}
+    assert RunRecord.from_json((out / RECORD_FILE).read_text()) == record
     names = {p.name for p in (out / "single").iterdir()}
     assert names == {f"{n}_0000{i}.{e}" for i in (1, 2, 3) for n, e in IMAGES}
 
