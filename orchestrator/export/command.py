@@ -23,7 +23,8 @@ again goes on where it stopped and adds what is new. docs/exports.md tells how t
 """
 
 EXIT_CODES = """Exit codes: 0 exported; 1 a run's files are missing or damaged; 2 usage or
-configuration error, nothing written; 130 interrupted, resumable."""
+configuration error, nothing written, or a place that can't be read or written; 130 interrupted,
+resumable."""
 
 export_app = typer.Typer(
     help=HELP,
