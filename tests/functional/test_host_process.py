@@ -40,9 +40,11 @@ def state():
     }
 
 from orchestrator.expansion import expand
+from orchestrator import interruption
 from orchestrator.launch import run_sweep
 from orchestrator.loading import load_sweep
 
+interruption.TERMINATION_LIMIT_S = 240.0  # a busy machine may need more than the usual time
 sweep, output, executor, log = sys.argv[1:]
 loaded = load_sweep(sweep, output=output, executor=executor)
 before = state()
@@ -69,9 +71,10 @@ def test_a_host_is_as_it_was_after_a_sweep_that_a_sigterm_ended(
         [sys.executable, "-c", HOST, sweep, tmp_path / "out", executor, log],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=280,
     )
+    assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert not found["complete"]
     before, after = found["before"], found["after"]
