@@ -25,7 +25,7 @@ from scene.reservation import Reservation
 from scene.run_summary import drawn_features, outcome, timings
 
 PREVIEW_SIDE, PREVIEW_SAMPLES = 240, 16
-"""Pixels along the longer side, and samples a pixel, of a preview: enough to tell how it looks."""
+"""Pixels along the longer side, and samples a pixel, of a preview; enough to tell how it looks."""
 
 _HELP = """Render one run of a recipe, in this process.
 

@@ -19,10 +19,10 @@ RESERVED_COLUMNS = frozenset(
         *("occluded_share", "occluded_fraction"),
     }
 )
-"""What the table tells of a particle itself, or may come to tell: no feature can be called so."""
+"""What the table tells of a particle itself, or may come to tell; no feature can be called so."""
 
 RESERVED_TIMES = frozenset({"reset", "build", "record", "publish", "total"})
-"""What a run's times tell beside those of its steps: no step can be labelled so."""
+"""What a run's times tell beside those of its steps; no step can be labelled so."""
 
 
 @final
