@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from scene.defaults import compose, first_sentence
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.paths import is_file, is_there
-from scene.references import too_large
+from scene.references import is_index, too_large
 from scene.yaml_files import YAML_ENDINGS, write_mapping
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -152,7 +152,7 @@ def _exists(config: DictConfig, key: str) -> bool:
     parent, _, last = key.rpartition(".")
     node = _node(config, parent)
     if isinstance(node, ListConfig):
-        return last.isdecimal() and int(last) < len(node)
+        return is_index(last, node)
     return isinstance(node, DictConfig) and last in node.keys()  # noqa: SIM118
 
 
@@ -180,7 +180,7 @@ def _beyond_list(config: DictConfig, key: str) -> str | None:
     for depth, part in enumerate(parts):
         here = ".".join(parts[:depth])
         node = _node(config, here)
-        if isinstance(node, ListConfig) and not (part.isdecimal() and int(part) < len(node)):
+        if isinstance(node, ListConfig) and not is_index(part, node):
             return (
                 f"{here} is a list of {len(node)} entries, counted from 0; an override changes "
                 f"entries or the whole list, {here}=[...]"
@@ -195,7 +195,7 @@ def _no_such_key(config: DictConfig, key: str) -> str:
     for depth, part in enumerate(parts):
         here = ".".join(parts[:depth])
         if isinstance(node, ListConfig):
-            if not (part.isdecimal() and int(part) < len(node)):
+            if not is_index(part, node):
                 return f"no key {key!r}: {here} is a list of {len(node)} entries, counted from 0"
             node = node[int(part)]
         elif isinstance(node, DictConfig):

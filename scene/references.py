@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from typing import Any, final
 
 LARGEST = 10_000_000
@@ -10,6 +11,12 @@ LARGEST = 10_000_000
 
 _REFERENCE = re.compile(r"\$\{([^${}:]+)\}")
 _PARTS = re.compile(r"[^.\[\]]+")
+
+
+def is_index(part: str, entries: Sized) -> bool:
+    """Return whether a part of a key counts one of a list's entries."""
+    # Python reads whole numbers of some thousand digits and no more.
+    return part.isdecimal() and len(part) < 19 and int(part) < len(entries)
 
 
 def too_large(recipe: dict[str, Any]) -> str | None:
@@ -53,7 +60,7 @@ class _Counting:
         for part in path:
             if isinstance(node, dict):
                 node = node.get(part)
-            elif isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+            elif isinstance(node, list) and is_index(part, node):
                 node = node[int(part)]
             else:
                 return None

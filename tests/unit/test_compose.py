@@ -175,6 +175,7 @@ INGREDIENTS = {
     "two groups at once": (b"defaults: [{a: b, c: d}]\n", "defaults.0: expected one 'group: name'"),
     "a missing default": (b"defaults: ['???']\n", "expected a recipe's name, got '???'"),
     "a missing choice": (b"defaults: [x: '???']\n", "expected a recipe's name, got '???'"),
+    "a huge index": (b"a: [1]\nb: '${a." + b"9" * 5000 + b"}'\n", "b: "),
     "itself below": (b"a: {b: '${a.b.c}'}\n", "Recursive interpolation detected"),
     "beyond the root": (b"a: 1\nb: '${..c}'\n", "b: Error resolving key '..c'"),
     "another shape": (b"a: [1]\n", "a: recipe r does not fit those before: Cannot merge a"),
@@ -281,6 +282,14 @@ def test_references_do_not_multiply(tmp_path: Path, value: str) -> None:
         Composition(path).resolve()
     path.write_text("\n".join([*lines[35:], "k40: xx"]))
     assert Composition(path).resolve()
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++", "~"])
+def test_an_index_of_any_length_is_told(tmp_path: Path, prefix: str) -> None:
+    (tmp_path / "r.yaml").write_text("a: [1]\n")
+    text = f"{prefix}a.{'9' * 5000}" + ("" if prefix == "~" else "=1")
+    with pytest.raises(ConfigurationError, match="a is a list of 1 entries"):
+        Composition(tmp_path / "r.yaml").resolve([text])
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

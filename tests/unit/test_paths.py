@@ -32,7 +32,7 @@ def alone(**given: str) -> None:
     paths = {"path": str(RECIPE), "output": "out", "plugin": "."} | given
     execute_alone(
         Path(paths["path"]), ["render.max_samples=0"], Path(paths["output"]),
-        [Path(paths["plugin"])], Reservation(cpus=1),
+        plugins=[Path(paths["plugin"])], reservation=Reservation(cpus=1),
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_run_alone_that_cannot_be_written_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     with pytest.raises(ConfigurationError, match=r"--output: .*/file(/x can't be written: )?"):
-        execute_alone(RECIPE, [], Path(output), [], Reservation(cpus=1))
+        execute_alone(RECIPE, [], Path(output), plugins=[], reservation=Reservation(cpus=1))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
