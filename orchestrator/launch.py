@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from orchestrator.storage import OutputError, Storage, reason
 from orchestrator.summary import Summary
 from orchestrator.sweep import Sweep
 from orchestrator.tracking_uri import check_usable
+from orchestrator.uris import local_folder
 from scene.blender.libraries import load_libraries
 from scene.code import Code
 from scene.errors import ConfigurationError, Problem
@@ -62,7 +64,10 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         If none can be any more.
     """
     start = time.monotonic()
-    if sweep.tracking_uri is not None:
+    folder = local_folder(sweep.output)
+    # A database that lies in the output is no matter where the output itself can't be written.
+    writable = folder is None or os.access(folder, os.W_OK)
+    if sweep.tracking_uri is not None and (sweep.tracking.uri is not None or writable):
         check_usable(sweep.tracking_uri)
     if sweep.execution.address is None:
         load_libraries()
