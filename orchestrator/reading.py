@@ -39,6 +39,7 @@ def described_sweep(storage: Storage) -> Mapping[str, Any]:
             "name": str(sweep["name"]),
             "runs": int(sweep["runs"]),
             "recipe_hash": str(sweep["recipe_hash"]),
+            "overrides": [str(text) for text in sweep.get("overrides") or ()],
             "versions": dict(sweep.get("versions") or {}),
             "code": dict(sweep.get("code") or {}),
             "accepted_code": [str(name) for name in sweep.get("accepted_code") or ()],

@@ -13,7 +13,8 @@ import yaml
 from numpy.typing import NDArray
 
 OVERRIDES = [
-    "render.resolution=[64,48]",
+    "render.resolution=[640,480]",
+    "render.resolution_percentage=10",
     "render.max_samples=4",
     "synth_chain.feature_generation_steps.5.num_frames=5",
     "blueprints.particles.Bead.number=12,60",
