@@ -331,7 +331,7 @@ class TestExpand:
             ("initial_runtime_state={seed:1},{seed:2}", "initial_runtime_state.seed=1,2"),
             # More values than are looked at before the sweep starts, and neither of the two among
             # those that are.
-            (f"initial_runtime_state.seed={','.join(map(str, range(149)))},1,150",),
+            (f"initial_runtime_state.seed={','.join(map(str, range(1199)))},1,5000",),
         ],
     )
     def test_runs_with_the_same_recipe(
