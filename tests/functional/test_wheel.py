@@ -107,8 +107,7 @@ def test_a_shipped_sweep_has_the_same_runs_as_in_a_clone(
 
 
 SMALL: Sequence[str] = (
-    "render.resolution=[48,48]",
-    "render.resolution_percentage=100",
+    "render.resolution_percentage=5",
     "render.max_samples=4",
     "synth_chain.feature_generation_steps.5.num_frames=5",
     "blueprints.particles.Bead.number=3",
