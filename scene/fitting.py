@@ -14,57 +14,44 @@ if TYPE_CHECKING:
 DIMENSIONS = "dimensions"
 
 
-def too_large(dimensions: FeatureValue, volume: MeasurementVolume, *, enclosed: bool) -> str | None:
+def too_large(dimensions: FeatureValue, volume: MeasurementVolume) -> str | None:
     """Return why a particle can't be in the measurement volume, or None if it can.
+
+    What is larger all round than the volume at its widest has the camera inside it. One that is
+    only wider than the volume is narrow is pushed through its walls, and may well be seen.
 
     Parameters
     ----------
     dimensions
         Its bounding box (x, y, z) in scene units.
-    enclosed
-        Whether walls, floor and lid will hold it. Then it has to be thinner somewhere than the
-        volume is at its thinnest; without them, than the volume is at its widest: whatever is
-        larger all round has the camera inside it.
     """
     assert isinstance(dimensions, tuple)
-    limit = min(volume.sides) if enclosed else max(volume.sides)
-    if min(dimensions) <= limit:
+    if min(dimensions) <= max(volume.sides):
         return None
-    whither = "can't be relaxed in" if enclosed else "is larger all round than"
     return (
-        f"a particle of {_by(dimensions)} scene units {whither} "
+        f"a particle of {_by(dimensions)} scene units is larger all round than "
         f"the measurement volume of {_by(volume.sides)}"
     )
 
 
 def fitting_problems(recipe: Recipe) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield (path, message) for every step after which no particle could fit, whatever is drawn."""
-    from scene.steps.relax import RelaxCollisions
     from scene.steps.update import TriggerFeatureUpdate
 
     variabilities = recipe.process_conditions.feature_variabilities
-    volume, smallest = recipe.volume, dict[str, FeatureValue]()
     for index, step in enumerate(recipe.synth_chain.feature_generation_steps):
-        if not isinstance(step, RelaxCollisions | TriggerFeatureUpdate):
+        if not isinstance(step, TriggerFeatureUpdate):
             continue
+        entry = variabilities[step.feature_variability_name]
         affected = recipe.all_sets[step.affected_set_name]
-        members = [name for name in recipe.blueprints.particles if affected.includes(name)]
-        if isinstance(step, TriggerFeatureUpdate):
-            entry = variabilities[step.feature_variability_name]
-            if entry.feature_name != DIMENSIONS:
-                continue
-            drawn = [value for value in entry.variability.extremes() if isinstance(value, tuple)]
-            if not drawn:
-                continue
-            smallest |= dict.fromkeys(members, min(drawn, key=min))
-        enclosed = isinstance(step, RelaxCollisions)
-        for name in members:
-            problem = name in smallest and too_large(smallest[name], volume, enclosed=enclosed)
-            if problem:
-                key = "affected_set_name" if enclosed else "feature_variability_name"
-                yield ("synth_chain", "feature_generation_steps", index, key), problem
-                smallest = {}  # told once
-                break
+        if entry.feature_name != DIMENSIONS or not any(
+            affected.includes(name) for name in recipe.blueprints.particles
+        ):
+            continue
+        drawn = [value for value in entry.variability.extremes() if isinstance(value, tuple)]
+        if drawn and (problem := too_large(min(drawn, key=min), recipe.volume)):
+            place = "synth_chain", "feature_generation_steps", index, "feature_variability_name"
+            yield place, problem
 
 
 def _by(lengths: tuple[float, ...]) -> str:

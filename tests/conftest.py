@@ -201,12 +201,12 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @pytest.fixture
 def tiny_sweep(tmp_path: Path) -> Path:
-    """Four runs of the tutorial's recipe with a few beads on 64 x 64 pixels."""
+    """Four runs of the tutorial's recipe with a few beads on 48 x 48 pixels."""
     return write_sweep(
         tmp_path / "tiny.yaml",
         "spheres_sem",
         [
-            "render.resolution=[64,64]",
+            "render.resolution=[48,48]",
             "render.max_samples=4",
             "synth_chain.feature_generation_steps.5.num_frames=5",
             "blueprints.particles.Bead.number=3,5",

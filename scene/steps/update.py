@@ -83,7 +83,7 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
                     specs[particle.blueprint] = self._spec(state, features)
                 self._update(state, particle, specs[particle.blueprint], particle.index)
                 size = particle.features[DIMENSIONS]
-                if drawn == DIMENSIONS and (problem := too_large(size, volume, enclosed=False)):
+                if drawn == DIMENSIONS and (problem := too_large(size, volume)):
                     raise ValueError(f"{particle.label}: {problem}")
         elif members is Members.TECHNIQUES:
             spec = self._spec(state, state.recipe.technique_features())

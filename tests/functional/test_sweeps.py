@@ -67,7 +67,7 @@ def test_a_sweep_is_rendered_and_recorded(
             path = output / file["path"]
             assert hashlib.sha256(path.read_bytes()).hexdigest() == file["sha256"]
         with Image.open(output / by_mode["real"]["path"]) as image:
-            assert (image.size, image.mode) == ((64, 64), "L")
+            assert (image.size, image.mode) == ((48, 48), "L")
         assert row["feature.dimensions.count"] > 0
         assert 0.2 <= row["feature.defocus"] <= 0.5
         assert row["time.total"] > 0

@@ -23,7 +23,7 @@ pytestmark = [
 
 NUMBER = "blueprints.particles.Bead.number"
 OVERRIDES = [
-    "render.resolution=[64,64]",
+    "render.resolution=[48,48]",
     "render.max_samples=4",
     "synth_chain.feature_generation_steps.5.num_frames=5",
     f"{NUMBER}=10,40",
