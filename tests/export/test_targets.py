@@ -184,7 +184,8 @@ def test_something_of_another_kind_in_the_way_is_told(
             "export", name, rendered, "--to", tmp_path / "both", "--split", "train=1"
         )
     long = tmp_path / ("n" * 300)
-    assert "File name too long" in told("export", name, rendered, "--to", to(name, long))
+    line = told("export", name, rendered, "--to", to(name, long))
+    assert "holds a name of more than 255 bytes" in line
     assert (tmp_path / "file").read_text() == "mine"
 
 
