@@ -386,6 +386,24 @@ def test_a_later_sweep_brings_new_columns(storage: Storage) -> None:
     assert [row["override.render.max_samples"] for row in rows(storage)] == ["0.0", "0.5", "many"]
 
 
+def test_all_parts_have_the_same_columns_whatever_comes(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_module, "RUNS_PER_PART", 1)
+    values = ({"a": 1}, {"a": 0.5}, {"a": "text", "b": 1})
+    sink = make_sink(storage)
+    for index, swept in enumerate(values):
+        sink.record(make_result(index, values=swept))
+        sink.flush()
+    sink.close()
+    assert storage.folder is not None
+    parts = sorted((storage.folder / "manifest").iterdir())
+    schemas = [pq.read_schema(part) for part in parts]
+    assert len(schemas) == len(values)
+    assert all(schema.equals(schemas[0]) for schema in schemas)
+    assert [row["override.a"] for row in rows(storage)] == ["1.0", "0.5", "text"]
+
+
 def test_damaged_and_foreign_files_are_named_and_set_aside(
     storage: Storage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
