@@ -291,7 +291,7 @@ def verify(
             typer.echo(line)
         if as_json:
             print_json(found.as_json())
-    raise typer.Exit(1 if found.damaged else 0)
+    raise typer.Exit(0 if found.whole else 1)
 
 
 @app.command()

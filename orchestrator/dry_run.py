@@ -98,7 +98,7 @@ def _statuses(storage: Storage) -> dict[str, str]:
     from orchestrator.reading import tables
 
     found: dict[str, str] = {}
-    for part in tables(storage, "manifest", ["run_id", "status"], skip_damaged=True):
+    for part in tables(storage, "manifest", ["run_id", "status"], damaged=[]):
         if part.num_columns < 2:
             continue  # none of ours
         found |= zip(part["run_id"].to_pylist(), part["status"].to_pylist(), strict=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.backends import TEMPORARY_PREFIX
 from orchestrator.reading import described_sweep, tables
-from orchestrator.storage import Storage
+from orchestrator.storage import Storage, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,13 +120,13 @@ def read_plan(storage: Storage) -> Plan:
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         _log.warning(
             "%s/%s can't be read (%s): all runs of the last recipe are taken for the last sweep's",
-            storage.public_uri, PLAN, (str(error).splitlines() or [type(error).__name__])[0],
+            storage.public_uri, PLAN, reason(error),
         )  # fmt: skip
     return Plan(sweep["name"], sweep["recipe_hash"], sweep["runs"], None)
 
 
 def rows_by_plan(
-    storage: Storage, plan: Plan, columns: Sequence[str]
+    storage: Storage, plan: Plan, columns: Sequence[str], damaged: list[str] | None = None
 ) -> Iterator[tuple[dict[str, Any], bool]]:
     """Yield the manifest's rows, and whether each is of a run that was asked for.
 
@@ -135,8 +135,10 @@ def rows_by_plan(
     columns
         The columns to read, ``run_id`` and ``recipe_hash`` among them; those that a part lacks
         are None.
+    damaged
+        As for `tables`.
     """
-    for part in tables(storage, "manifest", columns):
+    for part in tables(storage, "manifest", columns, damaged=damaged):
         rows = (dict.fromkeys(columns) | row for row in part.to_pylist())
         yield from zip(rows, plan.asks_for(part).tolist(), strict=True)
 

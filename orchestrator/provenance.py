@@ -54,7 +54,7 @@ def codes_of(storage: Storage, plan: Plan | None = None) -> tuple[Made, ...]:
 
     runs: dict[str, int] = {}
     codes: dict[str, Code] = {}
-    for part in tables(storage, "manifest", _COLUMNS, skip_damaged=True):
+    for part in tables(storage, "manifest", _COLUMNS, damaged=[]):
         if "status" not in part.schema.names:
             continue  # none of ours
         wanted = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED))

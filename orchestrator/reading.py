@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, final
 
-from orchestrator.storage import OutputError, Storage
+from orchestrator.storage import OutputError, Storage, reason
 from scene.errors import ConfigurationError, Problem
 from scene.yaml_files import parse_mapping
 
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 RUN_ID = "S16"
 """How run ids are kept by the million, as numpy's fixed texts in 16 bytes each."""
 
+_REQUIRED = {"manifest": ("run_id", "status"), "particles": ("run_id",)}
+"""Columns without which a file is no part of a table, as for `PartTable`."""
+
 _PARTS_KEPT = 4
 """So many parts stay in memory, for runs that were recorded in another order than they are read."""
+
+
+class DamagedPartError(ConfigurationError):
+    """A part file of a table that is no part of it, so that its rows can't be had."""
 
 
 def described_sweep(storage: Storage) -> Mapping[str, Any]:
@@ -86,7 +93,7 @@ def tables(
     columns: Sequence[str] | Callable[[str], bool] | None = None,
     most: int | None = None,
     *,
-    skip_damaged: bool = False,
+    damaged: list[str] | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the part files of a table, one at a time, as Arrow tables.
 
@@ -99,20 +106,31 @@ def tables(
         missing.
     most
         So many parts at most, evenly spread; None for all.
-    skip_damaged
-        Whether to pass over what is no table, as the next start does, which sets it aside.
-    """
-    import pyarrow as pa
+    damaged
+        Takes a sentence for each file that is no part of the table, which is passed over, as by
+        the next start, which sets it aside. None to raise.
 
+    Raises
+    ------
+    DamagedPartError
+        If a file is no part of the table.
+    ConfigurationError
+        If parts were merged meanwhile.
+    """
     names = part_names(storage, table)
     if most is not None and len(names) > most:
         names = [names[n * len(names) // most] for n in range(most)]
     for name in names:
         try:
             part = _read(storage, f"{table}/{name}", columns)
-        except (pa.ArrowException, OSError):
-            if not skip_damaged:
+        except DamagedPartError as error:
+            if damaged is None:
                 raise
+            damaged.append(str(error))
+        except FileNotFoundError:
+            message = "was merged with others while it was read; the same command again reads all"
+            where = f"{storage.public_uri}/{table}/{name}"
+            raise ConfigurationError([Problem(where, "", message)]) from None
         else:
             yield part
 
@@ -214,12 +232,22 @@ def _read(
     import pyarrow.parquet as pq
 
     data = pa.BufferReader(storage.read(path))
-    # On this thread alone: Arrow's own, still letting go of Python's bytes while the
-    # interpreter ends, would abort the process.
-    with pq.ParquetFile(data, pre_buffer=False) as part:
-        present = part.schema_arrow.names
-        if callable(columns):
-            present = [name for name in present if columns(name)]
-        elif columns is not None:
-            present = [name for name in columns if name in present]
-        return part.read(present, use_threads=False)
+    try:
+        # On this thread alone: Arrow's own, still letting go of Python's bytes while the
+        # interpreter ends, would abort the process.
+        with pq.ParquetFile(data, pre_buffer=False) as part:
+            present = part.schema_arrow.names
+            for name in _REQUIRED[path.partition("/")[0]]:
+                if name not in present:
+                    raise pa.ArrowInvalid(f"there is no column {name}")
+            if callable(columns):
+                present = [name for name in present if columns(name)]
+            elif columns is not None:
+                present = [name for name in columns if name in present]
+            return part.read(present, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        message = (
+            f"is damaged ({reason(error)}); the sweep's command sets it aside and records anew "
+            "what its runs' folders hold"
+        )
+        raise DamagedPartError([Problem(f"{storage.public_uri}/{path}", "", message)]) from error

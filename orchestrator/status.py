@@ -83,6 +83,8 @@ class Status:
         Which code made that sweep's succeeded runs.
     hidden
         How many of these show no particle.
+    damaged
+        What is wrong with part files, whose runs are not counted.
     """
 
     output: str
@@ -96,6 +98,7 @@ class Status:
     runs_per_minute: float | None
     codes: tuple[Made, ...] = ()
     hidden: int = 0
+    damaged: tuple[str, ...] = ()
 
     @property
     def left(self) -> int:
@@ -109,6 +112,7 @@ class Status:
             f"{self.failed} failed, {self.left} left"
         )
         yield self._pace()
+        yield from self.damaged
         for cause in self.causes:
             message = cause.error_message.partition("\n")[0]
             yield f"{len(cause.run_ids)} x {cause.error_type}: {message}"
@@ -137,6 +141,7 @@ class Status:
             "driver": self.driver,
             "runs_per_minute": self.runs_per_minute,
             "no_particle": self.hidden,
+            "damaged": list(self.damaged),
             "codes": [made.as_json() for made in self.codes],
             "failures": [
                 {
@@ -185,7 +190,8 @@ def read_status(uri: str) -> Status:
     others: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     ended: list[datetime] = []
     hidden = 0
-    for row, asked in rows_by_plan(storage, plan, _COLUMNS):
+    damaged: list[str] = []
+    for row, asked in rows_by_plan(storage, plan, _COLUMNS, damaged):
         ended.append(row["finished_at"])
         place = row["sweep"] or "", row["recipe"] or "", row["recipe_hash"] or ""
         if not asked:
@@ -211,6 +217,7 @@ def read_status(uri: str) -> Status:
         runs_per_minute=_pace_of(ended),
         codes=codes_of(storage, plan),
         hidden=hidden,
+        damaged=tuple(damaged),
     )
 
 

@@ -192,9 +192,10 @@ def _object_store(uri: str, patience_s: float | None) -> ObjectStore:
         raise OutputError(without_credentials(uri), reason(error)) from error
 
 
-def reason(error: OSError) -> str:
-    """Return what the operating system, or pyarrow for an object store, gave as its reason."""
-    return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+def reason(error: Exception) -> str:
+    """Return what the operating system, or pyarrow, gave as its reason."""
+    told: str | None = getattr(error, "strerror", None)
+    return told or (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def denied(error: BaseException | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, final
 from orchestrator.lease import exclusive
 from orchestrator.plan import read_plan, rows_by_plan
 from orchestrator.provenance import Made, codes_of, mixture
+from orchestrator.reading import tables
 from orchestrator.run import RunStatus
 from orchestrator.runs_folder import DAMAGED, difference, set_aside
 from orchestrator.storage import OutputError, Storage, denied
@@ -32,6 +33,8 @@ class Verification:
         Why damaged runs were left where they are; None if they were set aside.
     codes
         Which code made the runs.
+    parts
+        What is wrong with part files of the tables.
     """
 
     runs: int
@@ -40,6 +43,12 @@ class Verification:
     damaged: Mapping[str, str]
     kept: str | None = None
     codes: tuple[Made, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is damaged."""
+        return not (self.damaged or self.parts)
 
     def lines(self) -> Iterator[str]:
         """Yield the result as people read it."""
@@ -48,6 +57,7 @@ class Verification:
         yield f"{compared}, {len(self.damaged)} damaged"
         for run_id, problem in self.damaged.items():
             yield f"    {run_id}: {problem}"
+        yield from self.parts
         if self.damaged and self.kept is None:
             yield f"set aside in {DAMAGED}/; the sweep's command makes them again"
         elif self.damaged:
@@ -61,6 +71,7 @@ class Verification:
             "files": self.files,
             "others": self.others,
             "damaged": dict(self.damaged),
+            "damaged_parts": list(self.parts),
             "set_aside": bool(self.damaged) and self.kept is None,
             "codes": [made.as_json() for made in self.codes],
         }
@@ -82,11 +93,12 @@ def verify_output(uri: str) -> Verification:
     storage = Storage(uri)
     plan = read_plan(storage)
     damaged: dict[str, str] = {}
+    parts: list[str] = []
     runs = files = others = 0
     with ExitStack() as stack:
         kept = _hold(storage, stack)
         columns = ["run_id", "recipe_hash", "status", "files"]
-        for row, asked in rows_by_plan(storage, plan, columns):
+        for row, asked in rows_by_plan(storage, plan, columns, parts):
             if row["status"] != RunStatus.SUCCEEDED:
                 continue
             runs += 1
@@ -95,7 +107,10 @@ def verify_output(uri: str) -> Verification:
             if problem := difference(storage, row["files"]):
                 damaged[row["run_id"]] = problem
                 kept = kept or _set_aside(storage, row["run_id"])
-    return Verification(runs, files, others, damaged, kept, codes_of(storage))
+        for _ in tables(storage, "particles", damaged=parts):
+            pass  # read whole, a part at a time
+    codes = codes_of(storage)
+    return Verification(runs, files, others, damaged, kept, codes, tuple(parts))
 
 
 def _hold(storage: Storage, stack: ExitStack) -> str | None:

@@ -15,6 +15,7 @@ from orchestrator.sinks.arrow import Row
 from orchestrator.sinks.base import Sink
 from orchestrator.sinks.parts import KEY, PartTable
 from orchestrator.sinks.tables import (
+    FEATURE,
     Columns,
     Origin,
     manifest_row,
@@ -92,12 +93,32 @@ class ManifestSink(Sink):
         self._thread.start()
 
     def statuses(self) -> dict[str, RunStatus]:
-        """Return the status of every run on disk, by run id."""
+        """Return the status of every run on disk, by run id.
+
+        A run whose particles have got lost, with a damaged part for instance, is not on disk: it
+        is recorded again.
+        """
         found: dict[str, RunStatus] = {}
         with self._tables:
+            lost = self._with_particles() - self._particles.run_ids
             for table in self._manifest.read([KEY, "status"]):
                 pairs = zip(table[KEY].to_pylist(), table["status"].to_pylist(), strict=True)
-                found |= {key: RunStatus(status) for key, status in pairs if status in _STATUSES}
+                found |= {
+                    key: RunStatus(status)
+                    for key, status in pairs
+                    if status in _STATUSES and key not in lost
+                }
+        return found
+
+    def _with_particles(self) -> set[str]:
+        """Return the ids of the runs whose rows tell of particles."""
+        names = self._manifest_schema.names
+        features = [name for name in names if name.startswith(FEATURE) and name.endswith(".count")]
+        counts = ["visible_particles", *features]
+        found: set[str] = set()
+        for table in self._manifest.read([KEY, *counts]):
+            for name in counts:
+                found.update(table.filter(pc.greater(table[name], 0))[KEY].to_pylist())
         return found
 
     def without_particles(self) -> set[str]:

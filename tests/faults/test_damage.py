@@ -67,6 +67,58 @@ def test_a_damaged_manifest_is_made_whole_from_the_runs(
     audit(output, succeeded=3, mlflow=False)
 
 
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_particles_that_got_lost_are_made_whole_from_the_runs(
+    how: str, finished: list[object], orchestrate: Orchestrate, audit: Audit, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    (part,) = (output / "particles").glob("part-*.parquet")
+    before = pq.read_table(part).to_pylist()
+    assert before
+    if how == "gone":
+        part.unlink()
+    else:
+        part.write_bytes(part.read_bytes()[:-100])
+        found = orchestrate("verify", output, "--json")
+        assert (found.code, found.json["damaged"]) == (1, {}), found.err
+        assert "particles/part-00000.parquet: is damaged (" in found.out
+    done = orchestrate(*finished)
+    assert done.code == 0, done.out + done.err
+    assert executions(tmp_path) == 3
+    audit(output, succeeded=3, mlflow=False)
+    after = pq.read_table(output / "particles").to_pylist()
+    assert sorted(after, key=str) == sorted(before, key=str)
+    assert orchestrate("verify", output).code == 0
+
+
+@pytest.mark.parametrize("content", ["damaged", "foreign"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("status", 0), ("verify", 1), ("report", 2), ("show", 2), ("export", 2)],
+)
+def test_every_command_names_a_part_that_is_damaged(
+    content: str,
+    command: str,
+    code: int,
+    finished: list[object],
+    orchestrate: Orchestrate,
+    tmp_path: Path,
+) -> None:
+    del finished
+    output = tmp_path / "out"
+    (part,) = (output / "manifest").glob("part-*.parquet")
+    if content == "damaged":
+        part.write_bytes(part.read_bytes()[:-100])
+    else:
+        pq.write_table(pq.read_table(part).drop_columns("run_id"), part)
+    to = ("--to", tmp_path / "to.json")
+    arguments = {"export": ["export", "coco", output, *to], "report": ["report", output, *to]}
+    told = orchestrate(*arguments.get(command, [command, output]))
+    assert told.code == code, told.out + told.err
+    assert f"{part}: is damaged (" in told.out + told.err
+    assert "internal error" not in told.err
+
+
 def test_damaged_runs_are_found_by_verify_and_made_again(
     finished: list[object], orchestrate: Orchestrate, audit: Audit, tmp_path: Path
 ) -> None:
