@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from abc import ABC, abstractmethod
 from datetime import timedelta
@@ -88,6 +89,7 @@ class _S3File(ConditionalFile):
         self._relative = relative
         self._store = _s3_store(uri)
         self._plain: PlainFile | None = None
+        self._answered = False
 
     @override
     def read(self) -> tuple[bytes, Version] | None:
@@ -97,11 +99,16 @@ class _S3File(ConditionalFile):
             return self._plain.read()
         try:
             found = obstore.get(self._store, self._relative)
-            return bytes(found.bytes()), {"e_tag": found.meta["e_tag"]}
+            content = bytes(found.bytes()), {"e_tag": found.meta["e_tag"]}
         except FileNotFoundError:
+            self._answered = True
             return None
         except obstore.exceptions.BaseError as error:
+            if self._answered:  # with these credentials, so it is only away for a while
+                raise self._unusable(error) from error
             return self._without_conditions(error).read()
+        self._answered = True
+        return content
 
     @override
     def write(self, data: bytes, known: Version) -> Version:
@@ -117,14 +124,17 @@ class _S3File(ConditionalFile):
             raise TakenError from error
         except FileNotFoundError as error:
             raise TakenError from error  # it is gone, or the bucket is
-        except (exceptions.NotSupportedError, exceptions.UnauthenticatedError) as error:
+        except exceptions.NotSupportedError as error:
             return self._without_conditions(error).write(data, known)
         except exceptions.BaseError as error:
-            raise OutputError(self._storage.public_uri, _first_line(error)) from error
+            raise self._unusable(error) from _denial(error)
 
     @override
     def delete(self) -> None:
         self._storage.delete(self._relative)
+
+    def _unusable(self, error: Exception) -> OutputError:
+        return OutputError(self._storage.public_uri, _first_line(error))
 
     def _without_conditions(self, error: Exception) -> PlainFile:
         """Go on as with a store that knows no conditions, where it is there at all."""
@@ -138,6 +148,15 @@ class _S3File(ConditionalFile):
                 *(self._storage.public_uri, _first_line(error)),
             )
         return plain
+
+
+def _denial(error: Exception) -> Exception:
+    """Return what a store said as the system says it, where it is that writing is not allowed."""
+    from obstore import exceptions
+
+    if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
+        return PermissionError(errno.EACCES, _first_line(error))
+    return error
 
 
 def _first_line(error: Exception) -> str:
