@@ -182,7 +182,7 @@ def expand(sweep: Sweep) -> Expansion:
         expansion = Expansion(axes, composition, sweep.limit)
         _check(expansion, str(sweep.recipe), registry)
     except ConfigurationError as error:
-        raise ConfigurationError(_located(error, axes)) from error
+        raise ConfigurationError(_located(error, axes, str(sweep.recipe))) from error
     return expansion
 
 
@@ -225,9 +225,13 @@ def _check_number(sweep: Sweep, axes: Sequence[Axis]) -> None:
         raise ConfigurationError([Problem(str(sweep.source), "overrides", message)])
 
 
-def _located(error: ConfigurationError, axes: Sequence[Axis]) -> Iterator[Problem]:
-    """Yield the problems, those of single assignments at the place of their override."""
+def _located(error: ConfigurationError, axes: Sequence[Axis], recipe: str) -> Iterator[Problem]:
+    """Yield the problems, those with what an override gives at the place of that override."""
     for problem in error.problems:
+        giver = next((axis for axis in reversed(axes) if axis.gives(problem.path)), None)
+        if problem.source == recipe and giver is not None:
+            yield giver.override.problem(f"{problem.path}: {problem.message}")
+            continue
         axis = next(
             (axis for axis in axes if problem.path.startswith(f"{axis.prefix}{axis.key}=")), None
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Never, cast, final
@@ -10,11 +11,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser, create_
 from hydra.core.override_parser.types import Override, QuotedString, RangeSweep, ValueType
 from hydra.errors import HydraException
 
-from orchestrator.ranges import number_range
+from orchestrator.ranges import ExactRange, number_range
 from orchestrator.run import Scalar
 from orchestrator.sweep import OverrideText
 from scene.errors import ConfigurationError
-from scene.override_texts import override_problem
+from scene.override_texts import grammar_sentence, override_problem
 
 _SHOWN_TEXT = 200
 
@@ -60,6 +61,15 @@ class Axis:
         value = plain(self.values[index])
         return value_text(value) if isinstance(value, list | dict) else cast("Scalar", value)
 
+    def gives(self, path: str) -> bool:
+        """Whether what a recipe has at the dotted `path` comes from this override."""
+        if self.prefix == "~" or f"{path}.".removeprefix(f"{self.key}.") == f"{path}.":
+            return False
+        if self.prefix == "+" or isinstance(self.values, range | ExactRange | array):
+            return True
+        below = path.removeprefix(self.key).split(".")[1:]
+        return any(_reaches(value, below) for value in self.values)
+
 
 def parse_overrides(overrides: Sequence[OverrideText]) -> tuple[Axis, ...]:
     """Parse overrides in Hydra's grammar.
@@ -100,6 +110,17 @@ def value_text(value: Any) -> str:
 def plain(value: Any) -> Any:
     """Return a parsed value without the quotes it may have been written in."""
     return value.text if isinstance(value, QuotedString) else value
+
+
+def _reaches(value: Any, path: Sequence[str]) -> bool:
+    """Whether there is something at `path` in a value, whose mappings are merged into others."""
+    for key in path:
+        if not isinstance(value, dict):
+            return True
+        if key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 def _axis(override: OverrideText, parsed: Override) -> Axis:
@@ -154,9 +175,6 @@ def _one_line(error: Exception, text: str) -> str:
     for refusal in (error, error.__cause__):  # the parser wraps what its functions raise
         if isinstance(refusal, _RefusedError):
             return str(refusal)
-    sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "token recognition" in sentence:
-        sentence += "; a text with such characters is written in quotes"
     if len(text) > _SHOWN_TEXT:
         text = f"{text[:_SHOWN_TEXT]}..."
-    return f"{text!r} is not an override in Hydra's grammar: {sentence}"
+    return f"{text!r} is not an override in Hydra's grammar: {grammar_sentence(error)}"

@@ -124,6 +124,7 @@ def _rendering_problems(
             yield path, failed(type(step), "needs", error)
             continue
         for kind in [kind for kind in needs if kind not in made]:
+            made.add(kind)  # told once, at the first step that needs it
             message = (
                 f"there are no {kind} to render with: a feature generation step "
                 f"'$builtins.InvokeBlueprints' with affected_set_name: "

@@ -15,10 +15,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from scene.defaults import compose, first_sentence
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.override_texts import grammar_sentence
 from scene.paths import is_file, is_there
 from scene.references import is_index, too_large
 from scene.yaml_files import YAML_ENDINGS, write_mapping
@@ -109,7 +110,7 @@ class Composition:
         try:
             override = _parsed(text)
         except HydraException as error:
-            yield Problem(COMMAND_LINE, text, first_sentence(error))
+            yield Problem(COMMAND_LINE, text, grammar_sentence(error))
             return
         key = override.key_or_group
         exists = _exists(config, key)
@@ -123,9 +124,13 @@ class Composition:
             yield Problem(COMMAND_LINE, text, _no_such_key(config, key))
         elif (beyond := _beyond_list(config, key)) is not None:
             yield Problem(COMMAND_LINE, text, beyond)
+        elif override.is_delete() and (other := _not_deleted(config, override, key)) is not None:
+            yield Problem(COMMAND_LINE, text, other)
         else:
             try:
                 _set(config, override, key)
+            except (ConfigKeyError, ConfigAttributeError) as error:
+                yield Problem(COMMAND_LINE, text, _no_such_key(config, str(error.full_key)))
             except OmegaConfBaseException as error:
                 yield Problem(COMMAND_LINE, text, first_sentence(error))
 
@@ -172,6 +177,15 @@ def _set(config: DictConfig, override: Override, key: str) -> None:
         return
     adding = override.is_add() or override.is_force_add()
     OmegaConf.update(config, key, override.value(), merge=True, force_add=adding)
+
+
+def _not_deleted(config: DictConfig, override: Override, key: str) -> str | None:
+    """Return why `key` is not what ``~key=value`` deletes; None if it is, or no value is given."""
+    given, node = override.value(), _node(config, key)
+    found = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
+    if given is None or given == found:
+        return None
+    return f"{key} is {found!r}, not {given!r}; ~{key} alone deletes it whatever it is"
 
 
 def _beyond_list(config: DictConfig, key: str) -> str | None:

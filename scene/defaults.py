@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
@@ -23,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from scene.errors import ConfigurationError, Problem, unknown
-from scene.paths import is_dead_link, is_file
+from scene.paths import is_there
 from scene.yaml_files import YAML_ENDINGS, parse_mapping, read_text
 
 _LOG = logging.getLogger(__name__)
@@ -66,9 +67,13 @@ def compose(path: Path, folders: Sequence[Path]) -> DictConfig:
         places.append("recipes", str(folder))
     repository = CachingConfigRepository(_Recipes(places, path))
     try:
-        defaults = create_defaults_list(
-            repository, path.stem, [], prepend_hydra=False, skip_missing=False
-        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            defaults = create_defaults_list(
+                repository, path.stem, [], prepend_hydra=False, skip_missing=False
+            )
+        for warning in caught:
+            _LOG.warning("%s: defaults: %s", path, _plain_warning(str(warning.message)))
         return ConfigLoaderImpl(ConfigSearchPathImpl())._compose_config_from_defaults_list(  # type: ignore[no-any-return]  # noqa: SLF001
             defaults.defaults, repository
         )
@@ -79,7 +84,7 @@ def compose(path: Path, folders: Sequence[Path]) -> DictConfig:
     except RecursionError as error:
         raise _error(path, "defaults", "the recipe includes itself") from error
     except (HydraException, OmegaConfBaseException) as error:
-        place = _conflict(repository) if "while composing" in str(error) else ""
+        place = _conflict(repository) if "while composing" in str(error) else "defaults"
         raise _error(path, place, first_sentence(error)) from error
     except Exception as error:  # whatever the files hold, the answer is a sentence
         message = f"can't be composed: {type(error).__name__}: {first_sentence(error)}"
@@ -98,6 +103,12 @@ def first_sentence(error: Exception) -> str:
     for pattern, words in _WORDS.items():
         sentence = re.sub(pattern, words, sentence)
     return sentence
+
+
+def _plain_warning(text: str) -> str:
+    if "missing `_self_`" in text:
+        return "_self_ is missing; it stands last, so that the recipe's own keys win"
+    return text.splitlines()[0]
 
 
 @final
@@ -159,7 +170,7 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
         names = [config_path] if config_path.endswith(YAML_ENDINGS) else []
         names += [config_path + ending for ending in YAML_ENDINGS]
         candidates = (Path(self.path, name) for name in names)
-        return next((file for file in candidates if is_file(file) or is_dead_link(file)), None)
+        return next((file for file in candidates if is_there(file)), None)
 
 
 def _leave_out(content: dict[str, Any], file: Path) -> None:
@@ -203,9 +214,21 @@ def _check_defaults(defaults: Any, file: Path) -> None:
             raise _error(file, place, "expected a recipe's name, got '???'")
         if any(name == "" for name in names) or entry == {"": value}:
             raise _error(file, place, "expected a recipe's name, got an empty one")
+        _check_dots((*names, *(entry if isinstance(entry, dict) else ())), file, place)
         called = [text for text in (*names, entry) if isinstance(text, str)]
         if any(_FUNCTION_CALL.search(text) for text in called):
             message = f"only references to other keys are allowed, got {value!r}"
+            raise _error(file, place, message)
+
+
+def _check_dots(names: Sequence[object], file: Path, place: str) -> None:
+    """Refuse names relative to a folder, which Hydra takes for keys with such names."""
+    for name in names:
+        if isinstance(name, str) and {".", ".."} & set(name.split("/")):
+            message = (
+                f"unknown recipe {name!r}; a recipe is named without dots, and found in the folder "
+                "of the one that names it or in recipe_dirs"
+            )
             raise _error(file, place, message)
 
 

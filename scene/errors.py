@@ -45,7 +45,11 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.source}: {self.path}" if self.path else self.source
-        return f"{where}: {self.message}"
+        line = f"{where}: {self.message}"
+        if line.isprintable():
+            return line
+        # What would move the cursor, or not be seen, is shown as Python writes it.
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class BlendsweepError(Exception):

@@ -223,10 +223,10 @@ def test_files_of_the_defaults_list_that_are_no_files(tmp_path: Path) -> None:
     assert "part.yaml: is a link to nowhere.yaml, which does not exist" in told()
     part.unlink()
     part.mkdir()
-    assert "unknown recipe 'part'" in told()
+    assert "part.yaml: is a folder; give the YAML file in it" in told()
     part.rmdir()
     os.mkfifo(part)
-    assert "unknown recipe 'part'" in told()
+    assert "part.yaml: is not a file" in told()
     part.unlink()
     part.write_text("a: 1\n")
     part.chmod(0)
@@ -295,3 +295,50 @@ def test_an_index_of_any_length_is_told(tmp_path: Path, prefix: str) -> None:
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no such recipe"):
         Composition(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("~a.b=2", "a.b is 1, not 2; ~a.b alone deletes it whatever it is"),
+        ("~a={b: 2}", "a is {'b': 1}, not {'b': 2}"),
+        ("a={b:2,c:3}", r"unknown key 'c' in a; .* write \+a.c="),
+        ("a.b=1,,2", "',' has no place where it stands"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_told_in_plain_words(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    (tmp_path / "r.yaml").write_text("a: {b: 1}\n")
+    with pytest.raises(ConfigurationError, match=expected):
+        Composition(tmp_path / "r.yaml").resolve([text])
+
+
+def test_a_key_is_deleted_with_its_value(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("a: {b: 1, c: [x, 2]}\n")
+    recipe = Composition(tmp_path / "r.yaml")
+    assert recipe.resolve(["~a.b=1"]) == recipe.resolve(["~a.b"]) == {"a": {"c": ["x", 2]}}
+    assert recipe.resolve(["~a.c=[x,2]"]) == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize("entry", ["./part", "../part", "a/../part", "./a: part"])
+def test_a_name_relative_to_a_folder_is_told(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "part.yaml").write_text("a: 1\n")
+    (tmp_path / "r.yaml").write_text(
+        f"defaults: [{{{entry}}}]\n" if ": " in entry else f"defaults: [{entry}]\n"
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"defaults.0: unknown recipe .* named without dots"
+    ):
+        Composition(tmp_path / "r.yaml")
+
+
+def test_a_defaults_list_without_self_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    (tmp_path / "part.yaml").write_text("a: 1\n")
+    (tmp_path / "r.yaml").write_text("defaults: [part]\na: 2\n")
+    assert Composition(tmp_path / "r.yaml").resolve() == {"a": 2}
+    (note,) = [record.message for record in caplog.records]
+    assert note.endswith("_self_ is missing; it stands last, so that the recipe's own keys win")
+    assert not recwarn.list

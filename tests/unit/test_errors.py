@@ -57,3 +57,8 @@ def test_a_missing_library_is_named_with_its_package() -> None:
 )
 def test_an_unknown_name_comes_with_the_nearest(name: str, valid: list[str], sentence: str) -> None:
     assert errors.unknown("set", name, valid) == f"unknown set {name!r}{sentence}"
+
+
+def test_a_problem_is_one_line_that_a_terminal_shows() -> None:
+    text = str(errors.Problem("a\nb.yaml", "k\x1b[2J", "ünï: '\udc80'\r"))
+    assert text == r"a\nb.yaml: k\x1b[2J: ünï: '\udc80'\r"

@@ -215,11 +215,52 @@ def test_runs_share_nothing_that_differs(composition: Composition) -> None:
         ("a=range(0)", "gives no value"),
         ("~a=1,2", "a deleted key has no values"),
         ("a/b=1", "names a config group"),
+        ("a", "it has no '='"),
+        ("=1", "names no key"),
+        ("a = 1", "no blanks in it or around it; write a=1"),
+        ("a['b'].c=1", "come after a dot: a.b.c=1"),
+        ("a=1,", "it ends too early"),
+        ("a=1,,2", "',' has no place where it stands$"),
+        ("a=1;2", "';' has no place .* written in quotes"),
+        ("a=linspace(0,1)", r"no function linspace\(\); there are choice"),
+        ("a=choice()", r"grammar: choice\(\): empty choice"),
+        ("a={b:1,c:{b:2},b:3}", "the key 'b' is given twice"),
+        (r"a=range\(15\)", r"write a=range\(15\), or"),
+        (r"a=\[1,2\]", r"write a=\[1,2\], or"),
+        (r"a=[1\,2]", r"write a=\[1,2\], or"),
+        (r"a=-100\,-10", "write a=-100,-10, or"),
+        (r"a=5\ 6", "write a=5 6, or"),
+        (r"a\=5", "write a=5, or"),
+        ("a=5\\", "write a=5, or"),
     ],
 )
 def test_what_a_sweep_can_not_take(text: str, expected: str) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         parse_overrides([OverrideText(text, "file.yaml", "overrides.0")])
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (r"x\,y", "x,y"),
+        (r"x\ y", "x y"),
+        (r"x\=y", "x=y"),
+        (r"x\:on", "x:on"),
+        (r"x\\,y", ("x\\", "y")),
+        (r"f\(1\)", "f(1)"),
+        (r"C:\Users", r"C:\Users"),
+        ("'range(1)'", "range(1)"),
+        ("{x:a:b,y:a:c}", {"x": "a:b", "y": "a:c"}),
+        ("[{x:1},{x:2}]", [{"x": 1}, {"x": 2}]),
+        ("{x:{y:1},z:{y:1}}", {"x": {"y": 1}, "z": {"y": 1}}),
+    ],
+)
+def test_what_hydra_takes_for_a_value_is_one(
+    composition: Composition, written: str, value: object
+) -> None:
+    runs = expansion(composition, f"b={written}")
+    values = value if isinstance(value, tuple) else (value,)
+    assert [run.recipe["b"] for run in runs] == list(values)
 
 
 class TestExpand:
@@ -243,6 +284,38 @@ class TestExpand:
         with pytest.raises(ConfigurationError) as caught:
             expand(load_sweep(path, overrides))
         return [str(problem) for problem in caught.value.problems]
+
+    def test_a_value_that_does_not_fit_is_told_where_it_was_given(
+        self, write: Callable[..., Path]
+    ) -> None:
+        number = "blueprints.particles.Bead.number"
+        steps = "synth_chain.feature_generation_steps"
+        path = write(f"{number}=abc", f"++{steps}.5={{num_frames: 0}}")
+        assert self.problems(path, "render.resolution=[96]", "+x=1", f"{steps}.0.extra.a=1") == [
+            f"command line: {steps}.0.extra.a=1: unknown key 'extra' in {steps}.0; valid are: "
+            f"_target_, affected_set_name (to add a key, write +{steps}.0.extra.a=...)"
+        ]
+        assert self.problems(path, "render.resolution=[96]", "+x=1") == [
+            f"{path}: overrides.0: {number}: expected a whole number, got 'abc'",
+            "command line: render.resolution=[96]: render.resolution.1: is missing",
+            f"{path}: overrides.1: {steps}.5.num_frames: must be at least 1, got 0",
+            "command line: +x=1: x: unknown key 'x'; valid are: blueprints, "
+            "initial_runtime_state, name, process_conditions, render, sets, synth_chain",
+        ]
+
+    def test_what_the_recipe_itself_has_wrong_is_told_there(
+        self, write: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        recipe = tmp_path / "wrong.yaml"
+        recipe.write_text("defaults: [spheres_sem, _self_]\nrender: {max_samples: 0}\n")
+        path = write("render={resolution_percentage:50}")
+        path.write_text(path.read_text().replace("recipe: spheres_sem", "recipe: wrong"))
+        (told,) = self.problems(path)
+        assert told == f"{recipe}: render.max_samples: must be at least 1, got 0"
+
+    def test_rendering_without_a_step_before_is_told_once(self, write: Callable[..., Path]) -> None:
+        (told,) = self.problems(write("synth_chain.feature_generation_steps=[]"))
+        assert "rendering_steps.1: there are no measurement techniques to render with" in told
 
     def test_the_tutorial(self, write: Callable[..., Path]) -> None:
         runs = expand(
