@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
+from scene.errors import ConfigurationError, Problem
 from scene.plugins import ENTRY_POINTS
 
 type Code = Mapping[str, str]
@@ -37,6 +38,11 @@ def code_of(recipe: Any, plugin_folders: Sequence[str | Path] = ()) -> Code:
         A resolved recipe, or anything else of mappings, lists and texts that names plugins.
     plugin_folders
         Where their packages are found, before installed entry points.
+
+    Raises
+    ------
+    ConfigurationError
+        If a plugin's file can't be read.
     """
     code = dict(_base())
     folders = tuple(str(folder) for folder in plugin_folders)
@@ -109,12 +115,17 @@ def _plugin_hash(package: str, folders: tuple[str, ...]) -> str | None:
 def _tree_hash(folder: Path, *, sources_only: bool = False) -> str:
     """Return a hash of the files in a folder, their names and contents, without caches."""
     files = []
+    seen = set()
     for directory, folders, names in folder.walk(follow_symlinks=True):
-        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+        if (place := directory.resolve()) in seen:  # a link leads back to it
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = sorted(n for n in folders if not n.startswith((".", "__pycache__")))
         for name in names:
             path = directory / name
-            if name.startswith(".") or path.suffix in {".pyc", ".pyo"}:
-                continue
+            if name.startswith(".") or path.suffix in {".pyc", ".pyo"} or not path.is_file():
+                continue  # what is no file, a socket or a link to nowhere, holds no code
             if not sources_only or path.suffix == ".py":
                 files.append((path.relative_to(folder).as_posix(), path))
     return _digest(files)
@@ -123,7 +134,11 @@ def _tree_hash(folder: Path, *, sources_only: bool = False) -> str:
 def _digest(files: Iterable[tuple[str, Path]]) -> str:
     whole = hashlib.sha256()
     for name, path in sorted(files):
-        with path.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        try:
+            with path.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            message = f"can't be read, so that nothing tells which code this is: {error.strerror}"
+            raise ConfigurationError([Problem(str(path), "", message)]) from error
         whole.update(f"{content} {name}\n".encode())
     return whole.hexdigest()[:_HEX_DIGITS]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -163,6 +165,36 @@ def test_every_file_of_the_plugins_that_a_recipe_names_counts(plugins: Path) -> 
 def test_plugins_are_found_wherever_a_recipe_names_them(plugins: Path) -> None:
     assert "plugins.other" in code_with(plugins, ["a", {"b": "+x=$plugins.other.Shape,1"}])
     assert code_with(plugins, "$plugins.missing.Shape").keys() == code_with(plugins, "x").keys()
+
+
+def test_links_and_what_is_no_file_neither_hang_nor_count(plugins: Path) -> None:
+    before = code_with(plugins)
+    package = plugins / "probe"
+    (package / "back").symlink_to("..")
+    (package / "again").symlink_to("../probe")
+    (package / "nowhere.py").symlink_to("/nowhere/at/all")
+    os.mkfifo(package / "pipe")
+    alone = code_with(plugins)
+    assert alone.keys() == before.keys()
+    assert code_with(plugins) == alone
+    (plugins / "shared").mkdir()
+    (plugins / "shared" / "code.py").write_text("a = 1")
+    (package / "back").unlink()
+    (package / "linked").symlink_to("../shared")
+    linked = code_with(plugins)
+    (plugins / "shared" / "code.py").write_text("a = 2")
+    assert code_with(plugins) != linked
+
+
+def test_a_file_that_can_not_be_read_is_one_sentence(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ConfigurationError, match="can't be read, so that .*: Permission denied"):
+        code_with(plugins)
 
 
 def test_an_installed_plugin_counts_by_its_files(
