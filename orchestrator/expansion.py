@@ -30,6 +30,9 @@ from scene.registry import Registry
 CHECKED_PRODUCT = 500
 """Up to so many runs, all are checked before the first starts."""
 
+TOLD_AT_A_PLACE = 3
+"""Of so many values is told what is wrong with them at one place of the recipe."""
+
 CHECKED_VALUES = 100
 """Most values of one key that are checked before the first run starts."""
 
@@ -247,6 +250,7 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
     problems = dict.fromkeys(problem for axis in axes for problem in _repetitions(axis))
     if problems:
         raise ConfigurationError(problems)
+    faulty: list[ConfigurationError] = []
     for group, most in _groups(expansion):
         seen: dict[str, tuple[int, ...]] = {}
         for choice in _choices(axes, group, most):
@@ -258,9 +262,27 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
             try:
                 parse(recipe, source, registry)
             except ConfigurationError as error:
-                problems.update(dict.fromkeys(error.problems))
+                faulty.append(error)
+    problems.update(dict.fromkeys(_shortened(faulty)))
     if problems:
         raise ConfigurationError(problems)
+
+
+def _shortened(faulty: Sequence[ConfigurationError]) -> Iterator[Problem]:
+    """Yield the problems of several recipes, of one place only what the first few have there."""
+    told: dict[tuple[str, str], int] = {}
+    last: dict[Problem, int] = {}
+    for error in faulty:
+        new = [problem for problem in error.problems if problem not in last]
+        for place in {(problem.source, problem.path) for problem in new}:
+            told[place] = told.get(place, 0) + 1
+        last |= {problem: told[problem.source, problem.path] for problem in new}
+    for problem, number in last.items():
+        if number <= TOLD_AT_A_PLACE:
+            more = told[problem.source, problem.path] - number
+            cut = number == TOLD_AT_A_PLACE and more
+            end = f" (and so on, for {more} more of the values looked at)" if cut else ""
+            yield Problem(problem.source, problem.path, problem.message + end)
 
 
 def _groups(expansion: Expansion) -> list[tuple[tuple[int, ...], int]]:

@@ -18,10 +18,13 @@ from scene.compose import BUILTIN_RECIPES
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
-from scene.paths import is_dead_link, is_file, shown_path, written_path
+from scene.paths import is_dead_link, is_file, is_there, shown_path, written_path
 from scene.yaml_files import YAML_ENDINGS, read_mapping
 
 type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+_VARIABLE = re.compile(r"^\$\w+|\$\{[^}]*\}")
+"""What a shell or Hydra would replace. A folder's name may hold other dollar signs."""
 
 
 @final
@@ -124,14 +127,21 @@ def load_sweep(
     plugins += _folders(options.get("plugins") or (), Path(), COMMAND_LINE, "--plugins", problems)
     merged = _merge(path, file.overrides, overrides, problems)
     output = file.output or f"outputs/{file.name}"
+    if ("output",) not in given and (variable := _VARIABLE.search(output)):
+        message = (
+            f"{variable[0]} is not replaced in a file; write the path out, or let the shell "
+            f'replace it: --output "{output}"'
+        )
+        problems.append(Problem(str(path), "output", message))
     folder = None
+    place = (COMMAND_LINE, "--output") if ("output",) in given else (str(path), "output")
     try:
         folder = local_folder(output)
     except ConfigurationError as error:
         (problem,) = error.problems
-        option = given.get(("output",))
-        place = (COMMAND_LINE, "--output") if option else (str(path), "output")
         problems.append(Problem(*place, f"{problem.source}: {problem.message}"))
+    if folder is not None and (other := _file_in(folder)) is not None:
+        problems.append(Problem(*place, f"{folder}: {other} is no folder, as an output is"))
     if file.tracking.enabled and file.tracking.uri and (told := misspelled(file.tracking.uri)):
         option = given.get(("tracking", "uri"))
         place = (COMMAND_LINE, "--tracking-uri") if option else (str(path), "tracking.uri")
@@ -152,6 +162,12 @@ def load_sweep(
         execution=file.execution,
         tracking=file.tracking,
     )
+
+
+def _file_in(folder: Path) -> Path | None:
+    """Return what lies at `folder` or above it where only a folder can; None if nothing does."""
+    there = next((path for path in (folder, *folder.parents) if is_there(path)), None)
+    return None if there is None or there.is_dir() else there
 
 
 def _set(document: dict[str, Any], place: tuple[str, ...], value: object) -> None:

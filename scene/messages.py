@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -44,6 +45,10 @@ _BOUND = {
     "less_than_equal": ("at most", "le"),
 }
 
+_NAME_PATTERN = re.compile(
+    r"\^(?:\[(?P<first>[^]]+)\])?\[(?P<further>A-Za-z0-9[^]]+)\]\{0,(?P<most>\d+)\}\$"
+)
+
 
 def schema_problems(model: type[BaseModel], error: ValidationError) -> Iterator[tuple[Path, str]]:
     """Yield the (path, message) of every problem in `error`.
@@ -85,12 +90,23 @@ def _sentence(model: type[BaseModel], details: ErrorDetails) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
-        return f"must match {context['pattern']}, got {_shown(value)}"
+        return f"{_characters(context['pattern'])}, got {_shown(value)}"
     if kind in {"too_short", "too_long"}:
         low, high = context.get("min_length"), context.get("max_length")
         bound = f"at least {low}" if kind == "too_short" else f"at most {high}"
         return f"must have {bound} entries, got {context['actual_length']}"
     return f"{details['msg']}, got {_shown(value)}"
+
+
+def _characters(pattern: str) -> str:
+    """Return what a pattern of the form ``^[first][further]{0,n}$`` asks for, in words."""
+    found = _NAME_PATTERN.fullmatch(pattern)
+    if found is None:
+        return f"must match {pattern}"
+    first, further, most = found["first"] or "", found["further"], int(found["most"])
+    marks = " ".join(further.removeprefix("A-Za-z0-9"))
+    start = f"begin with a letter{' or a digit' if '0-9' in first else ''} and " if first else ""
+    return f"must {start}have at most {most + bool(first)} of A-Z, a-z, 0-9 and {marks}"
 
 
 def _shown(value: Any) -> str:

@@ -303,6 +303,23 @@ class TestExpand:
             "initial_runtime_state, name, process_conditions, render, sets, synth_chain",
         ]
 
+    def test_of_many_values_that_do_not_fit_three_are_told(
+        self, write: Callable[..., Path]
+    ) -> None:
+        number = "blueprints.particles.Bead.number"
+        told = self.problems(write(f"{number}=range(0.5,50.5)"), "render.max_samples=0,9,-1")
+        samples = "command line: render.max_samples=0,9,-1: render.max_samples: must be at least 1"
+        assert [line for line in told if "command" in line] == [
+            f"{samples}, got 0",
+            f"{samples}, got -1",
+        ]
+        numbers = [line.partition("number, ")[2] for line in told if number in line]
+        assert numbers == [
+            "got 0.5",
+            "got 1.5",
+            "got 2.5 (and so on, for 47 more of the values looked at)",
+        ]
+
     def test_what_the_recipe_itself_has_wrong_is_told_there(
         self, write: Callable[..., Path], tmp_path: Path
     ) -> None:

@@ -68,7 +68,7 @@ def test_all_problems_of_the_schema_at_once(folder: Path) -> None:
         "name: ../evil\nrecipe: beads\noveride: []\nexecution: {worker: 1, timeout_s: -1}\n",
     )
     text = problems(path, max_attempts=0)
-    assert f"{path}: name: must match" in text
+    assert f"{path}: name: must begin with a letter or a digit and have at most 100 of" in text
     assert "overide: unknown key 'overide'; did you mean 'overrides'?" in text
     assert "execution.worker: unknown key 'worker'; did you mean 'workers'?" in text
     assert "execution.timeout_s: must be greater than 0" in text
@@ -161,3 +161,29 @@ def test_the_document_is_complete_and_without_credentials(folder: Path) -> None:
     assert document["tracking"]["uri"] == "http://host/"
     assert {"blendsweep", "bpy", "ray", "mlflow", "python"} == document["versions"].keys()
     assert "secret" not in text
+
+
+@pytest.mark.parametrize("output", ["$HOME/x", "${oc.env:HOME}/x", "x/${USER}"])
+def test_variables_in_a_file_are_not_taken_for_folders(tmp_path: Path, output: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(f"recipe: spheres_sem\noutput: {output}\n")
+    with pytest.raises(ConfigurationError, match=r"s.yaml: output: .* is not replaced in a file"):
+        load_sweep(path)
+    # What a shell left as it is, is meant.
+    assert load_sweep(path, output="/$a/x").output == "/$a/x"
+    path.write_text("recipe: spheres_sem\noutput: /a$b/c$\n")
+    assert load_sweep(path).output == "/a$b/c$"
+
+
+@pytest.mark.parametrize("below", ["", "/x", "/x/y"])
+def test_an_output_that_is_a_file_is_told_where_it_is_given(tmp_path: Path, below: str) -> None:
+    path, file = tmp_path / "s.yaml", tmp_path / "file"
+    file.touch()
+    path.write_text(f"recipe: spheres_sem\noutput: {file}{below}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_sweep(path)
+    told = f"{file}{below}: {file} is no folder, as an output is"
+    assert str(caught.value) == f"{path}: output: {told}"
+    with pytest.raises(ConfigurationError) as caught:
+        load_sweep(path, output=f"{file}{below}")
+    assert str(caught.value) == f"command line: --output: {told}"
