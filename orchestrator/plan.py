@@ -30,7 +30,7 @@ PLAN = "plan.parquet"
 PATIENCE_S = 2.0
 """So long the first run waits for its plan; a longer one is written while runs go on."""
 
-ROWS_PER_GROUP = 50_000
+ROWS_PER_GROUP = 5_000
 
 _DESCRIPTION = b"blendsweep"
 _log = logging.getLogger(__name__)

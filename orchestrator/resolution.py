@@ -27,7 +27,7 @@ type Canonical = Any
 type Place = tuple[str | int, ...]
 type Patch = tuple[tuple[Place, Canonical], ...]
 
-KEPT_TEXTS = 100_000
+KEPT_TEXTS = 5_000
 """So many values of one override have their texts kept."""
 
 _PLAIN_WORD = re.compile(r"[$\w][\w.-]*")

@@ -78,6 +78,7 @@ def test_the_tutorials_recipe_writes_what_is_promised(execute: Execute, tmp_path
         "state.blend",
         "recipe.yaml",
         "record.json",
+        "preview.jpg",
     }
     for file in record.files:
         content = (out / file.path).read_bytes()
