@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scene.blender.buffers import buffers_scene, render_buffers
 from scene.blender.ground_truth import GroundTruth
-from scene.blender.outline import seen_footprints
+from scene.blender.outline import as_rendered, seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
@@ -68,8 +68,12 @@ class BlenderFrame(Frame):
 
     def footprints(self) -> Iterator[tuple[int, Footprint]]:
         """Yield the id of each particle of interest and the pixels that it would show alone."""
-        truth = self._truth
-        return seen_footprints(truth.camera(), truth.settings.size, self._objects(self._interest))
+        truth, particles = self._truth, self._objects(self._interest)
+        camera, shown = truth.camera(), [made for _, made in particles]
+        with buffers_scene(truth, shown) as scene, temporarily(as_rendered([camera, *shown])):
+            layer = scene.view_layers[0]
+            layer.update()
+            yield from seen_footprints(layer.depsgraph, camera, truth.settings.size, particles)
 
     def real(self) -> NDArray[np.uint8]:
         """Render with the technique's own materials and light: (height, width) gray."""

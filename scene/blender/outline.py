@@ -10,10 +10,28 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from scene.blender.render import Change
 from scene.footprint import Footprint, Topology, between_planes, footprints
+
+_RENDERED = (("levels", "render_levels"), ("steps", "render_steps"))
+"""What modifiers have twice: as it is on a screen, and in a render."""
+
+
+def as_rendered(objects: Iterable[bpy.types.Object]) -> Iterator[Change]:
+    """Yield what makes Blender show on a screen, and so in a dependency graph, what it renders."""
+    for made in objects:
+        if made.hide_viewport:
+            yield made, "hide_viewport", False
+        for modifier in made.modifiers:
+            if modifier.show_viewport != modifier.show_render:
+                yield modifier, "show_viewport", modifier.show_render
+            for shown, rendered in _RENDERED:
+                if hasattr(modifier, rendered):
+                    yield modifier, shown, getattr(modifier, rendered)
 
 
 def seen_footprints(
+    depsgraph: bpy.types.Depsgraph,
     camera: bpy.types.Object,
     size: tuple[int, int],
     particles: Iterable[tuple[int, bpy.types.Object]],
@@ -25,6 +43,8 @@ def seen_footprints(
 
     Parameters
     ----------
+    depsgraph
+        That holds the particles and the camera as they are rendered.
     camera
         Whence it is seen.
     size
@@ -32,7 +52,6 @@ def seen_footprints(
     particles
         Pairs of id and object.
     """
-    depsgraph = bpy.context.evaluated_depsgraph_get()
     width, height = size
     to_pixels = _to_pixels(camera, depsgraph, width, height)
     groups: dict[bytes, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
@@ -74,7 +93,7 @@ def _to_pixels(
             [0.0, 0.0, 0.0, 1.0],
         ]
     )
-    view = np.linalg.inv(np.array(camera.matrix_world.normalized()))
+    view = np.linalg.inv(np.array(camera.evaluated_get(depsgraph).matrix_world.normalized()))
     matrix: NDArray[np.float64] = to_frame @ np.array(projection) @ view
     return matrix
 

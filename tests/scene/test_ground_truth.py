@@ -138,6 +138,13 @@ def every_particle(name: str, value: Any) -> tuple[str, Meddling]:
     return f"particles.{name}={value}", meddle
 
 
+def on_the_screen_alone(scene: bpy.types.Scene) -> None:
+    for made in scene.objects:
+        if "particle_id" in made:
+            swollen = made.modifiers.new("Swollen", "DISPLACE")
+            swollen.strength, swollen.show_render = 0.5, False
+
+
 def lens(name: str, value: Any) -> tuple[str, Meddling]:
     return setting(f"camera.data.{name}", value)
 
@@ -230,6 +237,7 @@ SETTINGS = dict(
         collection("indirect_only", True),
         collection("hide_viewport", True),
         ("hidden collection", hidden_collection),
+        ("modifier on the screen alone", on_the_screen_alone),
         ("working space", working_space),
         ("compositor", compositor),
         ("sequencer", sequencer),
@@ -379,6 +387,27 @@ def test_all_at_once_do_not_reach_ground_truth_either(
     # Last things first: with another engine there would be nothing for a compositor to link to.
     found = held_against(neutral, new_stage, *reversed(SETTINGS.values()))
     assert [key for key in found if found[key] != neutral["truth"][key]] == []
+
+
+def test_footprints_are_of_what_a_render_shows(new_stage: StageFactory) -> None:
+    import bpy
+
+    stage = staged(new_stage)
+    (made,) = (made for made in bpy.context.scene.objects if made.get("particle_id") == 7)
+    smooth = made.modifiers.new("Smooth", "SUBSURF")
+    smooth.levels, smooth.render_levels = 0, 3
+    swollen = made.modifiers.new("Swollen", "DISPLACE")
+    swollen.strength, swollen.show_viewport = 0.5, False
+    made.scale.x *= 1.5
+    made.hide_viewport = True
+    frame = stage.frame(frozenset({7}))
+    ((_, shape),) = frame.footprints()
+    seen = frame.buffers.instance == 7
+    alone = np.zeros_like(seen)
+    height, width = shape.mask.shape
+    alone[shape.top : shape.top + height, shape.left : shape.left + width] = shape.mask
+    assert seen.sum() > 100
+    assert (seen != alone).sum() <= 2  # centres that lie on the outline
 
 
 @pytest.mark.parametrize("value", [2.4, -1.0, 7.002, 65_536.0, 9.0, float("nan")])
