@@ -144,8 +144,10 @@ class Worker:
                     record = published
                     break
             return record, None, time.perf_counter() - start
-        # A plugin may call sys.exit, which must not take the worker with it.
-        except (Exception, SystemExit) as error:  # noqa: BLE001
+        except KeyboardInterrupt:
+            raise
+        # A plugin may call sys.exit, or raise what is no Exception; it must not end the worker.
+        except BaseException as error:  # noqa: BLE001
             report = "".join(traceback.format_exception(error))
             log_text = f"{report}\n--- Blender's output ---\n{captured}" if captured else report
             fault = self._output_fault(error)

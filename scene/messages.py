@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any, final
 
 from pydantic import BaseModel, ValidationError
@@ -94,7 +94,10 @@ def _sentence(model: type[BaseModel], details: ErrorDetails) -> str:
     if kind in {"too_short", "too_long"}:
         low, high = context.get("min_length"), context.get("max_length")
         bound = f"at least {low}" if kind == "too_short" else f"at most {high}"
-        return f"must have {bound} entries, got {context['actual_length']}"
+        # pydantic does not count what it can't take anyway
+        number = context["actual_length"]
+        got = len(value) if number is None and isinstance(value, Sized) else number
+        return f"must have {bound} entries, got {got}"
     return f"{details['msg']}, got {_shown(value)}"
 
 

@@ -151,7 +151,9 @@ def _load_package(name: str, folder: Path) -> ModuleType:
     writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and what libraries derive from no Exception
         where = blamed(error)
         for loaded in [n for n in sys.modules if n == unique or n.startswith(f"{unique}.")]:
             del sys.modules[loaded]
@@ -167,7 +169,9 @@ def _load_entry_point(point: importlib.metadata.EntryPoint) -> ModuleType:
         offered += f" of {point.dist.name}"
     try:
         module = point.load()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and what libraries derive from no Exception
         raise ValueError(
             f"plugin entry point {offered} fails to load: {_told(error)}{blamed(error)}"
         ) from error

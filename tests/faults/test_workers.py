@@ -21,6 +21,7 @@ FAULT, LOG, SLEEP = (f"synth_chain.rendering_steps.{index}" for index in range(3
 CAUSES = {
     "raise": ("StepError", "ValueError: a fault that was asked for"),
     "exit": ("SystemExit", "3"),
+    "panic": ("Panic", "no Exception"),
     "os_exit": ("WorkerDied", "its process ended"),
     "segfault": ("WorkerDied", "a crash in native code"),
 }

@@ -149,6 +149,7 @@ def test_a_package_may_be_called_like_an_installed_one(
         ({"a/__init__.py": "x = 1 / 0"}, "a.X", "ZeroDivisionError: division by zero (plugin"),
         ({"a/__init__.py": "from . import b", "a/b.py": "\n1 / 0"}, "a.X", "a/b.py, line 2)"),
         ({"a/__init__.py": "raise SystemExit(3)"}, "a.X", "SystemExit: 3"),
+        ({"a/__init__.py": "raise BaseException('x')"}, "a.X", "BaseException: x"),
         ({"a/__init__.py": "\0"}, "a.X", "fails to import: SyntaxError"),
         ({"a/__init__.py": "x = '\udcff'"}, "a.X", "fails to import: SyntaxError"),
         ({"a/__init__.py": "X = 3"}, "a.X", "it is a int, not a class"),

@@ -244,6 +244,18 @@ VARIABILITY = "process_conditions.feature_variabilities"
             "blueprints.measurement_techniques",
             "must have at least 1 entries, got 0",
         ),
+        (
+            "blueprints.measurement_techniques",
+            {
+                name: {
+                    "measurement_technique_prototype_name": "secondary_electron_microscope",
+                    "background_material_prototype_name": "sem_patchy_silicone",
+                }
+                for name in ("A", "B")
+            },
+            "blueprints.measurement_techniques",
+            "must have at most 1 entries, got 2",
+        ),
     ],
 )
 def test_one_thing_wrong_is_one_problem_with_its_path(

@@ -43,8 +43,8 @@ class Fault(RenderingStep):
     """Does `kind`, as long as the file `until` has fewer than `times` lines.
 
     ``raise`` an error, ``say_full`` of another disk, ``exit`` by SystemExit, ``os_exit``,
-    ``segfault``, ``hang`` in Python, ``hang_native`` with the interpreter's lock held,
-    ``eat_memory`` of `megabytes` and keep it,
+    ``panic`` with what is no Exception, ``segfault``, ``hang`` in Python,
+    ``hang_native`` with the interpreter's lock held, ``eat_memory`` of `megabytes` and keep it,
     ``fill_disk`` with `megabytes` next to the run's images, or ``none``.
     """
 
@@ -72,6 +72,14 @@ def _exit(*_: object) -> None:
     raise SystemExit(3)
 
 
+class Panic(BaseException):
+    """What some libraries raise, and no ``except Exception`` catches."""
+
+
+def _panic(*_: object) -> None:
+    raise Panic("no Exception")
+
+
 def _say_full(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/elsewhere/x")
 
@@ -91,6 +99,7 @@ FAULTS: dict[str, Callable[[Fault, Path], object]] = {
     "raise": _raise,
     "say_full": _say_full,
     "exit": _exit,
+    "panic": _panic,
     "os_exit": lambda *_: os._exit(3),
     "segfault": lambda *_: ctypes.string_at(0),
     "hang": lambda *_: time.sleep(600),
