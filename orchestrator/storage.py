@@ -13,11 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 
 from orchestrator.backends import Backend, LocalFolder
+from orchestrator.disks import full_places
 from orchestrator.object_store import OUTAGE_S, ObjectStore
 from orchestrator.redaction import masked, remember, without_credentials
 from orchestrator.uris import local_folder
 from scene.errors import BlendsweepError, ConfigurationError, Problem
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -179,7 +181,10 @@ class Storage:
         except (FileNotFoundError, NotADirectoryError):
             raise
         except OSError as error:
-            raise OutputError(self.public_uri, reason(error)) from error
+            told = reason(error)
+            if self.folder is None and error.errno in _FULL:  # which no store says of itself
+                told = f"a disk of this machine is full{full_places()}"
+            raise OutputError(self.public_uri, told) from error
 
 
 def _object_store(uri: str, patience_s: float | None) -> ObjectStore:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.fs
 import pytest
 
+from orchestrator import storage as storage_module
 from orchestrator.object_store import ObjectStore
 from orchestrator.redaction import without_credentials
 from orchestrator.storage import OutputError, Storage
@@ -155,3 +156,17 @@ def test_uris(tmp_path: Path) -> None:
     assert remote.folder is None
     assert remote.public_uri == "s3://bucket/prefix"
     assert without_credentials("outputs/sem") == "outputs/sem"
+
+
+def test_a_full_disk_of_this_machine_is_not_taken_for_a_full_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_module, "full_places", lambda: "; /tmp: No space left on device")
+    store = Storage("s3://bucket/prefix?region=eu-north-1")
+    store._backend = ObjectStore(pyarrow.fs.LocalFileSystem(), str(tmp_path))
+    with (
+        pytest.raises(OutputError, match="a disk of this machine is full; /tmp: No space left"),
+        store.replacing("x"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/scratch/content")
+    assert not store.exists("x")
