@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict, Unpack, final
 from pydantic import Field, StringConstraints, ValidationError
 
 from orchestrator.redaction import masked
-from orchestrator.shipped import is_sweep, sweep_file
+from orchestrator.shipped import sweep_file
 from orchestrator.sweep import Count, Execution, OverrideText, Sweep, Tracking
 from orchestrator.tracking_uri import misspelled
 from orchestrator.uris import local_folder
@@ -19,7 +19,7 @@ from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.fields import Bool, StrictModel, Text
 from scene.messages import schema_problems
 from scene.paths import is_dead_link, is_file, is_there, shown_path, written_path
-from scene.yaml_files import YAML_ENDINGS, read_mapping
+from scene.yaml_files import YAML_ENDINGS, is_sweep, read_mapping
 
 type _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 

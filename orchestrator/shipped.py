@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
-from scene.paths import is_file, is_there
+from scene.paths import is_there
 
 _PACKAGE = Path(__file__).resolve().parent
 BUILTIN_SWEEPS = next(
@@ -44,17 +44,3 @@ def sweep_file(text: str) -> Path:
             [Problem(text, "", f"no such file; the sweep that ships is called {path.stem!r} alone")]
         )
     return path
-
-
-def is_sweep(file: Path) -> bool:
-    """Return whether a YAML file is a sweep: it names a recipe, which no recipe does.
-
-    A file that can't be read is none. The text is not parsed: a malformed sweep is a sweep.
-    """
-    if not is_file(file):  # reading a pipe would wait for whoever writes to it
-        return False
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return re.search(r"""^(["']?)recipe\1\s*:""", text, re.MULTILINE) is not None

@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from scene.errors import ConfigurationError, Problem, unknown
 from scene.paths import is_there
-from scene.yaml_files import YAML_ENDINGS, parse_mapping, read_text
+from scene.yaml_files import YAML_ENDINGS, is_sweep, parse_mapping, read_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -254,6 +254,7 @@ def _missing(error: MissingConfigException, path: Path, folders: Sequence[Path])
         for folder in (path.parent, *folders)
         for ending in YAML_ENDINGS
         for file in folder.glob(f"*{ending}")
+        if not is_sweep(file)
     }
     sentence = unknown("recipe", error.missing_cfg_file, names - {path.stem})
     named_in = re.match(r"In '([^']+)'", str(error))

@@ -10,7 +10,7 @@ from scene.yaml_files import ambiguity
 
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 _ESCAPE = re.compile(r"\\([\\()\[\]{},:= \t]|\Z)")
-_FUNCTIONS = "bool|choice|float|glob|int|interval|json_str|range|shuffle|sort|str|tag"
+_FUNCTIONS = "bool|choice|float|glob|int|interval|range|shuffle|sort|str|tag"
 _OF_A_SHELL = re.compile(
     rf"\\\Z|\s*(?:(?:{_FUNCTIONS})\s*)?\\[(\[{{]|.*\d(?:\\[, ])+[-+.\d]", re.DOTALL
 )

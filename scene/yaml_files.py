@@ -19,6 +19,7 @@ from yaml._yaml import CParser
 from yaml.composer import Composer
 
 from scene.errors import ConfigurationError, Problem
+from scene.paths import is_file
 
 YAML_ENDINGS = (".yaml", ".yml")
 
@@ -156,6 +157,20 @@ def read_text(path: Path) -> str:
         raise _error(source, f"can't be read: {error.strerror}") from error
     except ValueError as error:  # a name that no file can have
         raise _error(repr(source), f"can't be read: {error}") from error
+
+
+def is_sweep(file: Path) -> bool:
+    """Return whether a YAML file is a sweep: it names a recipe, which no recipe does.
+
+    A file that can't be read is none. The text is not parsed: a malformed sweep is a sweep.
+    """
+    if not is_file(file):  # reading a pipe would wait for whoever writes to it
+        return False
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return re.search(r"""^(["']?)recipe\1\s*:""", text, re.MULTILINE) is not None
 
 
 def _missing(path: Path) -> str:

@@ -342,3 +342,10 @@ def test_a_defaults_list_without_self_is_told(
     (note,) = [record.message for record in caplog.records]
     assert note.endswith("_self_ is missing; it stands last, so that the recipe's own keys win")
     assert not recwarn.list
+
+
+def test_sweeps_are_not_offered_as_recipes(tmp_path: Path) -> None:
+    (tmp_path / "my_sweep.yaml").write_text("recipe: r\n")
+    (tmp_path / "r.yaml").write_text("defaults: [zzz]\n")
+    with pytest.raises(ConfigurationError, match=r"valid are: BaseRecipe, spheres_sem$"):
+        Composition(tmp_path / "r.yaml")

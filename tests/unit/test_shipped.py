@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.loading import load_sweep
-from orchestrator.shipped import BUILTIN_SWEEPS, is_sweep, sweep_file
+from orchestrator.shipped import BUILTIN_SWEEPS, sweep_file
 from scene.compose import BUILTIN_RECIPES, recipe_file
 from scene.errors import ConfigurationError
+from scene.yaml_files import is_sweep
 
 
 def problem(path: str | Path) -> str:
