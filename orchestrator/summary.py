@@ -94,9 +94,10 @@ class Summary:
     def lines(self) -> Iterator[str]:
         """Yield the summary as people read it."""
         counts = self.counts
-        parts = [f"{counts.done} runs done in {duration(self.seconds)}"]
+        runs = "run" if counts.done == 1 else "runs"
+        parts = [f"{counts.done} {runs} done in {duration(self.seconds)}"]
         if counts.skipped:
-            parts.append(f"{counts.skipped} were done before")
+            parts.append(f"{counts.skipped} {'was' if counts.skipped == 1 else 'were'} done before")
         if self.failed:
             parts.append(f"{self.failed} failed")
         if counts.left:
