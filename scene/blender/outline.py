@@ -14,7 +14,7 @@ from scene.blender.render import Change
 from scene.footprint import Footprint, Topology, between_planes, footprints
 
 _RENDERED = (("levels", "render_levels"), ("steps", "render_steps"))
-"""What modifiers have twice: as it is on a screen, and in a render."""
+"""What modifiers have twice, for a screen and for a render."""
 
 
 def as_rendered(objects: Iterable[bpy.types.Object]) -> Iterator[Change]:
