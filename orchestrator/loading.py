@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack, final
 
@@ -103,6 +103,8 @@ def load_sweep(
     ConfigurationError
         With every problem found.
     """
+    if swallowed := list(_swallowed(options)):
+        raise ConfigurationError(swallowed)
     try:
         path = sweep_file(str(written_path(path)))
     except ValueError as error:
@@ -162,6 +164,18 @@ def load_sweep(
         execution=file.execution,
         tracking=file.tracking,
     )
+
+
+def _swallowed(options: SweepOptions) -> Iterator[Problem]:
+    """Yield a problem for every option whose value is the option after it: its own was left out.
+
+    Else ``--output --dry-run``, from a variable that is not set, would start the sweep.
+    """
+    for name, value in options.items():
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(text, str) and text.startswith("--"):
+                message = f"expected a value, got {text!r}; a path of that name is ./{text}"
+                yield Problem(COMMAND_LINE, f"--{name.replace('_', '-')}", message)
 
 
 def _file_in(folder: Path) -> Path | None:

@@ -187,3 +187,16 @@ def test_an_output_that_is_a_file_is_told_where_it_is_given(tmp_path: Path, belo
     with pytest.raises(ConfigurationError) as caught:
         load_sweep(path, output=f"{file}{below}")
     assert str(caught.value) == f"command line: --output: {told}"
+
+
+@pytest.mark.parametrize("option", ["output", "address", "tracking_uri", "experiment", "plugins"])
+def test_an_option_that_swallows_the_next_is_told(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("recipe: spheres_sem\n")
+    value = ["--dry-run"] if option == "plugins" else "--dry-run"
+    with pytest.raises(ConfigurationError) as caught:
+        load_sweep(path, **{option: value})  # type: ignore[arg-type]
+    place = option.replace("_", "-")
+    assert str(caught.value).startswith(
+        f"command line: --{place}: expected a value, got '--dry-run'"
+    )
