@@ -90,15 +90,21 @@ def test_another_disk_that_is_full_costs_its_run_alone(
     assert "No space left on device: '/elsewhere/x'" in bad["error_message"]
 
 
-@pytest.mark.parametrize("place", ["/proc/blendsweep", "{file}/out"])
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("/proc/blendsweep", "output: {output} can't be written: "),
+        ("{file}/out", "--output: {output}: {file} is no folder, as an output is"),
+    ],
+)
 def test_an_output_that_can_not_be_written_is_refused_at_once(
-    place: str, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
+    place: str, told: str, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
     output = place.format(file=tmp_path / "file")
     done = orchestrate(cheap_sweep(1), "--output", output, "--executor", "inline")
     assert done.code == 2, done.out + done.err
-    assert f"output: {output} can't be written: " in done.err
+    assert told.format(output=output, file=tmp_path / "file") in done.err
     assert len(done.err.splitlines()) == 1
 
 

@@ -95,11 +95,10 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel: Path) -> Non
 def test_a_shipped_sweep_has_the_same_runs_as_in_a_clone(
     name: str, blendsweep: Blendsweep, tmp_path: Path
 ) -> None:
-    done = blendsweep(name, "--dry-run")
+    options = ("--dry-run", "--output", str(tmp_path / "nothing-recorded"))
+    done = blendsweep(name, *options)
     assert done.returncode == 0, done.stderr
-    in_clone = run(
-        sys.executable, "-m", "orchestrator", f"sweeps/{name}.yaml", "--dry-run", cwd=ROOT
-    )
+    in_clone = run(sys.executable, "-m", "orchestrator", f"sweeps/{name}.yaml", *options, cwd=ROOT)
     ids = [line.split()[1] for line in done.stdout.splitlines()[:-1]]
     assert len(ids) > 3
     assert ids == [line.split()[1] for line in in_clone.stdout.splitlines()[:-1]]
