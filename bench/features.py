@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.measure import Row, Stats, at_most, paired, publish, seconds, shown
 from bench.scenes import NUMBER, RELAX, all_ids, begun, generated, session
-from scene.relaxation import RelaxationSettings
+from scene.recipe.relaxation import RelaxationSettings
 from scene.steps.relax import RelaxCollisions
 
 BEADS = 600

@@ -56,7 +56,7 @@ print(time.perf_counter() - start)
 BLENDER = """
 import time; start = time.perf_counter()
 from scene.blender.session import Session
-from scene.reservation import Reservation
+from scene.machine.resources import Reservation
 Session(Reservation())
 print(time.perf_counter() - start)
 """

@@ -23,9 +23,9 @@ def peak_mb() -> float:
 
 def main() -> None:
     """Measure, and print the table."""
-    from orchestrator.executors.base import WorkerSettings
-    from orchestrator.run import Attempt, Run
-    from orchestrator.worker import Worker
+    from orchestrator.execution.executors.base import WorkerSettings
+    from orchestrator.execution.worker import Worker
+    from orchestrator.plan.run import Attempt, Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)

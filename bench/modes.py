@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.measure import at_most, paired, publish, seconds, shown
 from bench.scenes import NUMBER, RESERVATION, all_ids, generated, resolved, session
-from scene.rendering.images import write_image
+from scene.imaging.writing import write_image
 
 if TYPE_CHECKING:
     import bpy
@@ -28,8 +28,8 @@ class Runs:
     """Whole runs without `real`, executed and published by a worker of this process."""
 
     def __init__(self, folder: Path) -> None:
-        from orchestrator.executors.base import WorkerSettings
-        from orchestrator.worker import Worker
+        from orchestrator.execution.executors.base import WorkerSettings
+        from orchestrator.execution.worker import Worker
 
         self._worker = Worker(WorkerSettings(str(folder)), RESERVATION, "bench")
         self._seeds = itertools.count()
@@ -37,7 +37,7 @@ class Runs:
 
     def execute(self) -> None:
         """Execute a run with the next seed."""
-        from orchestrator.run import Attempt, Run
+        from orchestrator.plan.run import Attempt, Run
 
         seed = next(self._seeds)
         document = resolved(f"{NUMBER}={BEADS}", REAL_STEP, f"initial_runtime_state.seed={seed}")
@@ -65,7 +65,7 @@ def bare_buffers_and_encoding(folder: Path, *, written: bool) -> Callable[[], fl
 
     Blender hands buffers over in an EXR file; unless `written`, it renders them for nobody.
     """
-    from scene.rendering.modes import Categorical, DepthMap, NormalMap, Stylized
+    from scene.imaging.modes import Categorical, DepthMap, NormalMap, Stylized
 
     def measure() -> float:
         state = generated(f"{NUMBER}={BEADS}")

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.reading import manifest_rows
-from orchestrator.storage import Storage
-from scene.rendering.overlay import overlay
+from orchestrator.dataset.reading import manifest_rows
+from orchestrator.dataset.storage.storage import Storage
+from scene.imaging.overlay import overlay
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIDE, GAP, QUALITY = 300, 4, 75

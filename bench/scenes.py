@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.session import Session
-from scene.chain import initial_state
-from scene.compose import Composition
-from scene.parsing import parse
-from scene.recipe import Recipe
-from scene.registry import Registry
-from scene.rendering.size import rendered_size
-from scene.reservation import Reservation
-from scene.runtime import RuntimeState
+from scene.execution.chain import initial_state
+from scene.execution.state import RuntimeState
+from scene.imaging.size import rendered_size
+from scene.machine.resources import Reservation
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.recipe.schema import Recipe
 
 RECIPE = Path("recipes/spheres_sem.yaml")
 NUMBER = "blueprints.particles.Bead.number"

@@ -1,6 +1,6 @@
 """Unpack the system libraries that come along from Debian's packages: `just libraries`.
 
-What lies in scene/blender/system_libraries comes from here and nowhere else: packages.txt there
+What lies in scene/machine/system_libraries comes from here and nowhere else: packages.txt there
 names the packages, each with its checksum; this script fetches them, checks them, and writes each
 library under the name by which the linker asks for it, with the packages' copyright files and a
 list of checksums. Needs neither root nor Debian.
@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-FOLDER = Path(__file__).parents[1] / "scene" / "blender" / "system_libraries"
+FOLDER = Path(__file__).parents[1] / "scene" / "machine" / "system_libraries"
 MIRRORS = ("http://deb.debian.org/debian", "http://archive.debian.org/debian")
 """Where Debian keeps a release, and where it goes in the end; what comes is checked by its hash."""
 

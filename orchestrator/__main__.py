@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli import app
-from orchestrator.commands import SCRIPT, program
-from orchestrator.pasted import paste_problem
-from orchestrator.redaction import guarded, remember
+from orchestrator.cli.app import app
+from orchestrator.cli.pasted import paste_problem
+from orchestrator.common.commands import SCRIPT, program
+from orchestrator.common.redaction import guarded, remember
 from scene.errors import Problem
 
 

@@ -13,16 +13,16 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-from scene.compose import Composition, recipe_file
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem
-from scene.override_texts import override_problem
-from scene.parsing import parse
-from scene.paths import shown_path, written_path
-from scene.recipe import Recipe
-from scene.record import PREVIEW_FILE, RunRecord
-from scene.registry import Registry
-from scene.reservation import Reservation
-from scene.run_summary import drawn_features, outcome, timings
+from scene.execution.record import PREVIEW_FILE, RunRecord
+from scene.execution.run_summary import drawn_features, outcome, timings
+from scene.language.override_texts import override_problem
+from scene.language.paths import shown_path, written_path
+from scene.machine.resources import Reservation
+from scene.recipe.compose import Composition, recipe_file
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.recipe.schema import Recipe
 
 PREVIEW_SIDE, PREVIEW_SAMPLES = 240, 16
 """Pixels along the longer side, and samples a pixel, of a preview; enough to tell how it looks."""
@@ -163,9 +163,9 @@ def execute_alone(
     if small:
         recipe = parse(_reduced(document, recipe, overrides), str(path), registry)
 
-    from scene.blender.libraries import load_libraries
     from scene.blender.session import Session
-    from scene.chain import execute
+    from scene.execution.chain import execute
+    from scene.machine.libraries import load_libraries
 
     load_libraries()
     # A name of its own, since the folder's may be as long as names can be.

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from pyarrow.fs import FileSelector, S3FileSystem
 
-from scene.blender.libraries import load_libraries
 from scene.errors import MissingLibraryError
+from scene.machine.libraries import load_libraries
 
 TESTS = Path(__file__).parent
 CHEAP_STEPS = "synth_chain.rendering_steps"

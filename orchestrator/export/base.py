@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
-from orchestrator.backends import TEMPORARY_PREFIX
+from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
+from orchestrator.dataset.storage.lease import exclusive
+from orchestrator.dataset.storage.lock import LOCK_FILE, OutputLockedError
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import Source
-from orchestrator.lease import exclusive
-from orchestrator.lock import LOCK_FILE, OutputLockedError
-from orchestrator.storage import Storage
 from scene.errors import ConfigurationError, Problem
 
 STATE = ".blendsweep"

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 
-from orchestrator.backends import TEMPORARY_PREFIX
+from orchestrator.common.uris import local_folder
+from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.base import Format, Outcome, plain
 from orchestrator.export.images import masks, read_instances
 from orchestrator.export.records import INSTANCES, Ids, Record
-from orchestrator.storage import Storage
-from orchestrator.uris import local_folder
 from scene.errors import ConfigurationError, Problem
 
 PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_share")

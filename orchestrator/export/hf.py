@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from orchestrator.dataset.arrow import conform
+from orchestrator.dataset.schema import FEATURE, OVERRIDE
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.names import distinct
 from orchestrator.export.records import INSTANCES, Record
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
-from orchestrator.sinks.arrow import conform
-from orchestrator.sinks.tables import FEATURE, OVERRIDE
-from orchestrator.storage import Storage
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _LEADING = {"run_id": pa.string(), "index": pa.int64(), "seed": pa.int64()}

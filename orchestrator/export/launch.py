@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, final
 
+from orchestrator.common.interruption import Interruption
+from orchestrator.common.redaction import without_credentials
+from orchestrator.common.uris import local_folder
+from orchestrator.dataset.storage.target import target_errors_told
 from orchestrator.export import FORMATS
 from orchestrator.export.base import Format, Options, Outcome
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import Source
 from orchestrator.export.splits import Splits
-from orchestrator.interruption import Interruption
-from orchestrator.redaction import without_credentials
-from orchestrator.target import target_errors_told
-from orchestrator.uris import local_folder
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
 _OWN = ("manifest", "particles", "recipes", "runs", "failures", "damaged", "mlartifacts")

@@ -7,8 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
-from orchestrator.interruption import Interruption
-from orchestrator.progress import LINE_SECONDS
+from orchestrator.common.interruption import Interruption
+from orchestrator.execution.progress import LINE_SECONDS
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -15,16 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from orchestrator.dataset.arrow import united
+from orchestrator.dataset.plan_table import read_plan
+from orchestrator.dataset.reading import (
+    RUN_ID,
+    RowsOfRuns,
+    described_sweep,
+    read_errors_told,
+    tables,
+)
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, PARTICLE
+from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.export.names import image_names
 from orchestrator.export.splits import Splits
-from orchestrator.plan import read_plan
-from orchestrator.reading import RUN_ID, RowsOfRuns, described_sweep, read_errors_told, tables
-from orchestrator.run import RunStatus
-from orchestrator.sinks.arrow import united
-from orchestrator.sinks.tables import FEATURE, OVERRIDE, PARTICLE
-from orchestrator.storage import OutputError, Storage
+from orchestrator.plan.run import RunStatus
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem, unknown
-from scene.yaml_files import parse_mapping
+from scene.language.yaml_files import parse_mapping
 
 INSTANCES = "instances"
 """The image that holds the particles' ids."""

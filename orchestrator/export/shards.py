@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, ClassVar, Protocol, final, override
 
 import numpy as np
 
+from orchestrator.dataset.reading import RUN_ID
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.base import STATE, Format, Outcome, claimed, remove_litter
 from orchestrator.export.records import Ids, Record
-from orchestrator.reading import RUN_ID
-from orchestrator.storage import Storage
 from scene.errors import ConfigurationError, Problem
 
 _NOTES = f"{STATE}/shards"

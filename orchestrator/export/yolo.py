@@ -9,12 +9,12 @@ from typing import Any, ClassVar, final, override
 import numpy as np
 import yaml
 
+from orchestrator.dataset.reading import RUN_ID
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.base import Format, Outcome, claimed, remember, remove_litter
 from orchestrator.export.images import joined, masks, outlines, read_instances
 from orchestrator.export.records import INSTANCES, Record
 from orchestrator.export.shards import check_exported
-from orchestrator.reading import RUN_ID
-from orchestrator.storage import Storage
 
 _HEADER = "# Made by Blendsweep. Folders are relative to the one that this file is in.\n"
 _NO_VALIDATION = "# No split `val` was asked for; Ultralytics insists on one.\n"

@@ -10,8 +10,10 @@ from typing import Any, final
 
 import numpy as np
 
-from orchestrator.lease import driver_of
-from orchestrator.reading import read_errors_told
+from orchestrator.dataset.reading import read_errors_told
+from orchestrator.dataset.storage.lease import driver_of
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.target import target_errors_told
 from orchestrator.report import figures
 from orchestrator.report.choice import MOST_GROUPS, grouped, most_telling, spread_runs
 from orchestrator.report.contact_sheet import SheetRow, contact_sheet, modes_of, row_of
@@ -19,8 +21,6 @@ from orchestrator.report.data import Floats, ReportData, files_of, read_data
 from orchestrator.report.figures import Grouping
 from orchestrator.report.labels import feature_name, run_label, swept_names
 from orchestrator.report.page import PAGE, Page, Section, render
-from orchestrator.storage import Storage
-from orchestrator.target import target_errors_told
 
 DEFAULT_RUNS = 9
 CONTACT_SHEET = "contact_sheet.png"

@@ -13,8 +13,8 @@ from typing import Any, final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
-from orchestrator.runs_folder import image_name
-from orchestrator.storage import Storage
+from orchestrator.dataset.runs_folder import image_name
+from orchestrator.dataset.storage.storage import Storage
 
 TILE = 240
 """Pixels along the longer side of a tile."""

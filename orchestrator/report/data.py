@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from orchestrator.plan import read_plan
-from orchestrator.reading import part_names, tables
-from orchestrator.run import RunStatus
-from orchestrator.sinks.arrow import conform, united
-from orchestrator.sinks.tables import FEATURE, OVERRIDE, TIME
-from orchestrator.status import SHOWN_LOGS
-from orchestrator.storage import Storage
+from orchestrator.dataset.arrow import conform, united
+from orchestrator.dataset.plan_table import read_plan
+from orchestrator.dataset.reading import part_names, tables
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME
+from orchestrator.dataset.status import SHOWN_LOGS
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.plan.run import RunStatus
 
 MOST_RUNS = 20_000
 """So many runs are sampled, or fewer where they have hundreds of columns."""

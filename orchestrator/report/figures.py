@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from orchestrator.names import step_name
+from orchestrator.common.names import step_name
 from orchestrator.report.choice import levels
 
 MOST_PANELS = 24

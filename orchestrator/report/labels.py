@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestrator.names import short_keys
-from orchestrator.sinks.tables import OVERRIDE
+from orchestrator.common.names import short_keys
+from orchestrator.dataset.schema import OVERRIDE
 
 _UNITS = {"dimensions": "scene units", "location": "scene units", "rotation": "rad"}
 _CALLED = {"dimensions": "particle size"}

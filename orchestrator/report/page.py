@@ -10,8 +10,8 @@ from typing import final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from orchestrator.commands import program
-from orchestrator.driver import failure_log_path
+from orchestrator.common.commands import program
+from orchestrator.execution.driver import failure_log_path
 from orchestrator.report.contact_sheet import SheetRow
 from orchestrator.report.data import ReportData
 from orchestrator.report.figures import Picture

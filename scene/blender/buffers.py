@@ -13,7 +13,7 @@ from scene.blender.ground_truth import GroundTruth
 from scene.blender.particles import PARTICLE_ID
 from scene.blender.render import render_passes
 from scene.errors import RenderError
-from scene.rendering.base import GeometryBuffers
+from scene.imaging.frame import GeometryBuffers
 
 _SMALLEST_COSINE = 1e-3
 _LARGEST_ID_ERROR = 1e-3

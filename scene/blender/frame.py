@@ -16,8 +16,8 @@ from scene.blender.outline import as_rendered, seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
-from scene.footprint import Footprint
-from scene.rendering.base import Frame, GeometryBuffers
+from scene.imaging.footprint import Footprint
+from scene.imaging.frame import Frame, GeometryBuffers
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of linear red, green and blue in a gray value (ITU-R BT.709)."""

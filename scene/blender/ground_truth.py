@@ -21,7 +21,7 @@ from scene.blender.render import Change, change, framing, temporarily
 from scene.errors import RenderError
 
 if TYPE_CHECKING:
-    from scene.recipe import RenderSettings
+    from scene.recipe.schema import RenderSettings
 
 _PROJECTIONS = ("ORTHO", "PERSP")
 

@@ -11,7 +11,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from scene.blender.render import Change
-from scene.footprint import Footprint, Topology, between_planes, footprints
+from scene.imaging.footprint import Footprint, Topology, between_planes, footprints
 
 _RENDERED = (("levels", "render_levels"), ("steps", "render_steps"))
 """What modifiers have twice, for a screen and for a render."""

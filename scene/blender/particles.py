@@ -7,8 +7,6 @@ from typing import final
 
 import bpy  # noqa: TID253
 
-from scene.features import FeatureSpec, FeatureValue
-from scene.plugins import described
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     Fidelity,
@@ -16,8 +14,10 @@ from scene.prototypes.base import (
     MaterialPrototype,
     Prototype,
 )
-from scene.registry import Registry
-from scene.specimen import Particle
+from scene.recipe.plugins import described
+from scene.recipe.registry import Registry
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.specimen import Particle
 
 type PrototypeKey = tuple[str, tuple[FeatureValue, ...]]
 type MeshKey = tuple[PrototypeKey, PrototypeKey]

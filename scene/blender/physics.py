@@ -10,7 +10,7 @@ import bpy  # noqa: TID253
 import numpy as np
 
 from scene.blender.render import temporarily
-from scene.relaxation import FRAME_RATE, RelaxationSettings
+from scene.recipe.relaxation import FRAME_RATE, RelaxationSettings
 
 _VOLUME_FRICTION = 0.5
 _VOLUME_RESTITUTION = 0.0

@@ -18,10 +18,10 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from scene.errors import RenderError
-from scene.scratch import memory_folder, scratch_folder
+from scene.machine.scratch import memory_folder, scratch_folder
 
 if TYPE_CHECKING:
-    from scene.recipe import RenderSettings
+    from scene.recipe.schema import RenderSettings
 
 type Passes = dict[str, NDArray[np.float32]]
 type Change = tuple[Any, str, Any]

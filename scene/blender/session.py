@@ -11,9 +11,9 @@ import psutil
 
 from scene.blender.capture import CapturedLog, captured_output
 from scene.blender.devices import select_device
-from scene.blender.libraries import load_libraries
-from scene.reservation import Reservation
-from scene.scratch import lasting_scratch_folder, remove_orphans
+from scene.machine.libraries import load_libraries
+from scene.machine.resources import Reservation
+from scene.machine.scratch import lasting_scratch_folder, remove_orphans
 
 if TYPE_CHECKING:
     import bpy

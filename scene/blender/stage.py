@@ -21,20 +21,20 @@ from scene.blender.particles import (
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.errors import SimulationError
+from scene.machine.scratch import memory_folder, scratch_folder
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
     MeasurementTechniquePrototype,
 )
-from scene.relaxation import RelaxationSettings
-from scene.scratch import memory_folder, scratch_folder
-from scene.specimen import MeasurementTechnique, Specimen
+from scene.recipe.relaxation import RelaxationSettings
+from scene.specimen.specimen import MeasurementTechnique, Specimen
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
-    from scene.features import FeatureValue
-    from scene.recipe import RenderSettings
-    from scene.registry import Registry
+    from scene.recipe.registry import Registry
+    from scene.recipe.schema import RenderSettings
+    from scene.specimen.features import FeatureValue
 
 _FRAMES_KEPT = 4
 _MOST_SCENE_BYTES = 64 * 2**20

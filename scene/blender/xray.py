@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scene.blender.buffers import camera_axes
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.render import render_passes
-from scene.rendering.shading import FALLOFF, LIGHT, XRAY_BACK_SHARE, XRAY_RIM, xray_gray
+from scene.imaging.shading import FALLOFF, LIGHT, XRAY_BACK_SHARE, XRAY_RIM, xray_gray
 
 _MOST_SURFACES = 1024
 

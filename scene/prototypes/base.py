@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from scene.features import FeatureSpec, FeatureValue
-from scene.specimen import MeasurementVolume
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy

@@ -6,12 +6,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from scene.fields import Configurable
-from scene.names import Members, RecipeNames
+from scene.language.fields import Configurable
+from scene.recipe.names import Members, RecipeNames
 
 if TYPE_CHECKING:
-    from scene.recipe import Recipe
-    from scene.runtime import RuntimeState
+    from scene.execution.state import RuntimeState
+    from scene.recipe.schema import Recipe
 
 
 class Step(Configurable):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import final
 
-from scene.fields import Text
-from scene.names import Members, RecipeNames
-from scene.runtime import RuntimeState
-from scene.specimen import LARGEST_PARTICLE_ID, MeasurementTechnique, Particle
+from scene.execution.state import RuntimeState
+from scene.language.fields import Text
+from scene.recipe.names import Members, RecipeNames
+from scene.specimen.specimen import LARGEST_PARTICLE_ID, MeasurementTechnique, Particle
 from scene.steps.base import FeatureGenerationStep
 
 

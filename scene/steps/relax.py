@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, final
 from pydantic import Field, model_validator
 
 from scene.errors import SimulationError
-from scene.fields import Bool, Int, Real, Text
-from scene.names import Members, RecipeNames
-from scene.relaxation import RelaxationSettings
-from scene.runtime import RuntimeState
+from scene.execution.state import RuntimeState
+from scene.language.fields import Bool, Int, Real, Text
+from scene.recipe.names import Members, RecipeNames
+from scene.recipe.relaxation import RelaxationSettings
 from scene.steps.base import FeatureGenerationStep
 
 if TYPE_CHECKING:
-    from scene.recipe import Recipe
+    from scene.recipe.schema import Recipe
 
 type Share = Annotated[Real, Field(ge=0, le=1)]
 # What Bullet, which counts in single precision, and Blender's own bounds leave.
@@ -31,8 +31,8 @@ class RelaxCollisions(FeatureGenerationStep):
     """Rigid body simulation of a set of particles inside the measurement volume.
 
     Only `location` and `rotation` of the particles change. The parameters are those of
-    :class:`~scene.relaxation.RelaxationSettings`; `damping` sets linear and angular damping at
-    once.
+    :class:`~scene.recipe.relaxation.RelaxationSettings`; `damping` sets linear and angular
+    damping at once.
     """
 
     affected_set_name: Text = "AllParticles"

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, final
 
 from scene.errors import unknown
-from scene.features import FeatureSpec
-from scene.fields import Text
-from scene.fitting import DIMENSIONS, too_large
-from scene.names import Members, RecipeNames
-from scene.plugins import described, failed
-from scene.runtime import RuntimeState
-from scene.specimen import MeasurementTechnique, Particle
+from scene.execution.state import RuntimeState
+from scene.language.fields import Text
+from scene.recipe.fitting import DIMENSIONS, too_large
+from scene.recipe.names import Members, RecipeNames
+from scene.recipe.plugins import described, failed
+from scene.specimen.features import FeatureSpec
+from scene.specimen.specimen import MeasurementTechnique, Particle
 from scene.steps.base import FeatureGenerationStep
 
 if TYPE_CHECKING:
-    from scene.recipe import Recipe
+    from scene.recipe.schema import Recipe
 
 
 @final

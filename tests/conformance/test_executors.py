@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.executors import EXECUTORS
-from orchestrator.executors.base import Executor, WorkerSettings, WorkerStartError
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run
-from orchestrator.sweep import Execution
-from scene.compose import Composition
-from scene.record import RunRecord
+from orchestrator.execution.executors import EXECUTORS
+from orchestrator.execution.executors.base import Executor, WorkerSettings, WorkerStartError
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run
+from orchestrator.plan.sweep import Execution
+from scene.execution.record import RunRecord
+from scene.recipe.compose import Composition
 
 pytestmark = pytest.mark.blender
 

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
-from orchestrator.sinks import SINKS, SinkContext, create_manifest
-from orchestrator.sinks.manifest import ManifestSink
-from orchestrator.sinks.tables import Columns, Origin
-from orchestrator.storage import Storage
-from orchestrator.sweep import Execution, Sweep, Tracking
-from scene.record import FileRecord, RunRecord
+from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.writer import ManifestSink
+from orchestrator.execution.recording import SINKS, SinkContext, create_manifest
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.plan.sweep import Execution, Sweep, Tracking
+from scene.execution.record import FileRecord, RunRecord
 
 # MLflow's libraries warn about each other; that is no fault of ours.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -62,7 +62,7 @@ def test_a_documented_command_is_understood(command: str) -> None:
 
 
 def parse_own(words: list[str]) -> None:
-    from orchestrator.cli import app
+    from orchestrator.cli.app import app
 
     command: Any = typer.main.get_command(app)
     context = None

@@ -13,10 +13,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from scene.registry import Registry
-from scene.rendering.base import RenderingMode
-from scene.specimen import MeasurementVolume
-from scene.variabilities import Variability
+from scene.imaging.frame import RenderingMode
+from scene.recipe.registry import Registry
+from scene.specimen.distributions import Variability
+from scene.specimen.specimen import MeasurementVolume
 
 PLUGINS = Path(__file__).parents[2] / "examples" / "plugins"
 VOLUME = MeasurementVolume((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -23,11 +23,11 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from orchestrator.dataset.storage.lock import locked
 from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import ExportError
-from orchestrator.lock import locked
 from orchestrator.report.build import write_report
 from scene.errors import ConfigurationError
 

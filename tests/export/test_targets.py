@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
 from orchestrator.report.build import write_report

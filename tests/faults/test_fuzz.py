@@ -13,20 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.__main__ import main
-from orchestrator.expansion import expand
-from orchestrator.loading import load_sweep
-from orchestrator.overrides import parse_overrides
-from orchestrator.sinks.tables import Columns, particles_schema
-from orchestrator.sweep import OverrideText
-from scene.columns import Declared, clash
-from scene.compose import Composition
+from orchestrator.dataset.schema import Columns, particles_schema
+from orchestrator.plan.expansion import expand
+from orchestrator.plan.loading import load_sweep
+from orchestrator.plan.overrides import parse_overrides
+from orchestrator.plan.sweep import OverrideText
 from scene.errors import BlendsweepError
-from scene.features import FeatureSpec
-from scene.names import RecipeNames
-from scene.parsing import parse
+from scene.language.yaml_files import parse_mapping, write_mapping
 from scene.prototypes.base import PARTICLE_FEATURES
-from scene.registry import Registry
-from scene.yaml_files import parse_mapping, write_mapping
+from scene.recipe.compose import Composition
+from scene.recipe.names import RecipeNames
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.specimen.columns import Declared, clash
+from scene.specimen.features import FeatureSpec
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 REGISTRY = Registry()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from orchestrator.__main__ import main
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 
 type Orchestrate = Callable[..., tuple[int, str]]
 

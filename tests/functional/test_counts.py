@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.dataset.integrity import verify_output
+from orchestrator.dataset.status import read_status
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.report.data import read_data
-from orchestrator.status import read_status
-from orchestrator.storage import Storage
-from orchestrator.verification import verify_output
 
 if TYPE_CHECKING:
     from tests.conftest import Done

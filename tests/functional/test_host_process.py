@@ -39,10 +39,10 @@ def state():
         "threads": [t.name for t in threading.enumerate() if t.name in ("MLflow", "ray", "lease")],
     }
 
-from orchestrator.expansion import expand
-from orchestrator import interruption
-from orchestrator.launch import run_sweep
-from orchestrator.loading import load_sweep
+from orchestrator.plan.expansion import expand
+from orchestrator.common import interruption
+from orchestrator.execution.launch import run_sweep
+from orchestrator.plan.loading import load_sweep
 
 interruption.TERMINATION_LIMIT_S = 240.0  # a busy machine may need more than the usual time
 sweep, output, executor, log = sys.argv[1:]

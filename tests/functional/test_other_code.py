@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestrator.executors.base import OtherCodeError, WorkerSettings
-from orchestrator.status import read_status
-from orchestrator.verification import verify_output
-from orchestrator.worker import Worker
-from scene.reservation import Reservation
+from orchestrator.dataset.integrity import verify_output
+from orchestrator.dataset.status import read_status
+from orchestrator.execution.executors.base import OtherCodeError, WorkerSettings
+from orchestrator.execution.worker import Worker
+from scene.machine.resources import Reservation
 
 if TYPE_CHECKING:
     from tests.conftest import Done

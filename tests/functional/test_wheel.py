@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scene.blender.libraries import LOADING_ORDER
+from scene.machine.libraries import LOADING_ORDER
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,8 +80,8 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel: Path) -> Non
         "blendsweep",
     }
     for name in (
-        *(f"scene/blender/system_libraries/{library}" for library in LOADING_ORDER),
-        "scene/blender/system_libraries/copyright/libx11-6",
+        *(f"scene/machine/system_libraries/{library}" for library in LOADING_ORDER),
+        "scene/machine/system_libraries/copyright/libx11-6",
         "scene/recipes/spheres_sem.yaml",
         "scene/recipes/BaseRecipe.yaml",
         "orchestrator/sweeps/quickstart.yaml",

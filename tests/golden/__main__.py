@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from scene.blender.session import Session
-from scene.reservation import Reservation
+from scene.machine.resources import Reservation
 from tests.golden import file, making
 
 

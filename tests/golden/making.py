@@ -18,27 +18,27 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.expansion import Expansion, expand, run_id
 from orchestrator.export.splits import Splits
-from orchestrator.loading import load_sweep
-from orchestrator.overrides import parse_overrides
-from orchestrator.resolution import canonical
-from orchestrator.sweep import OverrideText
-from scene import chain
-from scene import registry as registry_module
-from scene.compose import Composition
-from scene.parsing import parse
-from scene.record import RunRecord
-from scene.registry import Registry
-from scene.rendering.modes import category_color, category_colors
-from scene.specimen import MeasurementVolume
+from orchestrator.plan.expansion import Expansion, expand, run_id
+from orchestrator.plan.loading import load_sweep
+from orchestrator.plan.overrides import parse_overrides
+from orchestrator.plan.resolution import canonical
+from orchestrator.plan.sweep import OverrideText
+from scene.execution import chain
+from scene.execution.record import RunRecord
+from scene.imaging.modes import category_color, category_colors
+from scene.recipe import registry as registry_module
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.specimen.distributions import Variability
+from scene.specimen.specimen import MeasurementVolume
+from scene.specimen.streams import Streams
 from scene.steps.relax import RelaxCollisions
-from scene.streams import Streams
-from scene.variabilities import Variability
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
-    from scene.runtime import RuntimeState
+    from scene.execution.state import RuntimeState
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]

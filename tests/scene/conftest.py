@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scene.features import FeatureValue
-from scene.recipe import RenderSettings
-from scene.registry import Registry
-from scene.reservation import Reservation
-from scene.specimen import MeasurementTechnique, Particle, Specimen
+from scene.machine.resources import Reservation
+from scene.recipe.registry import Registry
+from scene.recipe.schema import RenderSettings
+from scene.specimen.features import FeatureValue
+from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 
 if TYPE_CHECKING:
     from scene.blender.session import Session

@@ -12,10 +12,10 @@ import yaml
 from PIL import Image
 
 from scene.__main__ import PREVIEW_SAMPLES, _reduced
-from scene.compose import Composition
-from scene.parsing import parse
-from scene.record import RunRecord
-from scene.registry import Registry
+from scene.execution.record import RunRecord
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 RECIPE = str(ROOT / "recipes" / "spheres_sem.yaml")
@@ -132,7 +132,7 @@ def test_a_step_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
     package = tmp_path / "plugins" / "draws"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(
-        "from scene.variabilities import Variability\n"
+        "from scene.specimen.distributions import Variability\n"
         "class Draw(Variability):\n"
         "    def sample(self, rng, volume):\n"
         "        return None\n"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scene.rendering.base import GeometryBuffers
-from scene.rendering.modes import Categorical, DepthMap, NormalMap, Stylized
+from scene.imaging.frame import GeometryBuffers
+from scene.imaging.modes import Categorical, DepthMap, NormalMap, Stylized
 
 from .conftest import StageFactory, bead, scattered, specimen
 

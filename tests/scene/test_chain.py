@@ -13,13 +13,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from scene.compose import Composition
 from scene.errors import StepError
-from scene.parsing import parse
+from scene.execution.record import RECORD_FILE, RunRecord
+from scene.imaging.modes import category_color
 from scene.prototypes.measurement_techniques.secondary_electron_microscope import NOISE_MATCH
-from scene.record import RECORD_FILE, RunRecord
-from scene.registry import Registry
-from scene.rendering.modes import category_color
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
@@ -40,7 +40,7 @@ type Execute = Callable[..., RunRecord]
 @pytest.fixture(scope="module")
 def execute(session: Session) -> Execute:
     """Execute the tutorial's recipe, small, with further overrides, into a new folder."""
-    from scene import chain
+    from scene.execution import chain
 
     composition = Composition(ROOT / "recipes" / "spheres_sem.yaml")
 
@@ -181,7 +181,7 @@ def test_the_same_run_gives_the_same_bytes(execute: Execute, tmp_path: Path) -> 
 def test_a_runs_recipe_runs_again_by_itself(
     execute: Execute, session: Session, tmp_path: Path
 ) -> None:
-    from scene import chain
+    from scene.execution import chain
 
     record = execute(tmp_path / "first")
     resolved = Composition(tmp_path / "first" / "recipe.yaml").resolve()

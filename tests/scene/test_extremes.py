@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from scene.compose import Composition
 from scene.errors import ConfigurationError, SimulationError, StepError
-from scene.parsing import parse
-from scene.record import RunRecord
-from scene.registry import Registry
-from scene.relaxation import RelaxationSettings
+from scene.execution.record import RunRecord
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.recipe.relaxation import RelaxationSettings
 
 from .conftest import StageFactory, bead, specimen
 
@@ -41,7 +41,7 @@ type Execute = Callable[..., RunRecord]
 @pytest.fixture
 def execute(session: Session) -> Execute:
     """Execute the tutorial's recipe, small, with overrides and, where given, other steps."""
-    from scene import chain
+    from scene.execution import chain
 
     composition = Composition(ROOT / "recipes" / "spheres_sem.yaml")
 

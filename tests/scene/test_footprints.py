@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scene.statistics import occluded_shares
+from scene.imaging.visibility import occluded_shares
 
 from .conftest import StageFactory, bead, scattered, specimen
 

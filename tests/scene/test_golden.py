@@ -27,7 +27,7 @@ RENDER = """
 import json, sys
 from pathlib import Path
 from scene.blender.session import Session
-from scene.reservation import Reservation
+from scene.machine.resources import Reservation
 from tests.golden import making
 print("FOUND", json.dumps(making.images(Session(Reservation(cpus=1)), Path(sys.argv[1]))))
 """

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from scene.errors import RenderError
-from scene.rendering.modes import Categorical, DepthMap, NormalMap, Stylized, StylizedXray
-from scene.statistics import occluded_shares
+from scene.imaging.modes import Categorical, DepthMap, NormalMap, Stylized, StylizedXray
+from scene.imaging.visibility import occluded_shares
 
 from .conftest import StageFactory, bead, specimen
 

@@ -15,7 +15,7 @@ import pytest
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from scene.blender.libraries import BROUGHT_ALONG, DEBIAN_PACKAGES, LOADING_ORDER
+from scene.machine.libraries import BROUGHT_ALONG, DEBIAN_PACKAGES, LOADING_ORDER
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="the libraries are Linux's"
@@ -74,7 +74,7 @@ def test_the_copies_ask_for_no_newer_system_than_bpy_does() -> None:
 WITHOUT = """
 import ctypes, json, os, sys
 from pathlib import Path
-from scene.blender import libraries
+from scene.machine import libraries
 
 absent, folder, real = set(json.loads(sys.argv[1])), sys.argv[2], ctypes.CDLL
 
@@ -130,7 +130,7 @@ def test_a_plugin_may_import_bpy_as_it_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "early").mkdir()
     (tmp_path / "early" / "__init__.py").write_text("import bpy\nVERSION = bpy.app.version\n")
     code = (
-        "from scene.plugins import PluginPackages\n"
+        "from scene.recipe.plugins import PluginPackages\n"
         f"assert PluginPackages([Path({str(tmp_path)!r})]).module('early').VERSION >= (5, 2)"
     )
     done = run_without(set(LOADING_ORDER), BROUGHT_ALONG, code)

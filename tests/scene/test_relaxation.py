@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scene.relaxation import RelaxationSettings
-from scene.specimen import Specimen
+from scene.recipe.relaxation import RelaxationSettings
+from scene.specimen.specimen import Specimen
 
 from .conftest import StageFactory, bead, scattered, specimen
 

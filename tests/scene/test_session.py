@@ -14,7 +14,7 @@ import pytest
 
 from scene.blender.devices import GPU_BACKENDS, select_device
 from scene.errors import DeviceError
-from scene.reservation import Reservation
+from scene.machine.resources import Reservation
 
 if TYPE_CHECKING:
     from scene.blender.session import Session

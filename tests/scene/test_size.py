@@ -6,9 +6,9 @@ import pytest
 
 from scene.blender.session import Session
 from scene.errors import RenderError
-from scene.recipe import RenderSettings
-from scene.rendering.size import rendered_size
-from scene.statistics import occluded_shares
+from scene.imaging.size import rendered_size
+from scene.imaging.visibility import occluded_shares
+from scene.recipe.schema import RenderSettings
 
 from .conftest import StageFactory, bead, specimen
 

@@ -15,7 +15,7 @@ from .conftest import StageFactory, scattered, specimen
 
 OTHER_BLENDER = """
 import json, sys
-from scene.blender.libraries import load_libraries
+from scene.machine.libraries import load_libraries
 load_libraries()
 import bpy
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from orchestrator.executors.batching import CALL_SECONDS, MOST_RUNS, CallSize
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run
+from orchestrator.execution.executors.batching import CALL_SECONDS, MOST_RUNS, CallSize
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scene.compose import Composition
 from scene.errors import ConfigurationError
-from scene.features import LARGEST_FLOAT, FeatureSpec
-from scene.fitting import too_large
-from scene.parsing import parse
 from scene.prototypes.materials.sem_patchy_silicone import SEEDS_AS_THEY_ARE, pattern_shift
-from scene.registry import Registry
-from scene.specimen import MeasurementVolume
+from scene.recipe.compose import Composition
+from scene.recipe.fitting import too_large
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.specimen.features import LARGEST_FLOAT, FeatureSpec
+from scene.specimen.specimen import MeasurementVolume
 
 ROOT = Path(__file__).parents[2]
 VARIABILITY = "process_conditions.feature_variabilities"

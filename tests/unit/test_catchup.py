@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.run import Attempt, AttemptOutcome, Run, RunResult, RunStatus
-from orchestrator.sinks import catchup
-from orchestrator.sinks.catchup import (
+from orchestrator.plan.run import Attempt, AttemptOutcome, Run, RunResult, RunStatus
+from orchestrator.tracking import follower as catchup
+from orchestrator.tracking.follower import (
     CROWDED_QUEUE,
     Backlog,
     CatchUp,

@@ -13,18 +13,18 @@ import pytest
 import typer
 import yaml
 
-import orchestrator.progress
-from orchestrator import commands
-from orchestrator.cli import COST, HELP, app
-from orchestrator.command_group import with_default_command
-from orchestrator.estimation import CostModel, TimeLeft
+import orchestrator.execution.progress
+from orchestrator.cli.app import COST, HELP, app
+from orchestrator.cli.command_group import with_default_command
+from orchestrator.common import commands
+from orchestrator.dataset.storage.lock import OutputLockedError, locked
+from orchestrator.execution.progress import Pace, Shares, duration
+from orchestrator.execution.scheduler import Counts
+from orchestrator.execution.summary import FailedRun, Summary
+from orchestrator.execution.time_left import CostModel, TimeLeft
 from orchestrator.export import FORMATS
-from orchestrator.lock import OutputLockedError, locked
-from orchestrator.progress import Pace, Shares, duration
-from orchestrator.run import Attempt, AttemptOutcome, Run
-from orchestrator.scheduler import Counts
-from orchestrator.summary import FailedRun, Summary
-from scene.record import RunRecord
+from orchestrator.plan.run import Attempt, AttemptOutcome, Run
+from scene.execution.record import RunRecord
 
 
 @pytest.fixture
@@ -340,9 +340,9 @@ def test_the_shares_of_steps_are_told_as_far_as_there_is_room() -> None:
 def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     now = [0.0]
-    monkeypatch.setattr(orchestrator.progress, "_own_stdout", lambda: stream)
-    monkeypatch.setattr(orchestrator.progress.time, "monotonic", lambda: now[0])
-    progress = orchestrator.progress.PlainProgress()
+    monkeypatch.setattr(orchestrator.execution.progress, "_own_stdout", lambda: stream)
+    monkeypatch.setattr(orchestrator.execution.progress.time, "monotonic", lambda: now[0])
+    progress = orchestrator.execution.progress.PlainProgress()
     for second in range(31):
         now[0] = float(second)
         progress.outcome(outcome({"RenderParticlesTogether.stylized_xray": 1.0, "Relax": 0.2}))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import commands
+from orchestrator.common import commands
 
 SCRIPT = str(Path(sys.executable).with_name("blendsweep"))
 

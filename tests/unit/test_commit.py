@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow.fs
 import pytest
 
-from orchestrator import lease
-from orchestrator.lock import LOCK_FILE, OutputLockedError
-from orchestrator.object_store import ObjectStore
-from orchestrator.storage import Storage
+from orchestrator.dataset.storage import lease
+from orchestrator.dataset.storage.lock import LOCK_FILE, OutputLockedError
+from orchestrator.dataset.storage.object_store import ObjectStore
+from orchestrator.dataset.storage.storage import Storage
 
 FILES = {"a.png": b"a", "record.json": b"{}", "sub/record.json": b"of a plugin", "z.tiff": b"z"}
 

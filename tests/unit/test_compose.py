@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scene.compose import Composition
 from scene.errors import ConfigurationError
+from scene.recipe.compose import Composition
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,14 @@ import pytest
 from obstore import exceptions
 from obstore.store import MemoryStore
 
-from orchestrator import conditional
-from orchestrator.conditional import ConditionalFile, PlainFile, TakenError, conditional_file
-from orchestrator.storage import OutputError, denied
+from orchestrator.dataset.storage import conditional
+from orchestrator.dataset.storage.conditional import (
+    ConditionalFile,
+    PlainFile,
+    TakenError,
+    conditional_file,
+)
+from orchestrator.dataset.storage.storage import OutputError, denied
 
 
 class Answers:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import disks
-from orchestrator.disks import full_places, write_fault
+from orchestrator.dataset.storage import disks
+from orchestrator.dataset.storage.disks import full_places, write_fault
 
 
 def test_a_disk_with_room_has_no_fault_and_keeps_nothing(tmp_path: Path) -> None:

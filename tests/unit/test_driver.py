@@ -9,13 +9,13 @@ from typing import final, override
 
 import pytest
 
-from orchestrator.driver import Driver
-from orchestrator.executors.base import Executor, WorkersLostError, WorkerStartError
-from orchestrator.progress import Progress
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
-from orchestrator.scheduler import Counts, Scheduler
-from orchestrator.sinks.base import Sink
-from orchestrator.storage import OutputError, Storage
+from orchestrator.dataset.sink import Sink
+from orchestrator.dataset.storage.storage import OutputError, Storage
+from orchestrator.execution.driver import Driver
+from orchestrator.execution.executors.base import Executor, WorkersLostError, WorkerStartError
+from orchestrator.execution.progress import Progress
+from orchestrator.execution.scheduler import Counts, Scheduler
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 
 TIMEOUT_S = 0.2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.sinks import entries
+from orchestrator.tracking import mlflow_mapping as entries
 
 GRAVITY = "synth_chain.feature_generation_steps.5.gravity.2"
 NUMBER = "blueprints.particles.Bead.number"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.estimation import MOST_CELLS, CostModel, SweptValues, TimeLeft
+from orchestrator.execution.time_left import MOST_CELLS, CostModel, SweptValues, TimeLeft
 
 NUMBERS = [100, 200, 300, 400, 500, 600]
 SEEDS = list(range(15))

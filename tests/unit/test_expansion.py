@@ -11,13 +11,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.expansion import Expansion, expand, run_id
-from orchestrator.loading import load_sweep
-from orchestrator.overrides import parse_overrides
-from orchestrator.resolution import canonical
-from orchestrator.sweep import OverrideText
-from scene.compose import Composition
+from orchestrator.plan.expansion import Expansion, expand, run_id
+from orchestrator.plan.loading import load_sweep
+from orchestrator.plan.overrides import parse_overrides
+from orchestrator.plan.resolution import canonical
+from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
+from scene.recipe.compose import Composition
 
 RECIPE = """\
 a: 1

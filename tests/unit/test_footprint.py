@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from scene.footprint import Footprint, Topology, footprints
+from scene.imaging.footprint import Footprint, Topology, footprints
 
 WIDTH, HEIGHT = 9, 7
 
@@ -100,7 +100,7 @@ def test_a_particle_larger_than_what_is_filled_at_once_is_whole(
     triangles = np.array([[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]])
     points = np.random.default_rng(3).uniform(-2.0, 10.0, (500, 4, 2))
     together = list(footprints(Topology.of(triangles), points, WIDTH, HEIGHT))
-    monkeypatch.setattr("scene.footprint._MOST_PIXELS", 13)
+    monkeypatch.setattr("scene.imaging.footprint._MOST_PIXELS", 13)
     in_bands = list(footprints(Topology.of(triangles), points, WIDTH, HEIGHT))
     for one, other in zip(together, in_bands, strict=True):
         np.testing.assert_array_equal(whole(one), whole(other))

@@ -13,8 +13,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from scene.record import FileRecord
-from scene.rendering.images import PREVIEW_BYTES, preview, write_image, write_preview
+from scene.execution.record import FileRecord
+from scene.imaging.writing import PREVIEW_BYTES, preview, write_image, write_preview
 
 RNG = np.random.default_rng(5)
 

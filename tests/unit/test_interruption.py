@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from orchestrator import interruption
-from orchestrator.interruption import Interruption, TerminationLimit
+from orchestrator.common import interruption
+from orchestrator.common.interruption import Interruption, TerminationLimit
 
 
 def timers() -> list[threading.Thread]:

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from orchestrator import lease as leases
-from orchestrator.conditional import ConditionalFile, PlainFile, TakenError, Version
-from orchestrator.lease import LEASE_S, Lease, LeaseLostError
-from orchestrator.lock import OutputLockedError
-from orchestrator.storage import OutputError, Storage
+from orchestrator.dataset.storage import lease as leases
+from orchestrator.dataset.storage.conditional import ConditionalFile, PlainFile, TakenError, Version
+from orchestrator.dataset.storage.lease import LEASE_S, Lease, LeaseLostError
+from orchestrator.dataset.storage.lock import OutputLockedError
+from orchestrator.dataset.storage.storage import OutputError, Storage
 
 
 class Memory(ConditionalFile):

@@ -20,16 +20,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
-from orchestrator.sinks import manifest as manifest_module
-from orchestrator.sinks.manifest import ManifestSink, compact
-from orchestrator.sinks.parts import PartTable
-from orchestrator.sinks.tables import TIME, Columns, Origin, manifest_schema, particles_schema
-from orchestrator.storage import Storage
-from scene.columns import RESERVED_COLUMNS, RESERVED_TIMES
+from orchestrator.dataset import writer as manifest_module
+from orchestrator.dataset.parts import PartTable
+from orchestrator.dataset.schema import TIME, Columns, Origin, manifest_schema, particles_schema
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.writer import ManifestSink, compact
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 from scene.errors import ConfigurationError
-from scene.features import FeatureSpec
-from scene.record import FileRecord, RunRecord
+from scene.execution.record import FileRecord, RunRecord
+from scene.specimen.columns import RESERVED_COLUMNS, RESERVED_TIMES
+from scene.specimen.features import FeatureSpec
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 COLUMNS = Columns(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from scene.footprint import Footprint
-from scene.rendering.base import Frame, GeometryBuffers
-from scene.rendering.modes import (
+from scene.imaging.footprint import Footprint
+from scene.imaging.frame import Frame, GeometryBuffers
+from scene.imaging.modes import (
     DARKEST_CATEGORY,
     LARGEST_ID,
     Categorical,
@@ -23,7 +23,7 @@ from scene.rendering.modes import (
     category_color,
     category_colors,
 )
-from scene.rendering.shading import BRIGHTNESS, GROUND, LIGHT, xray_gray
+from scene.imaging.shading import BRIGHTNESS, GROUND, LIGHT, xray_gray
 
 FROZEN_COLORS = [(245, 13, 78), (45, 86, 233), (78, 18, 78), (242, 215, 100)]
 

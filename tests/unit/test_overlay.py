@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scene.rendering.modes import LARGEST_ID, category_colors
-from scene.rendering.overlay import LARGEST_SIDE, LAYERS, label_colors, overlay
+from scene.imaging.modes import LARGEST_ID, category_colors
+from scene.imaging.overlay import LARGEST_SIDE, LAYERS, label_colors, overlay
 
 RNG = np.random.default_rng(3)
 

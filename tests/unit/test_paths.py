@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.loading import load_sweep
-from orchestrator.uris import local_folder
+from orchestrator.common.uris import local_folder
+from orchestrator.plan.loading import load_sweep
 from scene.__main__ import execute_alone
 from scene.errors import ConfigurationError
-from scene.paths import shown_path, written_path
-from scene.reservation import Reservation
+from scene.language.paths import shown_path, written_path
+from scene.machine.resources import Reservation
 
 BAD = {
     "~nosuchuser/x": "there is no such user; ./~NAME is a folder of that name",

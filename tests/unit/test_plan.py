@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestrator import plan as plan_module
-from orchestrator import resolution
-from orchestrator.expansion import Expansion
-from orchestrator.overrides import parse_overrides
-from orchestrator.plan import PLAN, PlanWriter, read_plan, write_plan
-from orchestrator.storage import OutputError, Storage
-from orchestrator.sweep import OverrideText
-from scene.compose import Composition
+from orchestrator.dataset import plan_table as plan_module
+from orchestrator.dataset.plan_table import PLAN, PlanWriter, read_plan, write_plan
+from orchestrator.dataset.storage.storage import OutputError, Storage
+from orchestrator.plan import resolution
+from orchestrator.plan.expansion import Expansion
+from orchestrator.plan.overrides import parse_overrides
+from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
+from scene.recipe.compose import Composition
 
 RECIPE = "a: 1\nb: x\nc: {d: 2.5, e: '${a}'}\n"
 

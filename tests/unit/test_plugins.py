@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scene.compose import Composition
 from scene.errors import ConfigurationError
-from scene.features import FeatureSpec
-from scene.parsing import parse
-from scene.registry import Registry
-from scene.runtime import RuntimeState
-from scene.specimen import Particle, Specimen
+from scene.execution.state import RuntimeState
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.specimen.distributions import Variability
+from scene.specimen.features import FeatureSpec
+from scene.specimen.specimen import Particle, Specimen
+from scene.specimen.streams import Streams
 from scene.steps.update import TriggerFeatureUpdate
-from scene.streams import Streams
-from scene.variabilities import Variability
 
 ROOT = Path(__file__).parents[2]
 type WritePlugin = Callable[[Path, str, str], None]
 
 GEOMETRY = """
-from scene.features import FeatureSpec
+from scene.specimen.features import FeatureSpec
 from scene.prototypes.base import GeometryPrototype
 class Shape(GeometryPrototype):
     features = ({features})
@@ -38,7 +38,7 @@ class Shape(GeometryPrototype):
 MATERIAL = GEOMETRY.replace("Geometry", "Material").replace("Shape", "Paint")
 VARIABILITY = """
 import numpy as np
-from scene.variabilities import Variability
+from scene.specimen.distributions import Variability
 class Draw(Variability):
     def sample(self, rng, volume):
         return {value}
@@ -154,7 +154,7 @@ def test_a_package_may_be_called_like_an_installed_one(
         ({"a/__init__.py": "x = '\udcff'"}, "a.X", "fails to import: SyntaxError"),
         ({"a/__init__.py": "X = 3"}, "a.X", "it is a int, not a class"),
         ({"a/__init__.py": "class X: pass"}, "a.X", "it derives from object, not from Variability"),
-        ({"a/__init__.py": "from scene.variabilities import Variability as X"}, "a.X",
+        ({"a/__init__.py": "from scene.specimen.distributions import Variability as X"}, "a.X",
          "it has no sample"),
         ({"a/__init__.py": "class Y: pass"}, "a.X", "unknown variability '$plugins.a.X'"),
     ],
@@ -216,7 +216,7 @@ def test_a_broken_geometry_is_told_at_its_key(
     expected: str,
 ) -> None:
     code = (
-        "from scene.features import FeatureSpec\n"
+        "from scene.specimen.features import FeatureSpec\n"
         "from scene.prototypes.base import GeometryPrototype\n"
         f"class Shape(GeometryPrototype):\n {body}\n"
     )
@@ -326,7 +326,7 @@ def test_a_broken_mode_is_told(
     tmp_path: Path, write_plugin: WritePlugin, resolved: dict[str, Any], body: str
 ) -> None:
     code = f"""
-    from scene.rendering.base import RenderingMode
+    from scene.imaging.frame import RenderingMode
     class Mode(RenderingMode):
         {body}
         def render(self, frame): ...

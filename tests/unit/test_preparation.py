@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 WITHOUT_LIBRARIES = """
 import sys
 import pytest
-from scene.blender import libraries
+from scene.machine import libraries
 
 libraries._loads = lambda library: False
 sys.exit(pytest.main(sys.argv[1:]))

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestrator.provenance import codes_of, mixture, settled
-from orchestrator.sinks.manifest import ManifestSink
-from orchestrator.sinks.tables import Columns, Origin
-from orchestrator.storage import Storage
-from scene import code as code_module
-from scene.code import code_hash, code_of, differences
+from orchestrator.dataset.provenance import codes_of, mixture, settled
+from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.writer import ManifestSink
 from scene.errors import ConfigurationError
-from scene.record import RunRecord
+from scene.execution.record import RunRecord
+from scene.recipe import code as code_module
+from scene.recipe.code import code_hash, code_of, differences
 from tests.unit.test_manifest import make_result
 
 A = {"blendsweep": "1.0", "bpy": "5.2.3", "numpy": "2.5", "scene": "aa", "plugins.probe": "11"}

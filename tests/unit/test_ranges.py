@@ -10,9 +10,9 @@ from hydra.core.override_parser.types import FloatRange
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.overrides import parse_overrides
-from orchestrator.ranges import MOST_ROUNDED, number_range
-from orchestrator.sweep import OverrideText
+from orchestrator.plan.overrides import parse_overrides
+from orchestrator.plan.ranges import MOST_ROUNDED, number_range
+from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
 
 decimals = st.decimals(-1000, 1000, places=4).map(float) | st.integers(-1000, 1000)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.executors import host, ray
-from orchestrator.executors.base import WorkerSettings, WorkerStartError
-from orchestrator.executors.host import LONGEST_SOCKET, ray_folder
+from orchestrator.execution.executors import host, ray
+from orchestrator.execution.executors.base import WorkerSettings, WorkerStartError
+from orchestrator.execution.executors.host import LONGEST_SOCKET, ray_folder
 
 
 @pytest.fixture

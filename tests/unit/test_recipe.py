@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scene.compose import Composition
 from scene.errors import ConfigurationError
-from scene.parsing import parse
-from scene.recipe import Recipe
-from scene.registry import Registry
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.recipe.schema import Recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -478,7 +478,7 @@ def test_plugins_resolve_in_the_given_folders(
     resolved: dict[str, Any], tmp_path: Path, write_plugin: Callable[[Path, str, str], None]
 ) -> None:
     code = (
-        "from scene.variabilities import Variability\n"
+        "from scene.specimen.distributions import Variability\n"
         "class Half(Variability):\n"
         "    '''Half of x.'''\n"
         "    x: float\n"

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from orchestrator import redaction
-from orchestrator.redaction import guarded, hidden, masked, remember, without_credentials
+from orchestrator.common import redaction
+from orchestrator.common.redaction import guarded, hidden, masked, remember, without_credentials
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalr/XUtn+EMI?K7#MD@ENG"
 

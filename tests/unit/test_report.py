@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestrator.lease import exclusive
-from orchestrator.names import short_keys, step_name
+from orchestrator.common.names import short_keys, step_name
+from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.lease import exclusive
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.writer import ManifestSink
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
 from orchestrator.report import data as report_data
 from orchestrator.report.build import build_report, write_report
 from orchestrator.report.choice import RANGES, grouped, most_telling, spread_runs
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
-from orchestrator.sinks.manifest import ManifestSink
-from orchestrator.sinks.tables import Columns, Origin
-from orchestrator.storage import Storage
 from scene.errors import ConfigurationError
-from scene.record import RunRecord
+from scene.execution.record import RunRecord
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 HASH = "0123456789abcdef"

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
-from orchestrator.scheduler import Scheduler
-from scene.record import RunRecord
+from orchestrator.execution.scheduler import Scheduler
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from scene.execution.record import RunRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECORD = RunRecord(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import scene.scratch
-from scene.scratch import remove_orphans, scratch_folder
+import scene.machine.scratch
+from scene.machine.scratch import remove_orphans, scratch_folder
 
 LEAVE_BEHIND = """
 import os, signal, sys
 from pathlib import Path
-from scene.scratch import lasting_scratch_folder, scratch_folder
+from scene.machine.scratch import lasting_scratch_folder, scratch_folder
 
 with scratch_folder(Path(sys.argv[1])) as folder:
     (folder / "image").write_text("half")
@@ -23,8 +23,8 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 
 @pytest.fixture(autouse=True)
 def _here_and_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene.scratch, "ORPHAN_SECONDS", -1.0)
-    monkeypatch.setattr(scene.scratch, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(scene.machine.scratch, "ORPHAN_SECONDS", -1.0)
+    monkeypatch.setattr(scene.machine.scratch, "SHARED_MEMORY", tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
@@ -59,5 +59,5 @@ def test_a_process_that_ends_in_order_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_little_shared_memory_is_left_alone(tmp_path: Path) -> None:
-    assert scene.scratch.memory_folder(1.0) == tmp_path
-    assert scene.scratch.memory_folder(1e18) is None
+    assert scene.machine.scratch.memory_folder(1.0) == tmp_path
+    assert scene.machine.scratch.memory_folder(1e18) is None

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.loading import load_sweep
-from orchestrator.shipped import BUILTIN_SWEEPS, sweep_file
-from scene.compose import BUILTIN_RECIPES, recipe_file
+from orchestrator.plan.loading import load_sweep
+from orchestrator.plan.shipped import BUILTIN_SWEEPS, sweep_file
 from scene.errors import ConfigurationError
-from scene.yaml_files import is_sweep
+from scene.language.yaml_files import is_sweep
+from scene.recipe.compose import BUILTIN_RECIPES, recipe_file
 
 
 def problem(path: str | Path) -> str:

@@ -13,16 +13,16 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.cli import app
-from orchestrator.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
-from orchestrator.show.build import show
-from orchestrator.show.runs import ShowError
-from orchestrator.sinks.manifest import ManifestSink
-from orchestrator.sinks.tables import Columns, Origin
-from orchestrator.storage import Storage
+from orchestrator.cli.app import app
+from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.writer import ManifestSink
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.report.show.build import show
+from orchestrator.report.show.runs import ShowError
 from scene.errors import ConfigurationError
-from scene.record import FileRecord, RunRecord
-from scene.rendering.images import write_image
+from scene.execution.record import FileRecord, RunRecord
+from scene.imaging.writing import write_image
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 HASH = "0123456789abcdef"

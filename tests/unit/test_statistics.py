@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scene.footprint import Footprint
-from scene.statistics import occluded_shares, visibility
+from scene.imaging.footprint import Footprint
+from scene.imaging.visibility import occluded_shares, visibility
 
 NUMBER = 5
 images = arrays(

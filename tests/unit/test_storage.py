@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow.fs
 import pytest
 
-from orchestrator import storage as storage_module
-from orchestrator.object_store import ObjectStore
-from orchestrator.redaction import without_credentials
-from orchestrator.storage import OutputError, Storage
+from orchestrator.common.redaction import without_credentials
+from orchestrator.dataset.storage import storage as storage_module
+from orchestrator.dataset.storage.object_store import ObjectStore
+from orchestrator.dataset.storage.storage import OutputError, Storage
 
 
 @pytest.fixture

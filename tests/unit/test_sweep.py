@@ -8,8 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.loading import load_sweep
-from orchestrator.sweep import Sweep
+from orchestrator.plan.loading import load_sweep
+from orchestrator.plan.sweep import Sweep
 from scene.errors import ConfigurationError
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import commands, tracking_uri
-from orchestrator.tracking_uri import check_usable, misspelled
-from orchestrator.uris import sqlite_uri
+from orchestrator.common import commands
+from orchestrator.common.uris import sqlite_uri
+from orchestrator.plan import tracking_uri
+from orchestrator.plan.tracking_uri import check_usable, misspelled
 from scene.errors import ConfigurationError
 
 

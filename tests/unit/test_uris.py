@@ -10,7 +10,7 @@ import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.uris import local_folder, sqlite_file, sqlite_uri
+from orchestrator.common.uris import local_folder, sqlite_file, sqlite_uri
 from scene.errors import ConfigurationError
 
 ODD = ["a b", "a?b", "a%3Fb", "a%b", "a#b", "a;b", "a&b", "a'b", 'a"b', "a\\b", "é日本", "a\nb",

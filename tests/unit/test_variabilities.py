@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scene import variabilities as v
-from scene.features import FeatureSpec
-from scene.specimen import MeasurementVolume
-from scene.streams import Streams
+from scene.specimen import distributions as v
+from scene.specimen.features import FeatureSpec
+from scene.specimen.specimen import MeasurementVolume
+from scene.specimen.streams import Streams
 
 VOLUME = MeasurementVolume((-60, -60, 0), (60, 60, 51.2))
 

@@ -11,12 +11,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.loading import load_sweep
-from orchestrator.overrides import parse_overrides, plain
-from orchestrator.sweep import OverrideText
-from scene.compose import Composition
+from orchestrator.plan.loading import load_sweep
+from orchestrator.plan.overrides import parse_overrides, plain
+from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
-from scene.yaml_files import LARGEST_FILE, parse_mapping, read_mapping, write_mapping
+from scene.language.yaml_files import LARGEST_FILE, parse_mapping, read_mapping, write_mapping
+from scene.recipe.compose import Composition
 
 READ = {
     "1": 1, "-2": -2, "+1": 1, "0": 0, "-0": 0, "1_000": 1000, "1e3": 1000.0, "1e1": 10.0,

@@ -1,6 +1,6 @@
 """A step that does nothing, to see what everything round the steps costs."""
 
-from scene.runtime import RuntimeState
+from scene.execution.state import RuntimeState
 from scene.steps.base import RenderingStep
 
 

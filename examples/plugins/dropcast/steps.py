@@ -7,10 +7,10 @@ from typing import Annotated, final
 
 from pydantic import Field
 
-from scene.fields import Real, Text
-from scene.names import Members, RecipeNames
-from scene.runtime import RuntimeState
-from scene.specimen import Particle
+from scene.execution.state import RuntimeState
+from scene.language.fields import Real, Text
+from scene.recipe.names import Members, RecipeNames
+from scene.specimen.specimen import Particle
 from scene.steps.base import FeatureGenerationStep
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, final
 import numpy as np
 from pydantic import Field, model_validator
 
-from scene.features import FeatureValue
-from scene.fields import Real
-from scene.specimen import MeasurementVolume
-from scene.variabilities import Variability
+from scene.language.fields import Real
+from scene.specimen.distributions import Variability
+from scene.specimen.features import FeatureValue
+from scene.specimen.specimen import MeasurementVolume
 
 type Positive = Annotated[Real, Field(gt=0)]
 

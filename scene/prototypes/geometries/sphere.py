@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.features import FeatureSpec, FeatureValue
 from scene.prototypes.base import GeometryPrototype
+from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
     import bpy

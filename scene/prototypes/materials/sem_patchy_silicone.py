@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
-from scene.features import FeatureSpec, FeatureValue
 from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
     import bpy

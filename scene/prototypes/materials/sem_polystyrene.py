@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
-from scene.features import FeatureSpec, FeatureValue
 from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
     import bpy

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, final
 
-from scene.features import FeatureSpec, FeatureValue
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
     Fidelity,
     MeasurementTechniquePrototype,
 )
-from scene.specimen import MeasurementVolume
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy

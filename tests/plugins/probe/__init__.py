@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scene.fields import Int, Real, Text
-from scene.runtime import RuntimeState
+from scene.execution.state import RuntimeState
+from scene.language.fields import Int, Real, Text
 from scene.steps.base import RenderingStep
 
 _eaten: list[bytes] = []

@@ -1,0 +1,1 @@
+"""What every room speaks of: URIs, secrets, names, commands to paste, signals."""

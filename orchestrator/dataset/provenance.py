@@ -1,0 +1,146 @@
+"""Which code made the runs of a data set, and whether another may go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from orchestrator.dataset.plan_table import Plan
+from orchestrator.dataset.reading import described_sweep, tables
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.plan.run import RunStatus
+from scene.errors import ConfigurationError, Problem
+from scene.recipe.code import Code, code_hash, code_of, code_of_versions, differences
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from orchestrator.plan.expansion import Expansion
+    from orchestrator.plan.sweep import Sweep
+
+_COLUMNS = ("run_id", "recipe_hash", "status", "code_hash", "code", "versions")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One code, and how many runs it made."""
+
+    code: Code
+    runs: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {"code_hash": code_hash(self.code), "runs": self.runs, "code": dict(self.code)}
+
+
+def code_of_sweep(sweep: Sweep, runs: Expansion) -> Code:
+    """Return the code that executes a sweep on this machine."""
+    texts = [override.text for override in sweep.overrides]
+    return code_of([runs.recipe_document, texts, runs[0].recipe], sweep.plugins)
+
+
+def codes_of(storage: Storage, plan: Plan | None = None) -> tuple[Made, ...]:
+    """Return which codes made the succeeded runs on record, that of the most runs first.
+
+    Parameters
+    ----------
+    plan
+        Counts only what it asks for.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    runs: dict[str, int] = {}
+    codes: dict[str, Code] = {}
+    for part in tables(storage, "manifest", _COLUMNS, damaged=[]):
+        if "status" not in part.schema.names:
+            continue  # none of ours
+        wanted = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED))
+        if plan is not None:
+            wanted = wanted.filter(pa.array(plan.asks_for(wanted)))
+        for code, count in _distinct(wanted):
+            name = code_hash(code)
+            codes[name] = code
+            runs[name] = runs.get(name, 0) + count
+    made = (Made(codes[name], count) for name, count in runs.items())
+    return tuple(sorted(made, key=lambda one: -one.runs))
+
+
+def mixture(made: Sequence[Made]) -> Iterator[str]:
+    """Yield lines that tell of runs made by codes that differ; none if they do not.
+
+    Codes that name other plugins, and agree in all else, do not.
+    """
+    for other in made[1:]:
+        if found := differences(made[0].code, other.code):
+            theirs = ", ".join(f"{name} {new}" for name, _, new in found)
+            usual = ", ".join(f"{name} {old}" for name, old, _ in found)
+            runs = "1 run was" if other.runs == 1 else f"{other.runs} runs were"
+            first = "1 run" if made[0].runs == 1 else f"{made[0].runs} runs"
+            yield f"other code: {runs} made by {theirs}; {first} by {usual}"
+
+
+def settled(storage: Storage, code: Code, *, accept: bool) -> list[str]:
+    """Hold what a data set was made by against the code that is to go on with it.
+
+    Parameters
+    ----------
+    accept
+        Whether to go on over a difference.
+
+    Returns
+    -------
+    list
+        Hashes of the other codes with which the present one was accepted, for ``sweep.yaml``.
+
+    Raises
+    ------
+    ConfigurationError
+        If another code made runs that are here, and nobody has accepted that.
+    """
+    made = [one.code for one in codes_of(storage)] if storage.list("manifest") else []
+    if not made:
+        return []
+    try:
+        sweep = described_sweep(storage)
+    except ConfigurationError:
+        accepted = set()
+    else:
+        accepted = set(sweep["accepted_code"]) - {code_hash(code)}
+        made.append(sweep["code"] or code_of_versions(sweep["versions"]))
+    others = {code_hash(other): other for other in made if differences(other, code)}
+    found = {
+        change: None
+        for name, other in others.items()
+        if name not in accepted
+        for change in differences(other, code)
+    }
+    if found and not accept:
+        told = ", ".join(f"{name} {old} (now {new})" for name, old, new in found)
+        message = (
+            f"was made by other code: {told}; --accept-versions goes on, and every row says which "
+            "code made it; another --output begins a data set of its own"
+        )
+        raise ConfigurationError([Problem(storage.public_uri, "", message)])
+    return sorted(accepted | others.keys())
+
+
+def _distinct(rows: pa.Table) -> Iterator[tuple[Code, int]]:
+    """Yield the codes that rows of the manifest name, or the versions of old, with their number."""
+    import pyarrow.compute as pc
+
+    if "code_hash" in rows.schema.names:
+        for entry in pc.value_counts(rows["code_hash"]).to_pylist():
+            if entry["values"] is not None:
+                first = pc.index(rows["code_hash"], entry["values"]).as_py()
+                parts = rows["code"][first].as_py() or []
+                yield {part["component"]: part["version"] for part in parts}, entry["counts"]
+        rows = rows.filter(pc.is_null(rows["code_hash"]))
+    found: dict[tuple[tuple[str, str], ...], int] = {}
+    for versions in rows["versions"].to_pylist() if "versions" in rows.schema.names else ():
+        code = tuple(sorted(code_of_versions(versions or {}).items()))
+        found[code] = found.get(code, 0) + 1
+    for code, count in found.items():
+        yield dict(code), count

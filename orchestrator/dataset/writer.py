@@ -1,0 +1,261 @@
+"""The record of a data set: the manifest, one row a run, and the table of its particles."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestrator.dataset.arrow import Row
+from orchestrator.dataset.parts import KEY, PartTable
+from orchestrator.dataset.schema import (
+    FEATURE,
+    Columns,
+    Origin,
+    manifest_row,
+    manifest_schema,
+    particles_of,
+    particles_schema,
+    particles_table,
+    rows_table,
+)
+from orchestrator.dataset.sink import Sink
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.plan.run import RunResult, RunStatus
+
+MANIFEST = "manifest"
+PARTICLES = "particles"
+RUNS_PER_PART = 2_048
+PARTICLES_PER_PART = 65_536
+
+_STATUSES = frozenset(RunStatus)
+
+FLUSH_INTERVAL_S = 1.0
+"""Least time between two flushes."""
+
+FLUSH_SHARE = 0.05
+"""Most of the time that flushing may take."""
+
+LONGEST_INTERVAL_S = 5.0
+"""However long a flush took, what `status` tells is no older than this."""
+
+
+@final
+class ManifestSink(Sink):
+    """Writes both tables, on a thread of its own.
+
+    A result is on disk at once if the last flush was over a second ago, else with the next flush.
+    The particles are written before the manifest: a run that the manifest holds is complete.
+
+    Parameters
+    ----------
+    storage
+        The data set.
+    origin
+        Where the runs come from, for the rows.
+    columns
+        What decides the columns.
+    """
+
+    def __init__(self, storage: Storage, origin: Origin, columns: Columns) -> None:
+        self._origin = origin
+        self._manifest_schema = manifest_schema(columns)
+        self._particles_schema = particles_schema(columns)
+        self._manifest = PartTable(
+            storage, MANIFEST, self._manifest_schema, RUNS_PER_PART, (KEY, "status")
+        )
+        self._particles = PartTable(storage, PARTICLES, self._particles_schema, PARTICLES_PER_PART)
+        self._results: dict[str, RunResult] = {}
+        self._notes: dict[str, str] = {}
+        self._changed = threading.Condition()
+        self._tables = threading.RLock()
+        self._error: Exception | None = None
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Take over what earlier starts recorded.
+
+        Particles of runs that the manifest lacks, left by a crash between the two, are dropped:
+        such runs are recorded again.
+        """
+        self._manifest.open()
+        self._particles.open()
+        self._particles.remove(self._particles.run_ids - self._manifest.run_ids)
+        self._manifest.begin()
+        self._particles.begin()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="manifest", daemon=True)
+        self._thread.start()
+
+    def statuses(self) -> dict[str, RunStatus]:
+        """Return the status of every run on disk, by run id.
+
+        A run whose particles have got lost, with a damaged part for instance, is not on disk: it
+        is recorded again.
+        """
+        found: dict[str, RunStatus] = {}
+        with self._tables:
+            lost = self._with_particles() - self._particles.run_ids
+            for table in self._manifest.read([KEY, "status"]):
+                pairs = zip(table[KEY].to_pylist(), table["status"].to_pylist(), strict=True)
+                found |= {
+                    key: RunStatus(status)
+                    for key, status in pairs
+                    if status in _STATUSES and key not in lost
+                }
+        return found
+
+    def _with_particles(self) -> set[str]:
+        """Return the ids of the runs whose rows tell of particles."""
+        names = self._manifest_schema.names
+        features = [name for name in names if name.startswith(FEATURE) and name.endswith(".count")]
+        counts = ["visible_particles", *features]
+        found: set[str] = set()
+        for table in self._manifest.read([KEY, *counts]):
+            for name in counts:
+                found.update(table.filter(pc.greater(table[name], 0))[KEY].to_pylist())
+        return found
+
+    def without_particles(self) -> set[str]:
+        """Return the ids of the runs on disk whose images show no particle."""
+        found: set[str] = set()
+        with self._tables:
+            for table in self._manifest.read([KEY, "visible_particles"]):
+                found.update(table.filter(pc.equal(table["visible_particles"], 0))[KEY].to_pylist())
+        return found
+
+    def unlogged(self) -> Iterator[Row]:
+        """Yield the rows on disk that MLflow has not taken yet, without their nulls."""
+        with self._tables:
+            run_ids = [
+                run_id
+                for table in self._manifest.read([KEY, "mlflow_run_id"])
+                for run_id in table.filter(pc.is_null(table["mlflow_run_id"]))[KEY].to_pylist()
+            ]
+        for start in range(0, len(run_ids), RUNS_PER_PART):
+            with self._tables:
+                rows = self._manifest.rows(run_ids[start : start + RUNS_PER_PART])
+            for row in rows:
+                yield {name: value for name, value in row.items() if value is not None}
+
+    def record(self, result: RunResult) -> None:
+        """Take one run's final result; it replaces an earlier one of the same run.
+
+        Raises
+        ------
+        OutputError
+            If an earlier result could not be written.
+        """
+        self._raise_error()
+        with self._changed:
+            self._results[result.run.run_id] = result
+            self._changed.notify()
+
+    def annotate(self, run_id: str, mlflow_run_id: str) -> None:
+        """Note which MLflow run holds a run. Any thread may call it."""
+        with self._changed:
+            self._notes[run_id] = mlflow_run_id
+            self._changed.notify()
+
+    def row(self, result: RunResult) -> Row:
+        """Return a result as the manifest's row, without nulls."""
+        row = manifest_row(result, self._origin)
+        return {name: value for name, value in row.items() if value is not None}
+
+    def flush(self) -> None:
+        """Write all results; annotations alone are left to the thread.
+
+        Raises
+        ------
+        OutputError
+            If the output can't be written.
+        """
+        self._raise_error()
+        with self._tables:  # what the thread is writing right now counts too
+            if self._results:
+                self._write_pending()
+
+    def close(self) -> None:
+        """Write all that was recorded and end the thread; may be called again."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._error = None
+        self._write_pending()
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _work(self) -> None:
+        not_before = 0.0
+        while True:
+            with self._changed:
+                while not self._closing:
+                    idle = not (self._results or self._notes)
+                    delay = not_before - time.monotonic()
+                    if not idle and delay <= 0:
+                        break
+                    self._changed.wait(None if idle else delay)
+                if self._closing:
+                    return
+            start = time.monotonic()
+            try:
+                self._write_pending()
+            except Exception as error:  # noqa: BLE001 (whatever it is, the driver must hear of it)
+                self._error = error
+            end = time.monotonic()
+            pause = (end - start) * (1 / FLUSH_SHARE - 1)
+            not_before = end + min(max(FLUSH_INTERVAL_S, pause), LONGEST_INTERVAL_S)
+
+    def _write_pending(self) -> None:
+        with self._tables:
+            with self._changed:
+                results, self._results = self._results, {}
+                notes, self._notes = self._notes, {}
+            try:
+                self._write(results, notes)
+            except BaseException:
+                with self._changed:
+                    self._results = results | self._results
+                    self._notes = notes | self._notes
+                raise
+
+    def _write(self, results: dict[str, RunResult], notes: dict[str, str]) -> None:
+        if results:
+            without = [run_id for run_id, result in results.items() if not particles_of(result)]
+            self._particles.remove(without)
+            if len(without) < len(results):
+                self._particles.put(particles_table(results.values(), self._particles_schema))
+            rows = [manifest_row(result, self._origin) for result in results.values()]
+            for row in rows:
+                row["mlflow_run_id"] = notes.get(row[KEY])
+            self._manifest.put(rows_table(rows, self._manifest_schema))
+        late = {run_id: note for run_id, note in notes.items() if run_id not in results}
+        if late:
+            self._manifest.annotate("mlflow_run_id", late)
+
+
+def compact(storage: Storage) -> dict[str, int]:
+    """Merge the part files of a data set that nobody writes to.
+
+    Returns
+    -------
+    dict
+        Table name to its number of part files.
+    """
+    counts = {}
+    for folder, rows in ((MANIFEST, RUNS_PER_PART), (PARTICLES, PARTICLES_PER_PART)):
+        table = PartTable(storage, folder, pa.schema([(KEY, pa.string())]), rows)
+        table.open()
+        counts[folder] = table.compact()
+    return counts

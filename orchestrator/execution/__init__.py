@@ -1,0 +1,1 @@
+"""Runs a sweep: the loop, its workers, and what a person sees meanwhile."""

@@ -1,0 +1,54 @@
+"""Where attempts are executed. A new executor is a file here and a line in `EXECUTORS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from orchestrator.execution.executors.base import Executor, WorkerSettings
+
+if TYPE_CHECKING:
+    from orchestrator.plan.sweep import Execution, Sweep
+    from scene.recipe.code import Code
+
+
+def create(sweep: Sweep, code: Code) -> Executor:
+    """Return the executor that the sweep asks for; nothing is started yet.
+
+    Parameters
+    ----------
+    code
+        What makes the images, for workers to be held against.
+    """
+    execution = sweep.execution
+    settings = WorkerSettings(
+        output=sweep.output,
+        plugins=sweep.plugins,
+        cpus_per_worker=execution.cpus_per_worker,
+        gpus_per_worker=execution.gpus_per_worker,
+        recycle_after_runs=execution.recycle_after_runs,
+        recycle_above_mb=execution.recycle_above_mb,
+        shared_output=execution.shared_output,
+        code=dict(code),
+    )
+    return EXECUTORS[execution.executor](settings, execution)
+
+
+def _inline(settings: WorkerSettings, execution: Execution) -> Executor:
+    from orchestrator.execution.executors.inline import InlineExecutor
+
+    del execution  # one worker, here
+    return InlineExecutor(settings)
+
+
+def _ray(settings: WorkerSettings, execution: Execution) -> Executor:
+    from orchestrator.execution.executors.ray import RayExecutor
+
+    return RayExecutor(settings, execution.address, execution.workers)
+
+
+EXECUTORS: Mapping[str, Callable[[WorkerSettings, Execution], Executor]] = {
+    "inline": _inline,
+    "ray": _ray,
+}
+"""Executor name to what makes it."""

@@ -1,0 +1,91 @@
+"""Execution in this process: one warm session, no Ray. For debugging and for small sweeps."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from datetime import UTC, datetime
+from typing import final
+
+from orchestrator.execution.executors.base import Executor, WorkerSettings
+from orchestrator.execution.worker import Worker
+from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
+from scene.machine.resources import Reservation
+
+WORKER_NAME = "inline"
+
+
+@final
+class InlineExecutor(Executor):
+    """Runs each attempt inside `wait`, in the calling thread.
+
+    A run here can't be interrupted: `kill` ends an attempt only as long as it has not begun, and
+    the process, which is the caller's own, is never recycled.
+
+    Parameters
+    ----------
+    settings
+        What the worker needs to know; GPUs are used only where it asks for them.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._reservation = Reservation(settings.cpus_per_worker, settings.gpus_per_worker or 0.0)
+        self._worker: Worker | None = None
+        self._submitted: Attempt | None = None
+        self._killed: deque[AttemptOutcome] = deque()
+
+    def start(self) -> None:
+        """Start Blender in this process."""
+        self._worker = Worker(self._settings, self._reservation, WORKER_NAME)
+
+    def scale(self, useful: int) -> None:
+        """Do nothing: there is one worker."""
+
+    @property
+    def workers(self) -> int:
+        """One, once started."""
+        return int(self._worker is not None)
+
+    @property
+    def free(self) -> int:
+        """One, unless an attempt waits for its turn."""
+        return int(self._worker is not None and self._submitted is None)
+
+    def submit(self, attempt: Attempt) -> None:
+        """Keep the attempt for the next `wait`."""
+        if not self.free:
+            raise RuntimeError("no worker is free")
+        self._submitted = attempt
+
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:  # noqa: ARG002
+        """Execute the submitted attempt, however long it takes, and return its outcome."""
+        outcomes = list(self._killed)
+        self._killed.clear()
+        if self._submitted is not None and self._worker is not None:
+            attempt, self._submitted = self._submitted, None
+            outcomes.append(self._worker.execute(attempt))
+        return outcomes
+
+    def kill(self, attempt: Attempt, failure: Failure) -> bool:
+        """Drop the attempt, which waits for its turn."""
+        if self._worker is None or self._submitted != attempt:
+            raise ValueError(f"run {attempt.run.run_id} is not in flight")
+        self._submitted = None
+        now = datetime.now(UTC)
+        self._killed.append(
+            AttemptOutcome(
+                attempt=attempt,
+                worker=WORKER_NAME,
+                node=socket.gethostname(),
+                device=self._worker.device,
+                started_at=now,
+                finished_at=now,
+                failure=failure,
+            )
+        )
+        return True
+
+    def close(self) -> None:
+        """Let go of the session; bpy itself stays loaded until the process ends."""
+        self._worker = None

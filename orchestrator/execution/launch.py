@@ -1,0 +1,167 @@
+"""Puts a sweep's parts together and runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.common.interruption import TerminationLimit
+from orchestrator.common.uris import local_folder
+from orchestrator.dataset.plan_table import PlanWriter
+from orchestrator.dataset.provenance import code_of_sweep, settled
+from orchestrator.dataset.runs_folder import check_runs_folder
+from orchestrator.dataset.storage.lease import exclusive
+from orchestrator.dataset.storage.storage import OutputError, Storage, reason
+from orchestrator.execution.driver import Driver
+from orchestrator.execution.executors import create as create_executor
+from orchestrator.execution.executors.base import ATTEMPTS_FOLDER
+from orchestrator.execution.progress import make_progress
+from orchestrator.execution.recording import create as create_sinks
+from orchestrator.execution.scheduler import Scheduler
+from orchestrator.execution.summary import Summary
+from orchestrator.execution.time_left import CostModel, SweptValues, TimeLeft
+from orchestrator.plan.sweep import Sweep
+from orchestrator.plan.tracking_uri import check_usable
+from scene.errors import ConfigurationError, Problem
+from scene.machine.libraries import load_libraries
+from scene.recipe.code import Code
+
+if TYPE_CHECKING:
+    from orchestrator.plan.expansion import Expansion
+
+
+def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summary:
+    """Execute a sweep and record it.
+
+    Parameters
+    ----------
+    sweep
+        What to make and where.
+    runs
+        Its runs.
+    command
+        The command line that does the same again, for the message after an interruption.
+    retry
+        The one that takes failed runs again, too.
+
+    Raises
+    ------
+    MissingLibraryError
+        If a system library that Blender needs is not installed on this machine, where it renders.
+    OutputLockedError
+        If another driver is at work on the same output.
+    ConfigurationError
+        If the output can't be written from the start, or MLflow's tracking URI is unusable.
+    OutputError
+        If it can't be written any more.
+    WorkerStartError
+        If no worker can be brought up.
+    WorkersLostError
+        If none can be any more.
+    """
+    start = time.monotonic()
+    folder = local_folder(sweep.output)
+    # A database that lies in the output is no matter where the output itself can't be written.
+    writable = folder is None or os.access(folder, os.W_OK)
+    if sweep.tracking_uri is not None and (sweep.tracking.uri is not None or writable):
+        check_usable(sweep.tracking_uri)
+    if sweep.execution.address is None:
+        load_libraries()
+    try:
+        storage = Storage(sweep.output)
+    except OutputError as error:
+        message = f"{error.output} can't be reached: {error.reason}"
+        raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
+    code = code_of_sweep(sweep, runs)
+    with ExitStack() as stack:
+        limit = stack.enter_context(TerminationLimit())
+        plan, document = _take_over(sweep, runs, code, storage, stack)
+        executor = create_executor(sweep, code)
+        manifest, sinks = create_sinks(sweep, runs, storage, document, code)
+        stack.callback(manifest.close)
+        manifest.open()
+        scheduler = Scheduler(
+            runs,
+            len(runs),
+            check_runs_folder(storage, manifest.statuses()),
+            max_attempts=sweep.execution.max_attempts,
+            retry_failed=sweep.retry_failed,
+            hidden=manifest.without_particles(),
+        )
+        stack.callback(executor.close)
+        if not scheduler.finished:
+            # Before the other sinks: MLflow loads on a thread while Ray starts, but an inline
+            # executor loads Blender here, and two such loads at a time are asking for trouble.
+            executor.start()
+        for sink in sinks:
+            if sink is not manifest:
+                stack.callback(sink.close)
+                sink.open()
+        progress = stack.enter_context(make_progress(_time_left(runs)))
+        driver = Driver(
+            scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s, limit
+        )
+        complete = driver.run()
+        if complete:
+            plan.finish()  # before the other sinks close: MLflow counts by it
+        plan.close()
+    uri = sweep.tracking_uri
+    return Summary(
+        sweep=sweep.name,
+        output=storage.public_uri,
+        counts=scheduler.counts,
+        failures=tuple(driver.failures),
+        complete=complete,
+        seconds=time.monotonic() - start,
+        tracking_uri=uri,
+        tracking_page=next((sink.page for sink in sinks if sink.page is not None), None),
+        command=command,
+        retry=retry,
+    )
+
+
+def _time_left(runs: Expansion) -> TimeLeft:
+    return TimeLeft(CostModel([SweptValues(*axis) for axis in runs.spread_values()], len(runs)))
+
+
+def _take_over(
+    sweep: Sweep, runs: Expansion, code: Code, storage: Storage, stack: ExitStack
+) -> tuple[PlanWriter, str]:
+    """Lock the output while the stack lasts, clear it of old attempts, and describe the sweep.
+
+    Returns
+    -------
+    PlanWriter
+        At work on the plan.
+    str
+        Content of ``sweep.yaml``.
+    """
+    plan = PlanWriter(storage, sweep.name, runs)
+    try:
+        if storage.folder is not None:
+            storage.folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(exclusive(storage))
+        accepted = settled(storage, code, accept=sweep.accept_versions)
+        if storage.folder is not None:
+            _remove_attempts(storage.folder)
+            stack.callback(_remove_attempts, storage.folder)
+        # `status` reads both: what the sweep is of, even after the recipe has changed.
+        document = sweep.document(runs.recipe_hash, len(runs), code, accepted)
+        storage.write_file(f"recipes/{runs.recipe_hash}.yaml", runs.recipe_document.encode())
+        storage.write_file("sweep.yaml", document.encode())
+        stack.callback(plan.close)
+        plan.start()
+    except (OSError, OutputError) as error:
+        why = error.reason if isinstance(error, OutputError) else reason(error)
+        message = f"{storage.public_uri} can't be written: {why}"
+        raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
+    return plan, document
+
+
+def _remove_attempts(output: Path) -> None:
+    """Remove what attempts left that nobody ended in order."""
+    shutil.rmtree(output / ATTEMPTS_FOLDER, ignore_errors=True)

@@ -1,0 +1,289 @@
+"""What a person sees while a sweep runs: a bar on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self, final
+
+from orchestrator.common.names import step_name
+from orchestrator.common.redaction import guarded
+from orchestrator.execution.scheduler import Counts
+from orchestrator.plan.run import AttemptOutcome
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from orchestrator.execution.time_left import TimeLeft
+
+LINE_SECONDS = 10.0
+"""Least time between two plain lines about the counts."""
+
+BAR_SECONDS = 0.5
+"""Least time between two looks at the pace for the bar."""
+
+LINE_COLUMNS = 119
+"""No plain line is longer."""
+
+_SHOWN_STEPS = 3
+
+
+class Progress(ABC):
+    """Told by the driver what happens; shows it while its block runs.
+
+    Parameters
+    ----------
+    time_left
+        Estimates how long the rest takes; None for no estimate.
+    """
+
+    def __init__(self, time_left: TimeLeft | None = None) -> None:
+        self._pace = Pace(time_left)
+        self._shares = Shares()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def outcome(self, outcome: AttemptOutcome) -> None:
+        """Learn from how long an attempt took."""
+        self._pace.add(outcome)
+        self._shares.add(outcome)
+
+    @abstractmethod
+    def update(self, counts: Counts, workers: int) -> None:
+        """Show counts and the number of warm workers."""
+
+    @abstractmethod
+    def note(self, text: str) -> None:
+        """Show one line that stays."""
+
+
+@final
+class Pace:
+    """How fast runs are settled, and how long the rest will take."""
+
+    def __init__(self, time_left: TimeLeft | None = None) -> None:
+        self._first: float | None = None
+        self._time_left = time_left
+
+    def add(self, outcome: AttemptOutcome) -> None:
+        """Take one attempt's time."""
+        if self._time_left is not None:
+            seconds = (outcome.finished_at - outcome.started_at).total_seconds()
+            index = outcome.attempt.run.index
+            self._time_left.add(index, seconds, succeeded=outcome.failure is None)
+
+    def see(self, now: float, counts: Counts, workers: int) -> None:
+        """Note the time, often enough that changes of the number of workers are seen."""
+        if self._first is None:
+            if counts.in_flight == 0:
+                return
+            # Workers are warm and the first runs have just been handed out.
+            self._first = now
+        if self._time_left is not None:
+            self._time_left.see(now, workers)
+
+    def text(self, now: float, counts: Counts, workers: int) -> str:
+        """Return rate and time left in words; empty as long as nothing is settled."""
+        settled = counts.done + counts.failed
+        elapsed = 0.0 if self._first is None else now - self._first
+        if settled == 0 or elapsed <= 0:
+            return ""
+        per_minute = 60 * settled / elapsed
+        rate = f"{per_minute:.1f} runs/min" if per_minute < 600 else f"{per_minute / 60:.0f} runs/s"
+        if self._time_left is None or counts.left == 0:
+            return rate
+        seconds = self._time_left.seconds(counts.left, counts.in_flight, workers)
+        return rate if seconds is None else f"{rate}, {duration(seconds)} left"
+
+
+@final
+class Shares:
+    """Which steps the time of all runs so far went into."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def add(self, outcome: AttemptOutcome) -> None:
+        """Take one attempt's timings."""
+        if outcome.record is not None:
+            seconds = self._seconds
+            for label, value in outcome.record.timings.items():
+                seconds[label] += value
+            seconds["publish"] += outcome.publish_seconds
+
+    def text(self, columns: int) -> str:
+        """Return the steps that took most, as many as fit; empty as long as nothing is known.
+
+        >>> shares = Shares()
+        >>> shares._seconds.update({"RelaxCollisions": 1.0, "RenderParticlesTogether.real": 9.0})
+        >>> shares.text(80)
+        'real 90 %, relax collisions 10 %'
+        """
+        total = sum(self._seconds.values())
+        most = sorted(self._seconds.items(), key=lambda item: -item[1])[:_SHOWN_STEPS]
+        text = ""
+        for label, seconds in most:
+            if total <= 0 or round(100 * seconds / total) < 1:
+                break
+            longer = f"{text}, " if text else ""
+            longer += f"{step_name(label)} {100 * seconds / total:.0f} %"
+            if len(longer) > columns:
+                break
+            text = longer
+        return text
+
+
+@final
+class PlainProgress(Progress):
+    """One line about the counts every few seconds."""
+
+    def __init__(self, time_left: TimeLeft | None = None) -> None:
+        super().__init__(time_left)
+        self._stream = _own_stdout()
+        self._shown: Counts | None = None
+        self._shown_at = float("-inf")
+
+    def update(self, counts: Counts, workers: int) -> None:
+        """Print a line if the last is old enough and something has changed."""
+        now = time.monotonic()
+        self._pace.see(now, counts, workers)
+        if counts == self._shown or (counts.left > 0 and now - self._shown_at < LINE_SECONDS):
+            return
+        self._shown, self._shown_at = counts, now
+        parts = [f"{_settled(counts)}/{counts.total} runs done"]
+        if counts.skipped:
+            parts.append(f"{counts.skipped} of them before")
+        parts += [f"{counts.failed + counts.failed_before} failed", f"{counts.in_flight} in flight"]
+        if counts.left:
+            parts.append(_workers(workers))
+        pace = self._pace.text(now, counts, workers)
+        line = ", ".join([*parts, pace] if pace else parts)
+        shares = self._shares.text(LINE_COLUMNS - len(line) - len("; "))
+        self.note(f"{line}; {shares}" if shares else line)
+
+    def note(self, text: str) -> None:
+        """Print the line at once."""
+        print(text, file=self._stream, flush=True)
+
+
+@final
+class TerminalProgress(Progress):
+    """A bar with counts, rate and time left, and a line on where the time goes."""
+
+    def __init__(self, time_left: TimeLeft | None = None) -> None:
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bar
+        from rich.text import Text
+
+        super().__init__(time_left)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("[red]{task.fields[failed]}[/]{task.fields[state]}"),
+        )
+        self._below = Text(style="dim", no_wrap=True, overflow="ellipsis")
+        self._live = Live(
+            Group(self._bar, self._below),
+            console=Console(file=_own_stdout()),
+            # Blender's messages in this process belong into its log, not above the bar.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task: TaskID | None = None
+        self._state = ""
+        self._looked_at = float("-inf")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def update(self, counts: Counts, workers: int) -> None:
+        """Bring the bar up to the counts."""
+        now = time.monotonic()
+        self._pace.see(now, counts, workers)
+        if now - self._looked_at >= BAR_SECONDS or counts.left == 0:
+            self._looked_at = now
+            state = [f"{counts.in_flight} in flight"]
+            if counts.left:
+                state.append(_workers(workers))
+            if pace := self._pace.text(now, counts, workers):
+                state.append(pace)
+            self._state = ", ".join(state)
+            shares = self._shares.text(LINE_COLUMNS)
+            self._below.plain = f"time: {shares}" if shares else ""
+        failed = counts.failed + counts.failed_before
+        if self._task is None:
+            self._task = self._bar.add_task("runs", total=counts.total, failed="", state="")
+        self._bar.update(
+            self._task,
+            completed=_settled(counts),
+            failed=f"{failed} failed, " if failed else "",
+            state=self._state,
+        )
+
+    def note(self, text: str) -> None:
+        """Print the line above the bar."""
+        self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def make_progress(time_left: TimeLeft | None = None) -> Progress:
+    """Return the progress that suits standard output."""
+    return TerminalProgress(time_left) if sys.stdout.isatty() else PlainProgress(time_left)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it.
+
+    >>> duration(42.4), duration(200), duration(7500)
+    ('42 s', '3 min', '2 h 5 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _workers(count: int) -> str:
+    if count == 0:
+        return "starting workers"
+    return f"{count} worker" if count == 1 else f"{count} workers"
+
+
+def _settled(counts: Counts) -> int:
+    return counts.total - counts.left
+
+
+def _own_stdout() -> IO[str]:
+    """Return a stream of its own on standard output.
+
+    While Blender renders in this process, file descriptor 1 leads into its log.
+    """
+    sys.stdout.flush()
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+    return guarded(own)

@@ -1,0 +1,168 @@
+"""What is said at a sweep's end, to people and to programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
+
+from orchestrator.common import commands
+from orchestrator.common.redaction import STARS, without_credentials
+from orchestrator.execution.progress import duration
+from orchestrator.execution.scheduler import Counts
+
+SHOWN_FAILURES = 10
+
+_UI = "http://127.0.0.1:5000"
+"""Where `mlflow ui` is to be found unless told otherwise."""
+
+
+def no_particle(runs: int) -> str:
+    """Return the line that tells of runs in whose images no particle is to be seen."""
+    return f"{runs} run{'s' if runs > 1 else ''} show{'' if runs > 1 else 's'} no particle"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A run that failed, and the path of its log relative to the output."""
+
+    run_id: str
+    error_type: str
+    error_message: str
+    log: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A sweep's end.
+
+    Parameters
+    ----------
+    sweep
+        Its name.
+    output
+        URI or folder of the data set.
+    counts
+        The last counts.
+    failures
+        The first runs that failed in this start.
+    complete
+        False if it was interrupted before all runs were settled.
+    seconds
+        How long this start took.
+    tracking_uri
+        Where MLflow records; None if it does not.
+    tracking_page
+        The sweep's page below the address of MLflow's web application; None if it has none yet.
+    command
+        The command that resumes it.
+    retry
+        The command that takes its failed runs again.
+    """
+
+    sweep: str
+    output: str
+    counts: Counts
+    failures: tuple[FailedRun, ...]
+    complete: bool
+    seconds: float
+    tracking_uri: str | None
+    command: str
+    retry: str
+    tracking_page: str | None = None
+
+    @property
+    def succeeded(self) -> int:
+        """Runs of the sweep that the data set holds as succeeded."""
+        return self.counts.done + self.counts.skipped
+
+    @property
+    def failed(self) -> int:
+        """Runs of the sweep that the data set holds as failed."""
+        return self.counts.failed + self.counts.failed_before
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every run succeeded, 1 if some failed, 130 if interrupted."""
+        if not self.complete:
+            return 130
+        return 1 if self.failed else 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield the summary as people read it."""
+        counts = self.counts
+        runs = "run" if counts.done == 1 else "runs"
+        parts = [f"{counts.done} {runs} done in {duration(self.seconds)}"]
+        if counts.skipped:
+            parts.append(f"{counts.skipped} {'was' if counts.skipped == 1 else 'were'} done before")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if counts.left:
+            parts.append(f"{counts.left} left")
+        yield f"{self.sweep}: {', '.join(parts)}"
+        if counts.hidden:
+            yield f"note:    {no_particle(counts.hidden)}"
+        yield f"results: {self.output}"
+        if self.succeeded:
+            yield f"labels:  {commands.program('show', self.output)}"
+            yield f"report:  {commands.program('report', self.output)}"
+            yield f"         makes {self.output}/report/report.html"
+        if self.tracking_uri is not None:
+            yield from _mlflow(self.tracking_uri, self.tracking_page)
+        for failure in self.failures:
+            first_line = failure.error_message.partition("\n")[0]
+            yield f"failed:  {failure.run_id}: {failure.error_type}: {first_line}"
+            yield f"         log: {self.output}/{failure.log}"
+        if counts.failed > len(self.failures):
+            yield f"         and {counts.failed - len(self.failures)} more: {self.output}/failures"
+        yield from self._hints()
+
+    def _hints(self) -> Iterator[str]:
+        """Yield what can be done about what is missing."""
+        if self.counts.failed_before:
+            yield f"{self.counts.failed_before} failed before; this takes them again: {self.retry}"
+        elif self.failed and self.complete:
+            yield f"this takes the failed runs again: {self.retry}"
+        if not self.complete:
+            yield f"interrupted; this resumes where it stopped: {self.command}"
+        if STARS in self.command:
+            yield f"in place of {STARS} goes what was secret in the command"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary for programs."""
+        return {
+            "sweep": self.sweep,
+            "output": self.output,
+            "runs": self.counts.total,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "left": self.counts.left,
+            "no_particle": self.counts.hidden,
+            "executed": self.counts.done + self.counts.failed,
+            "interrupted": not self.complete,
+            "seconds": round(self.seconds, 3),
+            "tracking_uri": self.tracking_uri and without_credentials(self.tracking_uri),
+            "failures": [
+                {
+                    "run_id": failure.run_id,
+                    "error_type": failure.error_type,
+                    "error_message": failure.error_message,
+                    "log": failure.log,
+                }
+                for failure in self.failures
+            ],
+        }
+
+
+def _mlflow(tracking_uri: str, page: str | None) -> Iterator[str]:
+    """Yield what shows the sweep in MLflow: its page, and first the command that serves it."""
+    if re.match(r"https?://", tracking_uri):
+        address = without_credentials(tracking_uri).rstrip("/")
+        yield f"MLflow:  {address}/{page or ''}"
+        return
+    yield f"MLflow:  {commands.tool('mlflow', 'ui', '--backend-store-uri', tracking_uri)}"
+    if page is not None:
+        yield f"         then {_UI}/{page}"

@@ -1,0 +1,95 @@
+"""Labelled pictures of several runs on one sheet, each with a caption."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from orchestrator.report.show.runs import Labelled
+from scene.imaging.overlay import Overlay, overlay
+
+TILE = 960
+"""Most pixels along the longer side of a run's picture; fewer where there are many runs."""
+
+_SHEET = 3600
+_NARROWEST = 220
+_CAPTION, _GAP = 46, 12
+_INK, _FAINT, _PAPER = "#1c2024", "#5d666f", "white"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One run on the sheet: its name, its swept values in a line, its picture."""
+
+    name: str
+    values: str
+    picture: Overlay
+
+
+def tile_side(runs: int) -> int:
+    """Return how long a run's picture may be on a sheet of so many runs."""
+    return min(TILE, _SHEET // _columns(runs))
+
+
+def drawn(run: Labelled, layers: Collection[str], side: int) -> Overlay:
+    """Return a run's picture, at most `side` pixels long.
+
+    A larger image is reduced first, so that outlines are as thin as on a smaller one.
+    """
+    height, width = run.instances.shape
+    longer = max(height, width)
+    if longer <= side:
+        return overlay(run.image, run.instances, layers, min(side // longer, 4))
+    size = max(1, width * side // longer), max(1, height * side // longer)
+    image = _resized(run.image, size, Image.Resampling.BOX)
+    # The nearest pixel, since a mean of two ids would be a third one.
+    instances = _resized(run.instances, size, Image.Resampling.NEAREST)
+    return overlay(image, instances, layers, 1)
+
+
+def sheet(tiles: Sequence[Tile]) -> Image.Image:
+    """Return the runs in rows, about as many as there are columns."""
+    columns = _columns(len(tiles))
+    heights, widths = zip(*(tile.picture.pixels.shape[:2] for tile in tiles), strict=True)
+    width, height = max(_NARROWEST, *widths) + _GAP, max(heights) + _CAPTION + _GAP
+    rows = math.ceil(len(tiles) / columns)
+    picture = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    for place, tile in enumerate(tiles):
+        left = _GAP + place % columns * width
+        top = _GAP + place // columns * height
+        for text, ink, down in ((tile.values, _INK, 0), (tile.name, _FAINT, 20)):
+            draw.text((left, top + down), _fitting(text, width - _GAP), ink, _font(15))
+        picture.paste(Image.fromarray(tile.picture.pixels), (left, top + _CAPTION))
+    return picture
+
+
+def _columns(runs: int) -> int:
+    return math.ceil(math.sqrt(runs))
+
+
+def _resized(array: NDArray[Any], size: tuple[int, int], how: Image.Resampling) -> NDArray[Any]:
+    # Pillow resizes no 16 bits but as whole numbers of 32.
+    wide = array.dtype.itemsize > 1
+    picture = Image.fromarray(array.astype(np.int32) if wide else array)
+    resized = np.asarray(picture.resize(size, how))
+    return resized.astype(array.dtype) if wide else resized
+
+
+def _fitting(text: str, width: int) -> str:
+    if _font(15).getlength(text) <= width:
+        return text
+    while text and _font(15).getlength(f"{text}...") > width:
+        text = text[:-1]
+    return f"{text}..."
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,1 @@
+"""What follows the data set elsewhere: MLflow."""

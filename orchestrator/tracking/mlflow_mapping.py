@@ -1,0 +1,208 @@
+"""What a row of the manifest is in MLflow's words; MLflow itself is not needed to tell."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from orchestrator.common import commands
+from orchestrator.common.names import short_keys
+from orchestrator.dataset.arrow import Row, text_of
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME
+
+ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
+"""Tags that only a failed run has."""
+
+_COUNTS = ("coverage", "visible_particles")
+_LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
+_LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's name, too
+
+
+def param_names(keys: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return overridden key to the name of its param: short, and no other key's.
+
+    Parameters
+    ----------
+    known
+        Names that are given already; they stay.
+    """
+    return short_keys(keys, known, entity_name)
+
+
+def run_name(row: Row, names: Mapping[str, str], swept: Collection[str]) -> str:
+    """Return the child run's name: its number, and its values of the keys that have several.
+
+    Parameters
+    ----------
+    names
+        Overridden key to the name of its param.
+    swept
+        The keys with more than one value.
+    """
+    short = {key: _last_word(names.get(key, key)) for key in swept}
+    counts = Counter(short.values())
+    values = [
+        f"{short[key] if counts[short[key]] == 1 else names.get(key, key)}={pair['value']}"
+        for pair in row["overrides"]
+        if (key := pair["key"]) in swept
+    ]
+    return " ".join([f"{row['index']:04d}", *values])[:_LONGEST_KEY]
+
+
+def _last_word(name: str) -> str:
+    parts = name.split(".")
+    start = max((index for index, part in enumerate(parts) if not part.isdigit()), default=0)
+    return ".".join(parts[start:])
+
+
+def overridden(row: Row) -> dict[str, Any]:
+    """Return the overridden keys of a row, with their typed values."""
+    return {
+        name.removeprefix(OVERRIDE): value
+        for name, value in row.items()
+        if name.startswith(OVERRIDE)
+    }
+
+
+def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the seed and the overridden values, by the names of their params."""
+    values = {"seed": row.get("seed")} | {
+        names[key]: value for key, value in overridden(row).items()
+    }
+    return {name: (text_of(value) or "null")[:_LONGEST_PARAM] for name, value in values.items()}
+
+
+def metrics(row: Row, short: bool = True) -> dict[str, float]:
+    """Return the finite features, timings and counts.
+
+    Parameters
+    ----------
+    short
+        Whether names are as `metric_name` gives them, or the manifest's columns.
+    """
+    names = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, TIME)))]
+    values = {metric_name(name) if short else name: row.get(name) for name in names}
+    return {
+        entity_name(name): float(value)
+        for name, value in values.items()
+        if value is not None and math.isfinite(value)
+    }
+
+
+def metric_name(column: str) -> str:
+    """Return the metric of a column of the manifest.
+
+    MLflow shows metrics in groups, each named by what is before a slash.
+
+    >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "time.total")]
+    ['defocus', 'location/std', 'time/total']
+    """
+    short = column.removeprefix(FEATURE).replace(".", "/", 1)
+    return column.replace(".", "/", 1) if short in _COUNTS and short != column else short
+
+
+def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
+    """Return a child's description: what it is, where its files lie, how to make it again.
+
+    Parameters
+    ----------
+    output
+        The run's folder.
+    plugins
+        Folders of plugin packages.
+    """
+    # MLflow shows the first lines alone until "Show more" is clicked.
+    lines = [f"Run `{row['run_id']}` of the sweep **{row['sweep']}**, recipe `{row['recipe']}`."]
+    if row["status"] == "failed":
+        lines += ["", f"**Failed** with {row.get('error_type')}; the log is among the artifacts."]
+        lines += ["The sweep's command takes it up again with `--retry-failed`."]
+    else:
+        options = [word for folder in plugins for word in ("--plugins", folder)]
+        recipe, place = f"{output}/recipe.yaml", ""
+        if "://" in output:
+            recipe, place = "recipe.yaml", ", after copying `recipe.yaml` from there"
+        again = commands.module("scene", recipe, "--output", "DIR", *options)
+        lines += [f"Files at full size: `{output}`", "", f"To make it again{place}:"]
+        lines += ["", "```", again, "```"]
+    lines += ["", "| key in the recipe | value |", "| --- | --- |"]
+    lines += [f"| `{pair['key']}` | {_cell(pair['value'])} |" for pair in row["overrides"]]
+    return "\n".join(lines)[:_LONGEST_TAG]
+
+
+def sweep_note(sweep: str, output: str) -> str:
+    """Return the parent's description.
+
+    Parameters
+    ----------
+    output
+        The data set.
+    """
+    place = f"{output}/manifest"
+    return "\n".join(
+        [
+            f"Data set of the sweep **{sweep}**: one child run for each of its images.",
+            "",
+            "| | |",
+            "| --- | --- |",
+            f"| Files | `{output}` |",
+            f"| Every value as a table | `pandas.read_parquet({place!r})` |",
+            "| What was swept | `sweep.yaml`, among the artifacts |",
+            "",
+            "How far it is:",
+            "",
+            "```",
+            commands.program("status", output),
+            "```",
+            "",
+            "The tags `blendsweep.param.NAME` tell which key of the recipe the param NAME sets.",
+        ]
+    )[:_LONGEST_TAG]
+
+
+def _cell(text: str) -> str:
+    """Return text for a cell of a Markdown table."""
+    return f"`{text}`".replace("|", "\\|").replace("\n", " ")
+
+
+def tags(row: Row, output: str) -> dict[str, str]:
+    """Return status, place, device, versions and, for a failed run, the error.
+
+    Parameters
+    ----------
+    output
+        The run's folder.
+    """
+    values = {
+        "status": row["status"],
+        "output": output,
+        "recipe": row["recipe"],
+        "device": row["device"],
+        "error_type": row.get("error_type"),
+        "error_message": row.get("error_message"),
+    }
+    values |= {f"version.{name}": value for name, value in row["versions"].items()}
+    return {
+        f"blendsweep.{key}": value[:_LONGEST_TAG]
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def entity_name(key: str) -> str:
+    """Return `key` as MLflow takes it for params and metrics.
+
+    >>> entity_name("a.b@c")
+    'a.b_c'
+    """
+    name = posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).lstrip("/.") or "_"
+    return name[:_LONGEST_NAME]
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a time as MLflow counts it, since 1970."""
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,180 @@
+"""Execute one recipe: walk its steps and put on record what they did."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import platform
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scene.errors import StepError
+from scene.execution.record import RECIPE_FILE, RECORD_FILE, FileRecord, RunRecord
+from scene.execution.state import RuntimeState, WrittenFile
+from scene.imaging.modes import category_color
+from scene.imaging.visibility import occluded_shares, visibility
+from scene.imaging.writing import write_preview
+from scene.recipe.plugins import blamed
+from scene.specimen.features import FeatureValue
+from scene.specimen.specimen import POSE
+from scene.specimen.streams import Streams
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+    from scene.blender.stage import Stage
+    from scene.recipe.registry import Registry
+    from scene.recipe.schema import Recipe
+    from scene.steps.base import Step
+
+_PYTHON = {"python": platform.python_version()}
+
+logger = logging.getLogger(__name__)
+
+
+def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) -> RunRecord:
+    """Execute a recipe and write all its files, and ``preview.jpg``, which is not on record.
+
+    Parameters
+    ----------
+    recipe
+        What to make.
+    session
+        A warm Blender; it is reset when a step first asks for the stage.
+    output
+        The run's folder, which exists and is empty.
+    registry
+        Where names in the recipe are found.
+
+    Returns
+    -------
+    RunRecord
+        The same as in the file ``record.json``.
+
+    Raises
+    ------
+    StepError
+        If a step raises; it names the step.
+    """
+    state = initial_state(recipe, session, output, registry)
+    chain = recipe.synth_chain
+    for place, steps in (
+        ("feature_generation_steps", chain.feature_generation_steps),
+        ("rendering_steps", chain.rendering_steps),
+    ):
+        for index, step in enumerate(steps):
+            _execute_step(step, f"synth_chain.{place}.{index} ({step.label})", state)
+    recipe.write(output / RECIPE_FILE)
+    state.files.append(WrittenFile("recipe", Path(RECIPE_FILE)))
+    record = _record(state, session)
+    write_preview(output, record.files)
+    record.write(output / RECORD_FILE)
+    return record
+
+
+def initial_state(
+    recipe: Recipe, session: Session, output: Path, registry: Registry
+) -> RuntimeState:
+    """Return the state before the first step; the parameters are those of `execute`."""
+    streams = Streams(recipe.initial_runtime_state.seed)
+
+    def new_stage() -> Stage:
+        from scene.blender.stage import Stage  # the driver imports this module without Blender
+
+        session.reset()
+        return Stage(session, registry, recipe.render, streams.integer("cycles"))
+
+    return RuntimeState(
+        recipe=recipe, registry=registry, output=output, streams=streams, new_stage=new_stage
+    )
+
+
+def _execute_step(step: Step, name: str, state: RuntimeState) -> None:
+    logger.info("%s", step.label)
+    try:
+        with state.stopwatch.measure(step.label):
+            step.execute(state)
+    except Exception as error:
+        raise StepError(name, type(error).__name__, f"{error}{blamed(error)}") from error
+
+
+def _record(state: RuntimeState, session: Session) -> RunRecord:
+    with state.stopwatch.measure("record"):
+        particles = _particle_table(state)
+        visible = coverage = None
+        if state.recipe.synth_chain.rendering_steps and state.specimen.techniques:
+            everything = frozenset(particle.id for particle in state.specimen.particles)
+            frame = state.frame(everything)
+            instance = frame.buffers.instance
+            particles |= visibility(instance, len(everything))
+            shares = occluded_shares(instance, frame.footprints(), len(everything))
+            particles["occluded_share"] = shares
+            visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
+            coverage = float((instance > 0).mean())
+        files = tuple(_file_record(state.output, file) for file in _by_path(state.files))
+    return RunRecord(
+        seed=state.recipe.initial_runtime_state.seed,
+        features={k: v for t in state.specimen.techniques for k, v in t.features.items()},
+        particle_features=state.recipe.sampled_particle_features(),
+        particles=particles,
+        visible_particles=visible,
+        coverage=coverage,
+        files=files,
+        timings=dict(state.stopwatch.seconds),
+        device=session.device,
+        versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
+        code=dict(state.recipe.code()),
+    )
+
+
+@cache
+def _own_version() -> str:
+    return importlib.metadata.version("blendsweep")
+
+
+def _particle_table(state: RuntimeState) -> dict[str, list[Any]]:
+    particles = state.specimen.particles
+    table: dict[str, list[Any]] = {
+        "particle_id": [particle.id for particle in particles],
+        "blueprint": [particle.blueprint for particle in particles],
+        "category_color": ["#{:02x}{:02x}{:02x}".format(*category_color(p.id)) for p in particles],
+    }
+    for spec in state.recipe.all_particle_features():
+        for component, column in enumerate(spec.columns):
+            table[column] = [_component(p.features, spec.name, component) for p in particles]
+    for name in POSE:
+        for component, axis in enumerate("xyz"):
+            # What nothing has moved lies where it was put.
+            table[f"initial_{name}_{axis}"] = [
+                _component(p.features | p.initial_pose, name, component) for p in particles
+            ]
+    return table
+
+
+def _component(
+    features: Mapping[str, FeatureValue], name: str, component: int
+) -> FeatureValue | None:
+    value = features.get(name)
+    return value[component] if isinstance(value, tuple) else value
+
+
+def _by_path(files: list[WrittenFile]) -> list[WrittenFile]:
+    return sorted(files, key=lambda file: file.path.as_posix())
+
+
+def _file_record(output: Path, file: WrittenFile) -> FileRecord:
+    path = output / file.path
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    width, height = file.size or (None, None)
+    return FileRecord(
+        mode=file.mode,
+        path=file.path.as_posix(),
+        sha256=digest,
+        bytes=path.stat().st_size,
+        width=width,
+        height=height,
+        particle_id=file.particle_id,
+    )

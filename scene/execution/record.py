@@ -1,0 +1,120 @@
+"""The record of one executed recipe: plain data, ready for JSON, pickle and tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from scene.specimen.features import FeatureValue
+
+RECORD_FILE = "record.json"
+RECIPE_FILE = "recipe.yaml"
+PREVIEW_FILE = "preview.jpg"
+RUN_FILES = (RECORD_FILE, RECIPE_FILE, PREVIEW_FILE)
+"""What every run's folder holds beside the files of its rendering steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of a run.
+
+    Parameters
+    ----------
+    mode
+        Rendering mode or kind of file: ``real``, ``instances``, ``state``, ...
+    path
+        Relative to the run's folder, with forward slashes.
+    sha256
+        Hex digest of the bytes.
+    bytes
+        Size in bytes.
+    width, height
+        Pixels; None for files that are no images.
+    particle_id
+        The particle that an image shows alone in the scene; None for all other files.
+    """
+
+    mode: str
+    path: str
+    sha256: str
+    bytes: int
+    width: int | None = None
+    height: int | None = None
+    particle_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run did and which values its scene really used.
+
+    Parameters
+    ----------
+    seed
+        The recipe's seed.
+    features
+        The measurement technique's features (name to value), its background material's included.
+    particle_features
+        Names of the particle features that a step sampled, sorted.
+    particles
+        One list a column, all of equal length: ``particle_id``, ``blueprint``,
+        ``category_color``, every feature column (``dimensions_x``, ...), the pose before the
+        first relaxation (``initial_location_x``, ``initial_rotation_x``, ...), and, where images
+        were rendered, ``visible_pixels``, ``bbox_x``, ``bbox_y``, ``bbox_width``, ``bbox_height``
+        (pixels; None for a hidden particle's box), ``touches_border`` and ``occluded_share``.
+    visible_particles
+        Number of particles with at least one pixel; None if nothing was rendered.
+    coverage
+        Share of pixels that show a particle, in [0, 1]; None if nothing was rendered.
+    files
+        Every file of the run, sorted by path.
+    timings
+        Seconds by stage: ``reset``, ``build``, every step's label, and ``record``: statistics and
+        checksums.
+    device
+        ``CPU`` or the GPU's name.
+    versions
+        ``blendsweep``, ``bpy`` and ``python``.
+    code
+        The code that made the images, component to version, as `scene.recipe.code` has it;
+        empty in records of old.
+    """
+
+    seed: int
+    features: dict[str, FeatureValue]
+    particle_features: tuple[str, ...]
+    particles: dict[str, list[Any]]
+    visible_particles: int | None
+    coverage: float | None
+    files: tuple[FileRecord, ...]
+    timings: dict[str, float]
+    device: str
+    versions: dict[str, str]
+    code: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the record as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), allow_nan=False), encoding="utf-8")
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the text is not a run record.
+        """
+        try:
+            data = json.loads(text)
+            data["files"] = tuple(FileRecord(**entry) for entry in data["files"])
+            data["particle_features"] = tuple(data["particle_features"])
+            data["features"] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in data["features"].items()
+            }
+            return cls(**data)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a run record: {error}") from error

@@ -1,0 +1,79 @@
+"""What a person is told of one run: the features that its recipe draws, and where its time went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scene.execution.record import RunRecord
+from scene.specimen.specimen import POSE
+
+if TYPE_CHECKING:
+    from scene.recipe.schema import Recipe
+
+_LONGEST_VALUE = 60
+"""A parameter of more characters, such as a long list of choices, is cut."""
+
+
+def drawn_features(recipe: Recipe, record: RunRecord) -> Iterator[str]:
+    """Yield two lines for each feature that a step draws: its values, and what they are from.
+
+    A pose is told as it was drawn, before particles were relaxed.
+    """
+    variabilities = recipe.process_conditions.feature_variabilities
+    for step in recipe.synth_chain.feature_generation_steps:
+        name = getattr(step, "feature_variability_name", None)
+        if name in variabilities:
+            entry = variabilities[name]
+            yield f"{entry.feature_name}: {_values(entry.feature_name, record)}"
+            yield f"    from {name}: {_described(entry.variability)}"
+
+
+def timings(record: RunRecord) -> Iterator[str]:
+    """Yield a line for each step with its seconds."""
+    for label, seconds in record.timings.items():
+        yield f"{seconds:8.2f} s  {label}"
+
+
+def outcome(record: RunRecord, place: str) -> str:
+    """Return how many particles there are, how many can be seen, and where the files are."""
+    seen = "" if record.visible_particles is None else f", {record.visible_particles} visible"
+    count = len(record.particles["particle_id"])
+    return f"{count} particles{seen}; {place}"
+
+
+def _values(feature: str, record: RunRecord) -> str:
+    """Return a feature's value, or how those of the particles are spread."""
+    if feature in record.features:
+        value = record.features[feature]
+        numbers = value if isinstance(value, tuple) else (value,)
+        return ", ".join(f"{number:.5g}" for number in numbers)
+    table = record.particles
+    start = f"initial_{feature}" if feature in POSE else feature
+    axes = {axis: table[f"{start}_{axis}"] for axis in "xyz" if f"{start}_{axis}" in table}
+    if not axes or all(column == axes["x"] for column in axes.values()):  # a sphere's dimensions
+        return _spread(table.get(start) or axes.get("x") or [])
+    return ", ".join(f"{axis} {_spread(column)}" for axis, column in axes.items())
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    numbers = [value for value in values if value is not None]
+    if not numbers:
+        return "no particle has it"
+    low, high = min(numbers), max(numbers)
+    if low == high:
+        return f"{low:.4g}"
+    return f"{low:.4g} to {high:.4g}, mean {np.mean(numbers):.4g}, of {len(numbers)} particles"
+
+
+def _described(variability: Any) -> str:
+    parameters: Mapping[str, Any] = variability.model_dump()
+    given = ", ".join(f"{key}={_plain(value)}" for key, value in parameters.items())
+    return f"{type(variability).__name__}({given})"
+
+
+def _plain(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

@@ -1,0 +1,117 @@
+"""What a rendering mode is: named images made from a frame."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene.imaging.footprint import Footprint
+from scene.recipe.plugins import described
+
+type Image = NDArray[Any]
+
+IMAGE_ENDINGS = ("png", "tiff", "tif")
+"""Of the files that images are written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryBuffers:
+    """What every pixel shows, from one render.
+
+    Parameters
+    ----------
+    depth
+        (height, width) float32, distance along the view axis in scene units, inf where nothing is.
+    normal
+        (height, width, 3) float32, camera-space unit normal, zero where nothing is.
+    instance
+        (height, width) uint16, the particle's id, 0 where nothing is.
+    """
+
+    depth: NDArray[np.float32]
+    normal: NDArray[np.float32]
+    instance: NDArray[np.uint16]
+
+
+class Frame(ABC):
+    """One view of the specimen: the particles of interest and those overlapping them.
+
+    All other particles are absent.
+    """
+
+    @property
+    @abstractmethod
+    def buffers(self) -> GeometryBuffers:
+        """Buffers that hold the particles of interest alone.
+
+        Overlapping particles hide what is behind them and count as nothing. Rendered at the first
+        use and kept as long as the specimen does not change.
+        """
+
+    @abstractmethod
+    def footprints(self) -> Iterator[tuple[int, Footprint]]:
+        """Yield the id of each particle of interest and the pixels that it would show alone.
+
+        One by one, in no particular order: together they may take many times the frame's memory.
+        """
+
+    @abstractmethod
+    def real(self) -> NDArray[np.uint8]:
+        """Render with the technique's own materials and light: (height, width) gray."""
+
+    @abstractmethod
+    def xray(self) -> NDArray[np.uint8]:
+        """Render all particles of interest at half opacity: (height, width) gray."""
+
+
+class RenderingMode(ABC):
+    """One way to look at a frame; one subclass a mode.
+
+    A plugin's mode is named in a recipe as ``rendering_mode: $plugins.package.Class``.
+    """
+
+    name: ClassVar[str]
+    """Name in recipes, and of the mode's image without its ending."""
+
+    outputs: ClassVar[Mapping[str, str]]
+    """Image name to file ending.
+
+    For instance ``{"depth_map": "png", "depth": "tiff"}``.
+    """
+
+    @abstractmethod
+    def render(self, frame: Frame) -> Mapping[str, Image]:
+        """Return one array for every name in `outputs`.
+
+        uint8 or uint16 (height, width), uint8 (height, width, 3), or float32 (height, width) for
+        TIFF.
+        """
+
+    def images(self, frame: Frame) -> Mapping[str, Image]:
+        """Return what `render` gives.
+
+        Raises
+        ------
+        TypeError
+            If that is not what it has to be.
+        """
+        made: Any = self.render(frame)  # whatever a plugin gives
+        if not isinstance(made, Mapping) or made.keys() != self.outputs.keys():
+            given = sorted(map(str, made)) if isinstance(made, Mapping) else f"{made!r:.60}"
+            raise TypeError(
+                f"{described(type(self))}: render must give images named "
+                f"{', '.join(sorted(self.outputs))}, got {given}"
+            )
+        for name, image in made.items():
+            if not isinstance(image, np.ndarray) or image.ndim not in {2, 3} or not image.size:
+                shape = getattr(image, "shape", type(image).__name__)
+                raise TypeError(
+                    f"{described(type(self))}: the image {name!r} must be an array of height x "
+                    f"width, got {shape}"
+                )
+        return cast("Mapping[str, Image]", made)

@@ -1,0 +1,140 @@
+"""Writing images, the same bytes for the same pixels, and the small preview of a run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
+
+from scene.execution.record import PREVIEW_FILE, FileRecord
+from scene.imaging.frame import Image
+
+PNG_COMPRESSION = 1
+PREVIEW_BYTES = 200_000
+_PREVIEW_HEIGHT = 320
+_CAPTION_HEIGHT, _CAPTION_SIZE = 22, 16
+_GAP = 4
+
+
+def write_image(path: Path, array: Image) -> None:
+    """Write an image in the format of the path's ending.
+
+    Parameters
+    ----------
+    path
+        ``.png`` for uint8 (height, width), uint8 (height, width, 3) and uint16 (height, width);
+        ``.tiff`` or ``.tif`` for float32 (height, width), which may hold inf.
+    array
+        The pixels, top row first.
+
+    Raises
+    ------
+    ValueError
+        If the format can't hold such an array.
+    """
+    suffix = path.suffix.lower()
+    kind = array.dtype.name, array.shape[2:]
+    if suffix == ".png" and kind in {("uint8", ()), ("uint8", (3,)), ("uint16", ())}:
+        PillowImage.fromarray(array).save(path, format="PNG", compress_level=PNG_COMPRESSION)
+    elif suffix in {".tiff", ".tif"} and kind == ("float32", ()):
+        # zlib with the floating point predictor would be smaller, but fewer programs read it.
+        import tifffile  # takes a third of a second, which runs without depth_map are spared
+
+        # tifffile leaves the compression to imagecodecs, at twice the speed of Python's zlib.
+        tifffile.imwrite(
+            path,
+            array,
+            compression="zlib",
+            compressionargs={"level": 1},
+            photometric="minisblack",
+            software="",
+            metadata=None,
+            rowsperstrip=64,
+        )
+    else:
+        raise ValueError(
+            f"{path.name}: can't hold an array of {array.dtype} {array.shape}; PNG holds gray or "
+            "RGB uint8 and gray uint16, TIFF holds gray float32"
+        )
+
+
+def write_preview(folder: Path, files: Iterable[FileRecord]) -> None:
+    """Write ``preview.jpg`` into a run's folder; nothing if the run has no image that it can show.
+
+    It holds one image of each kind, the lifelike one first: renders of single particles may count
+    hundreds.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    files
+        The run's files.
+    """
+    firsts: dict[str, Path] = {}
+    for file in files:
+        if file.width and file.path.endswith(".png"):
+            firsts.setdefault(file.mode, folder / file.path)
+    order = sorted(firsts, key=lambda mode: (mode != "real", mode))
+    if order:
+        (folder / PREVIEW_FILE).write_bytes(preview([firsts[mode] for mode in order]))
+
+
+def preview(paths: Sequence[Path]) -> bytes:
+    """Return a JPEG of at most 200 kB that shows images side by side, each with its name.
+
+    Parameters
+    ----------
+    paths
+        Image files of 8 bits, or 16-bit gray, which is stretched to its own range.
+
+    Raises
+    ------
+    ValueError
+        If `paths` is empty.
+    """
+    if not paths:
+        raise ValueError("a preview needs at least one image")
+    tiles = [_tile(path) for path in paths]
+    width = sum(tile.width for tile in tiles) + _GAP * (len(tiles) - 1)
+    sheet = PillowImage.new("RGB", (width, _PREVIEW_HEIGHT + _CAPTION_HEIGHT), "white")
+    left = 0
+    for tile in tiles:
+        sheet.paste(tile, (left, 0))
+        left += tile.width + _GAP
+    return _as_jpeg(sheet)
+
+
+def _tile(path: Path) -> PillowImage.Image:
+    with PillowImage.open(path) as opened:
+        image = _eight_bit(opened)
+    width = max(1, round(image.width * _PREVIEW_HEIGHT / image.height))
+    tile = PillowImage.new("RGB", (width, _PREVIEW_HEIGHT + _CAPTION_HEIGHT), "white")
+    small = image.resize((width, _PREVIEW_HEIGHT), PillowImage.Resampling.BOX)
+    tile.paste(small, (0, 0))
+    font = ImageFont.load_default(_CAPTION_SIZE)
+    ImageDraw.Draw(tile).text((2, _PREVIEW_HEIGHT + 1), path.stem, fill="black", font=font)
+    return tile
+
+
+def _eight_bit(image: PillowImage.Image) -> PillowImage.Image:
+    if not image.mode.startswith("I;16"):
+        return image.convert("RGB")
+    pixels = np.asarray(image)
+    scaled = pixels.astype(np.float32) * (255.0 / max(int(pixels.max()), 1))
+    return PillowImage.fromarray(scaled.astype(np.uint8)).convert("RGB")
+
+
+def _as_jpeg(sheet: PillowImage.Image) -> bytes:
+    """Encode at the best quality, and failing that the largest size, that stays small enough."""
+    while True:
+        for quality in (85, 75, 60, 45, 30):
+            buffer = io.BytesIO()
+            sheet.save(buffer, format="JPEG", quality=quality)
+            if buffer.tell() <= PREVIEW_BYTES:
+                return buffer.getvalue()
+        sheet = sheet.resize((max(1, sheet.width // 2), max(1, sheet.height // 2)))

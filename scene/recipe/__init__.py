@@ -1,0 +1,1 @@
+"""The recipe: composed, checked and turned into objects."""

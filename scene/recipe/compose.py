@@ -1,0 +1,244 @@
+"""Compose recipes: Hydra's defaults list, overrides and interpolations, down to plain data.
+
+With `scene.recipe.defaults` the only module of the scene that knows Hydra; no ``DictConfig``
+leaves it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast, final
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.language.override_texts import grammar_sentence
+from scene.language.paths import is_file, is_there
+from scene.language.yaml_files import YAML_ENDINGS, write_mapping
+from scene.recipe.defaults import compose, first_sentence
+from scene.recipe.references import is_index, too_large
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+BUILTIN_RECIPES = next(
+    (folder for folder in (_PACKAGE / "recipes", _PACKAGE.parent / "recipes") if folder.is_dir()),
+    _PACKAGE,
+)
+"""Folder of the recipes that ship with Blendsweep, inside an installed wheel or in a clone."""
+
+
+def recipe_file(path: Path) -> Path:
+    """Return the recipe that ships under this name if `path` is a name alone, and no file."""
+    shipped = BUILTIN_RECIPES / f"{path}.yaml"
+    return shipped if len(path.parts) == 1 and not is_there(path) and is_file(shipped) else path
+
+
+@final
+class Composition:
+    """A recipe file with everything its defaults list names, ready to be resolved.
+
+    Composing happens once; `resolve` applies one run's overrides to a copy.
+
+    Parameters
+    ----------
+    path
+        The recipe file.
+    recipe_dirs
+        Folders in which its defaults are found, after its own folder and before the recipes that
+        ship with Blendsweep.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file can't be read or composed.
+    """
+
+    def __init__(self, path: Path, recipe_dirs: Sequence[Path] = ()) -> None:
+        self._source = str(path)
+        _check_name(path)
+        folders = [
+            folder.resolve() for folder in (*recipe_dirs, BUILTIN_RECIPES) if folder.is_dir()
+        ]
+        config = compose(path.absolute(), folders)
+        OmegaConf.set_struct(config, True)
+        self._config = config
+
+    def resolve(self, overrides: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the recipe with `overrides` applied and interpolations resolved.
+
+        Parameters
+        ----------
+        overrides
+            In Hydra's grammar, without sweeps: ``key=value``, ``+key=value``, ``++key=value``,
+            ``~key``.
+
+        Raises
+        ------
+        ConfigurationError
+            If an override or an interpolation does not fit the recipe.
+        """
+        config = copy.deepcopy(self._config) if overrides else self._config
+        problems = [problem for text in overrides for problem in self._apply(config, text)]
+        if problems:
+            raise ConfigurationError(problems)
+        plain = OmegaConf.to_container(config, resolve=False)
+        calls = [
+            Problem(self._source, path, f"only references to other keys are allowed, got {text!r}")
+            for path, text in _resolver_calls(plain)
+        ]
+        if calls:
+            raise ConfigurationError(calls)
+        if (place := too_large(cast("dict[str, Any]", plain))) is not None:
+            raise self._error(place, "its references to other keys stand for too much")
+        try:
+            resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            raise self._error(str(error.full_key or ""), first_sentence(error)) from error
+        return cast("dict[str, Any]", resolved)
+
+    def document(self) -> str:
+        """Return the composed recipe as YAML, interpolations unresolved: a recipe by itself."""
+        return write_mapping(OmegaConf.to_container(self._config, resolve=False))
+
+    def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
+        """Apply one override; yield what is wrong with it."""
+        try:
+            override = _parsed(text)
+        except HydraException as error:
+            yield Problem(COMMAND_LINE, text, grammar_sentence(error))
+            return
+        key = override.key_or_group
+        exists = _exists(config, key)
+        if override.package is not None:
+            yield Problem(COMMAND_LINE, text, "packages ('@') are not supported in overrides")
+        elif override.is_sweep_override():
+            yield Problem(COMMAND_LINE, text, "several values need a sweep; here give one")
+        elif override.is_add() and exists:
+            yield Problem(COMMAND_LINE, text, f"{key} exists already; leave out the '+'")
+        elif not (override.is_add() or override.is_force_add()) and not exists:
+            yield Problem(COMMAND_LINE, text, _no_such_key(config, key))
+        elif (beyond := _beyond_list(config, key)) is not None:
+            yield Problem(COMMAND_LINE, text, beyond)
+        elif override.is_delete() and (other := _not_deleted(config, override, key)) is not None:
+            yield Problem(COMMAND_LINE, text, other)
+        else:
+            try:
+                _set(config, override, key)
+            except (ConfigKeyError, ConfigAttributeError) as error:
+                yield Problem(COMMAND_LINE, text, _no_such_key(config, str(error.full_key)))
+            except OmegaConfBaseException as error:
+                yield Problem(COMMAND_LINE, text, first_sentence(error))
+
+    def _error(self, path: str, message: str) -> ConfigurationError:
+        return ConfigurationError([Problem(self._source, path, message)])
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix not in YAML_ENDINGS:
+        raise ConfigurationError([Problem(str(path), "", "a recipe is a .yaml file")])
+    if not is_there(path):
+        raise ConfigurationError([Problem(str(path), "", "there is no such recipe")])
+
+
+@lru_cache(maxsize=100_000)
+def _parsed(text: str) -> Override:
+    # Parsing costs more than everything else that a run's overrides need, and a sweep's runs share
+    # most of their overrides.
+    return cast("Override", OverridesParser.create().parse_override(text))
+
+
+def _exists(config: DictConfig, key: str) -> bool:
+    """Return whether there is a node at `key`, null included."""
+    parent, _, last = key.rpartition(".")
+    node = _node(config, parent)
+    if isinstance(node, ListConfig):
+        return is_index(last, node)
+    return isinstance(node, DictConfig) and last in node.keys()  # noqa: SIM118
+
+
+def _node(config: DictConfig, key: str) -> Any:
+    try:
+        return OmegaConf.select(config, key) if key else config
+    except OmegaConfBaseException:
+        return None
+
+
+def _set(config: DictConfig, override: Override, key: str) -> None:
+    if override.is_delete():
+        parent, _, last = key.rpartition(".")
+        node = _node(config, parent)
+        with open_dict(config):
+            del node[int(last) if isinstance(node, ListConfig) else last]
+        return
+    adding = override.is_add() or override.is_force_add()
+    OmegaConf.update(config, key, override.value(), merge=True, force_add=adding)
+
+
+def _not_deleted(config: DictConfig, override: Override, key: str) -> str | None:
+    """Return why `key` is not what ``~key=value`` deletes; None if it is, or no value is given."""
+    given, node = override.value(), _node(config, key)
+    found = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
+    if given is None or given == found:
+        return None
+    return f"{key} is {found!r}, not {given!r}; ~{key} alone deletes it whatever it is"
+
+
+def _beyond_list(config: DictConfig, key: str) -> str | None:
+    """Return what is wrong with adding `key` if it would lie in a list; None if it does not."""
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        here = ".".join(parts[:depth])
+        node = _node(config, here)
+        if isinstance(node, ListConfig) and not is_index(part, node):
+            return (
+                f"{here} is a list of {len(node)} entries, counted from 0; an override changes "
+                f"entries or the whole list, {here}=[...]"
+            )
+    return None
+
+
+def _no_such_key(config: DictConfig, key: str) -> str:
+    """Return the sentence for a key that is not in the recipe, with the nearest that is."""
+    parts = key.split(".")
+    node: Any = config
+    for depth, part in enumerate(parts):
+        here = ".".join(parts[:depth])
+        if isinstance(node, ListConfig):
+            if not is_index(part, node):
+                return f"no key {key!r}: {here} is a list of {len(node)} entries, counted from 0"
+            node = node[int(part)]
+        elif isinstance(node, DictConfig):
+            if part not in node:
+                names = [str(name) for name in node]
+                sentence = unknown("key", part, names, where=f"in {here}" if here else "")
+                return f"{sentence} (to add a key, write +{key}=...)"
+            node = node[part]
+        else:
+            return f"no key {key!r}: {here} is a plain value"
+    return f"no key {key!r}"
+
+
+def _resolver_calls(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the (path, text) of interpolations that call a function instead of naming a key."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _resolver_calls(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _resolver_calls(value, f"{path}.{index}")
+    elif isinstance(node, str) and "${" in node:
+        depth = 0
+        for position, character in enumerate(node):
+            if character == "{" and node[position - 1 : position] == "$":
+                depth += 1
+            elif character == "}":
+                depth = max(0, depth - 1)
+            elif character == ":" and depth:
+                yield path, node
+                return

@@ -1,0 +1,104 @@
+"""Columns of a data set beside the features' and steps', and features whose columns would clash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from scene.specimen.features import FeatureSpec
+from scene.specimen.specimen import POSE
+
+RESERVED_COLUMNS = frozenset(
+    {
+        *("run_id", "particle_id", "parent_id", "agglomerate_id"),
+        *("blueprint", "category_color"),
+        *(f"initial_{name}_{axis}" for name in POSE for axis in "xyz"),
+        *("visible_pixels", "visible_fraction", "visible_share"),
+        *("bbox_x", "bbox_y", "bbox_width", "bbox_height", "touches_border"),
+        *("occluded_share", "occluded_fraction"),
+    }
+)
+"""What the table tells of a particle itself, or may come to tell; no feature can be called so."""
+
+RESERVED_TIMES = frozenset({"reset", "build", "record", "publish", "total"})
+"""What a run's times tell beside those of its steps; no step can be labelled so."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Features, and who declares them.
+
+    Parameters
+    ----------
+    owner
+        In words, for instance ``geometry prototype 'sphere'``.
+    specs
+        The features.
+    """
+
+    owner: str
+    specs: Sequence[FeatureSpec]
+
+
+def clash(declared: Sequence[Declared], *, reserved: bool) -> tuple[int, str] | None:
+    """Return the first feature of one object whose column another one's has, too.
+
+    Capitals don't tell columns apart: DuckDB and others take them for the same.
+
+    Parameters
+    ----------
+    declared
+        Everything that the object's features come from.
+    reserved
+        Whether the object is a particle, which has columns of its own.
+
+    Returns
+    -------
+    tuple of int and str
+        Position in `declared` of the one that is at fault, and the sentence.
+    """
+    taken = dict.fromkeys(RESERVED_COLUMNS if reserved else (), "the table of particles")
+    for position, source in enumerate(declared):
+        for spec in source.specs:
+            # A vector's own name is not a column, but recipes and statistics know it by that.
+            columns = {spec.name, *spec.columns}
+            for column in sorted(columns):
+                if (other := taken.get(column.casefold())) is not None:
+                    return position, _shared(spec, source, column, other)
+            owner = f"feature {spec.name!r} of {source.owner}"
+            taken |= dict.fromkeys((column.casefold() for column in columns), owner)
+    return None
+
+
+def differing(blueprints: Mapping[str, Sequence[Declared]]) -> Iterator[tuple[str, str]]:
+    """Yield the (blueprint, sentence) of features that can't share the table's columns.
+
+    Particles of all blueprints are rows of one table: a feature of one name is of one kind.
+    """
+    first: dict[str, tuple[FeatureSpec, str]] = {}
+    for blueprint, declared in blueprints.items():
+        for source in declared:
+            for spec in source.specs:
+                for column in sorted({spec.name, *spec.columns}):
+                    key = column.casefold()
+                    other, owner = first.setdefault(key, (spec, source.owner))
+                    if other.name != spec.name:
+                        theirs = f"feature {other.name!r} of {owner}"
+                        yield blueprint, _shared(spec, source, column, theirs)
+                        break
+                    if (other.components, other.integer) != (spec.components, spec.integer):
+                        message = f"is {_kind(spec)}, but {_kind(other)} in {owner}"
+                        yield blueprint, f"feature {spec.name!r} of {source.owner} {message}"
+                        break
+
+
+def _shared(spec: FeatureSpec, source: Declared, column: str, other: str) -> str:
+    what = "the name" if column == spec.name else "the column"
+    return f"feature {spec.name!r} of {source.owner} has {what} {column!r}, as {other} has"
+
+
+def _kind(spec: FeatureSpec) -> str:
+    kind = "whole number" if spec.integer else "number"
+    return f"a {kind}" if spec.components == 1 else f"{spec.components} {kind}s"

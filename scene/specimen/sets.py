@@ -1,0 +1,107 @@
+"""Sets: which objects or blueprints a step works on.
+
+The built-in sets are known by their class names; a recipe defines further ones under ``sets``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, final
+
+from scene.errors import unknown
+from scene.language.fields import Configurable, Text
+from scene.recipe.names import Members, RecipeNames
+from scene.specimen.specimen import Particle
+
+
+class ObjectSet(Configurable):
+    """A set of objects, told by the blueprints they are made from."""
+
+    members: ClassVar[Members]
+    """What the set holds."""
+
+    @abstractmethod
+    def includes(self, blueprint: str) -> bool:
+        """Return whether objects of this blueprint, or the blueprint itself, can be members."""
+
+    def contains(self, particle: Particle) -> bool:
+        """Return whether one particle is a member; by default all of an included blueprint are."""
+        return self.includes(particle.blueprint)
+
+
+class _Everything(ObjectSet):
+    def includes(self, blueprint: str) -> bool:
+        """Return True."""
+        del blueprint
+        return True
+
+
+@final
+class AllParticles(_Everything):
+    """All particles made so far."""
+
+    members = Members.PARTICLES
+
+
+@final
+class AllMeasurementTechniques(_Everything):
+    """The measurement technique."""
+
+    members = Members.TECHNIQUES
+
+
+@final
+class AllParticleBlueprints(_Everything):
+    """All entries of ``blueprints.particles``."""
+
+    members = Members.PARTICLE_BLUEPRINTS
+
+
+@final
+class AllMeasurementTechniqueBlueprints(_Everything):
+    """All entries of ``blueprints.measurement_techniques``."""
+
+    members = Members.TECHNIQUE_BLUEPRINTS
+
+
+@final
+class Empty(ObjectSet):
+    """Nothing."""
+
+    members = Members.NOTHING
+
+    def includes(self, blueprint: str) -> bool:
+        """Return False."""
+        del blueprint
+        return False
+
+
+@final
+class ParticlesOfBlueprint(ObjectSet):
+    """The particles made from one blueprint."""
+
+    members = Members.PARTICLES
+    blueprint_name: Text
+
+    def includes(self, blueprint: str) -> bool:
+        """Return whether this is the set's blueprint."""
+        return blueprint == self.blueprint_name
+
+    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+        """Check that the blueprint exists."""
+        if self.blueprint_name not in names.particle_blueprints:
+            message = unknown("particle blueprint", self.blueprint_name, names.particle_blueprints)
+            yield "blueprint_name", message
+
+
+BUILTIN_SETS: Mapping[str, ObjectSet] = {
+    cls.__name__: cls()
+    for cls in (
+        AllParticles,
+        AllMeasurementTechniques,
+        AllParticleBlueprints,
+        AllMeasurementTechniqueBlueprints,
+        Empty,
+    )
+}

@@ -1,0 +1,108 @@
+"""The specimen: particles and the measurement technique with their features. No Blender here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scene.specimen.features import FeatureValue
+
+LARGEST_PARTICLE_ID = 2**16 - 1
+"""``instances.png`` holds ids in 16 bits."""
+
+POSE = ("location", "rotation")
+"""The features that say where a particle is."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementVolume:
+    """Axis-aligned box in which particles are placed.
+
+    Parameters
+    ----------
+    lower, upper
+        Opposite corners (x, y, z) in scene units.
+    """
+
+    lower: tuple[float, float, float]
+    upper: tuple[float, float, float]
+
+    @property
+    def sides(self) -> tuple[float, float, float]:
+        """Lengths along x, y and z."""
+        x, y, z = (high - low for low, high in zip(self.lower, self.upper, strict=True))
+        return x, y, z
+
+    def holds(self, point: FeatureValue) -> bool:
+        """Return whether a point (x, y, z) lies in the box."""
+        assert isinstance(point, tuple)
+        limits = zip(self.lower, point, self.upper, strict=True)
+        return all(low <= value <= high for low, value, high in limits)
+
+
+@dataclass(slots=True)
+class Particle:
+    """One particle.
+
+    Parameters
+    ----------
+    id
+        1..N over all blueprints; the value in ``instances.png``.
+    blueprint
+        Name of the blueprint it was made from.
+    index
+        0.. within its blueprint; with the blueprint's name it keys the particle's random draws.
+    geometry, material
+        Names of the prototypes.
+    features
+        Feature name to value. After `RelaxCollisions`, ``location`` and ``rotation`` are
+        those that the physics left.
+    initial_pose
+        ``location`` and ``rotation`` from before the first relaxation; empty until then.
+    """
+
+    id: int
+    blueprint: str
+    index: int
+    geometry: str
+    material: str
+    features: dict[str, FeatureValue] = field(default_factory=dict)
+    initial_pose: dict[str, FeatureValue] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What a message calls it."""
+        return f"particle {self.id} ({self.blueprint} {self.index})"
+
+    def keep_initial_pose(self) -> None:
+        """Note the pose, unless an earlier one is noted already."""
+        if not self.initial_pose:
+            pose = {name: self.features[name] for name in POSE if name in self.features}
+            self.initial_pose = pose
+
+
+@dataclass(slots=True)
+class MeasurementTechnique:
+    """The measurement technique.
+
+    Parameters
+    ----------
+    blueprint
+        Name of the blueprint it was made from.
+    prototype, background_material
+        Names of the prototypes; `background_material` may be None for no substrate.
+    features
+        Feature name to value, those of the background material included.
+    """
+
+    blueprint: str
+    prototype: str
+    background_material: str | None
+    features: dict[str, FeatureValue] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Specimen:
+    """All objects of one run, in the order in which they were made."""
+
+    particles: list[Particle] = field(default_factory=list)
+    techniques: list[MeasurementTechnique] = field(default_factory=list)

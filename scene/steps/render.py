@@ -1,0 +1,133 @@
+"""Rendering steps: what is written, under which name."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import final
+
+from scene.execution.state import RuntimeState, WrittenFile
+from scene.imaging.frame import RenderingMode
+from scene.language.fields import FileNamePart, Identifier, RelativeFolder, Text
+from scene.recipe.names import Members, RecipeNames
+from scene.steps.base import RenderingStep
+
+_DEFAULT_INTEREST = "AllParticles"
+_DEFAULT_OVERLAPPING = "Empty"
+
+
+@final
+class SaveState(RenderingStep):
+    """Save the scene as a compressed Blender file, as `real` renders it."""
+
+    name: Identifier = "state"
+
+    def files(self, names: RecipeNames) -> Iterable[str]:
+        """Return the file's name."""
+        del names
+        return (f"{self.name}.blend",)
+
+    def execute(self, state: RuntimeState) -> None:
+        """Write the file."""
+        path = Path(f"{self.name}.blend")
+        state.stage.save(state.output / path)
+        state.files.append(WrittenFile("state", path))
+
+
+class _RenderParticles(RenderingStep):
+    """Common to the steps that render particles in a mode."""
+
+    rendering_mode: Text
+    set_name_of_interest: Text = _DEFAULT_INTEREST
+    output_file_name_prefix: FileNamePart = ""
+    subfolder: RelativeFolder = ""
+
+    @property
+    def label(self) -> str:
+        """Step and mode."""
+        return f"{type(self).__name__}.{self.rendering_mode.rpartition('.')[2]}"
+
+    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+        """Check that mode and sets exist."""
+        try:
+            names.registry.mode(self.rendering_mode)
+        except ValueError as error:
+            yield "rendering_mode", str(error)
+        for key in ("set_name_of_interest", "set_name_overlapping"):
+            if (set_name := getattr(self, key, None)) is None:
+                continue
+            problem = names.set_problem(set_name, Members.PARTICLES, Members.NOTHING)
+            if problem:
+                yield key, problem
+
+    def needs(self, names: RecipeNames) -> Iterable[Members]:
+        """Return what takes the image."""
+        del names
+        return (Members.TECHNIQUES,)
+
+    def files(self, names: RecipeNames) -> Iterable[str]:
+        """Return the mode's files."""
+        try:
+            mode = names.registry.mode(self.rendering_mode)
+        except ValueError:
+            return ()
+        return [path.as_posix() for path in self._paths(mode, self._suffix("*")).values()]
+
+    @abstractmethod
+    def _suffix(self, particle_id: str) -> str:
+        """Return what stands behind an image's name: the sets or the particle, where named."""
+
+    def _paths(self, mode: RenderingMode, suffix: str) -> dict[str, Path]:
+        folder, prefix = Path(self.subfolder), self.output_file_name_prefix
+        return {
+            name: folder / f"{prefix}{name}{suffix}.{ending}"
+            for name, ending in mode.outputs.items()
+        }
+
+    def _set_suffix(self) -> str:
+        named = self.set_name_of_interest != _DEFAULT_INTEREST
+        return f"_{self.set_name_of_interest}" if named else ""
+
+
+@final
+class RenderParticlesTogether(_RenderParticles):
+    """Render one image of a set of particles.
+
+    Particles of `set_name_overlapping` are there too: black occluders in the geometry modes, unseen
+    by the camera but still lighting and shading in `real`. All other particles are absent.
+    """
+
+    set_name_overlapping: Text = _DEFAULT_OVERLAPPING
+
+    def _suffix(self, particle_id: str) -> str:
+        del particle_id
+        over = self.set_name_overlapping
+        return self._set_suffix() + (f"_under_{over}" if over != _DEFAULT_OVERLAPPING else "")
+
+    def execute(self, state: RuntimeState) -> None:
+        """Render and write the images."""
+        interest = state.particle_ids(self.set_name_of_interest)
+        overlapping = state.particle_ids(self.set_name_overlapping) - interest
+        mode = state.registry.mode(self.rendering_mode)
+        images = mode.images(state.frame(interest, overlapping))
+        state.write_images(images, self._paths(mode, self._suffix("")))
+
+
+@final
+class RenderParticlesIndividually(_RenderParticles):
+    """Render one image for each particle of a set, alone in the scene.
+
+    File names end with the particle's id, ``real_00017.png``.
+    """
+
+    def _suffix(self, particle_id: str) -> str:
+        return f"{self._set_suffix()}_{particle_id}"
+
+    def execute(self, state: RuntimeState) -> None:
+        """Render and write the images."""
+        mode = state.registry.mode(self.rendering_mode)
+        for particle_id in sorted(state.particle_ids(self.set_name_of_interest)):
+            images = mode.images(state.frame(frozenset({particle_id})))
+            paths = self._paths(mode, self._suffix(f"{particle_id:05d}"))
+            state.write_images(images, paths, particle_id)
