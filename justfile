@@ -62,6 +62,10 @@ docs *ARGS:
 docs-serve: docs
     uv run python -m http.server 8000 --bind 127.0.0.1 --directory site
 
+# Every module with what it is for.
+modules:
+    @uv run python docs/modules.py
+
 # Four runs from recipe to manifest, in a minute or two.
 quickstart:
     uv run python -m orchestrator sweeps/quickstart.yaml

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 project = "Blendsweep"
-author = "the Blendsweep authors"
+author = "Blendsweep developers"
 release = importlib.metadata.version("blendsweep")
 
-extensions = ["myst_parser", "sphinx.ext.napoleon", "autoapi.extension", "sphinx_copybutton"]
+sys.path.insert(0, str(Path(__file__).parent))  # for docs/modules.py
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.napoleon",
+    "autoapi.extension",
+    "sphinx_copybutton",
+    "modules",
+]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

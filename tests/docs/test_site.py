@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import runpy
+import tomllib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docs" / "conf.py"
@@ -47,6 +49,22 @@ def test_links_and_own_files_are_no_matter(fetched: Fetched, tmp_path: Path) -> 
     )
     (tmp_path / "page.css").write_text("src: url('../fonts/x.woff2')")
     assert list(fetched(tmp_path)) == []
+
+
+def test_every_module_is_listed_with_what_it_is_for() -> None:
+    listed = list(runpy.run_path(str(ROOT / "docs" / "modules.py"))["modules"]())
+    files = [
+        path for package in ("scene", "orchestrator") for path in (ROOT / package).rglob("*.py")
+    ]
+    assert len(dict(listed)) == len(listed) >= len(files)
+    assert [name for name, line in listed if not line.endswith(".")] == []
+
+
+def test_the_citation_names_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
 
 
 def attribute_docstrings(tree: ast.Module) -> Iterator[str]:
