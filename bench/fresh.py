@@ -268,7 +268,7 @@ def described(system: Path) -> str:
     (name,) = re.findall(r'^PRETTY_NAME="(.*)"', release, re.MULTILINE)
     pythons = sorted((system / "usr/bin").glob("python3.??"))
     laid = system / "usr/local/bin/python3.13"
-    beside = " and a Python 3.13 laid beside it" if laid.is_symlink() else ""
+    beside = " and a Python 3.13 put beside it" if laid.is_symlink() else ""
     return f"{name} with Python {pythons[0].name.removeprefix('python')}{beside}"
 
 
