@@ -56,8 +56,8 @@ print(time.perf_counter() - start)
 BLENDER = """
 import time; start = time.perf_counter()
 from scene.blender.session import Session
-from scene.machine.resources import Reservation
-Session(Reservation())
+from scene.machine.resources import Resources
+Session(Resources())
 print(time.perf_counter() - start)
 """
 

@@ -14,7 +14,7 @@ from scene.blender.session import Session
 from scene.execution.chain import initial_state
 from scene.execution.state import RuntimeState
 from scene.imaging.size import rendered_size
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -27,7 +27,7 @@ RELAX = 5
 """Index of RelaxCollisions among the feature generation steps."""
 
 
-RESERVATION = Reservation(cpus=os.process_cpu_count() or 1)
+RESERVATION = Resources(cpus=os.process_cpu_count() or 1)
 """All cores of this machine."""
 
 

@@ -18,7 +18,7 @@ from scene.execution.record import PREVIEW_FILE, RunRecord
 from scene.execution.run_summary import drawn_features, outcome, timings
 from scene.language.override_texts import override_problem
 from scene.language.paths import shown_path, written_path
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from scene.recipe.compose import Composition, recipe_file
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -96,7 +96,7 @@ def run(
     )
     cores = cpus or len(os.sched_getaffinity(0))
     job = partial(execute_alone, recipe, overrides or [], plugins=plugins or [],
-                  reservation=Reservation(cpus=cores, gpus=gpus))  # fmt: skip
+                  resources=Resources(cpus=cores, gpus=gpus))  # fmt: skip
     try:
         if (output is None) == (preview is None):
             message = "give either --output DIR or --preview FILE.jpg"
@@ -131,7 +131,7 @@ def execute_alone(
     output: Path,
     *,
     plugins: list[Path],
-    reservation: Reservation,
+    resources: Resources,
     small: bool = False,
 ) -> tuple[Recipe, RunRecord]:
     """Compose, check and execute one recipe; `output` appears whole or not at all.
@@ -176,7 +176,7 @@ def execute_alone(
         message = f"{output} can't be written: {error.strerror}"
         raise ConfigurationError([Problem("--output", "", message)]) from error
     try:
-        session = Session(reservation)
+        session = Session(resources)
         with session.captured():
             record = execute(recipe, session, unfinished, registry)
         unfinished.replace(output)

@@ -98,7 +98,8 @@ _PIXELS = {
     "bbox_width": pa.int32(),
     "bbox_height": pa.int32(),
     "touches_border": pa.bool_(),
-    "occluded_share": pa.float64(),
+    "occluded_fraction": pa.float64(),
+    "occluded_share": pa.float64(),  # the same under its old name, for one release
 }
 
 

@@ -21,7 +21,7 @@ from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
 from scene.blender.session import Session
 from scene.execution.chain import execute
 from scene.execution.record import RECORD_FILE, RunRecord
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from scene.machine.scratch import lasting_scratch_folder
 from scene.recipe.code import Code, code_of, code_of_versions, differences
 from scene.recipe.parse import parse
@@ -75,7 +75,7 @@ class Worker:
         If this machine has other code than the driver's.
     """
 
-    def __init__(self, settings: WorkerSettings, reservation: Reservation, name: str) -> None:
+    def __init__(self, settings: WorkerSettings, reservation: Resources, name: str) -> None:
         self._code = _checked_code(settings)
         self._name = name
         self._storage = Storage(settings.output)
@@ -214,7 +214,7 @@ def _checked_code(settings: WorkerSettings) -> Code:
     return own
 
 
-def thread_environment(reservation: Reservation) -> dict[str, str]:
+def thread_environment(reservation: Resources) -> dict[str, str]:
     """Return the environment that holds numerical libraries to a reservation's threads."""
     libraries = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
     return {f"{library}_NUM_THREADS": str(reservation.threads) for library in libraries}

@@ -21,7 +21,7 @@ from orchestrator.export.images import masks, read_instances
 from orchestrator.export.records import INSTANCES, Ids, Record
 from scene.errors import ConfigurationError, Problem
 
-PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_share")
+PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_fraction", "occluded_share")
 """What annotations keep of the particles table, where it has them."""
 
 _LICENSE = 1

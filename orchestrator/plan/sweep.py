@@ -37,7 +37,7 @@ class Execution(StrictModel):
     workers
         Most workers at once; None takes what the resources allow.
     cpus_per_worker, gpus_per_worker
-        Reservation of a worker; without GPUs given, a share where the cluster has GPUs.
+        Resources of a worker; without GPUs given, a share where the cluster has GPUs.
     timeout_s
         Seconds after which an attempt is ended.
     max_attempts

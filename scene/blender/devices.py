@@ -36,9 +36,9 @@ class CyclesPreferences(Protocol):
 def select_device(preferences: CyclesPreferences, gpus: float) -> str:
     """Make Cycles use the reserved devices and return their name for the record.
 
-    The first of `GPU_BACKENDS` that finds a device is taken. Which GPUs it finds is the
-    reservation's business (``CUDA_VISIBLE_DEVICES`` and its like); of those, as many are used as
-    are reserved, a share of one counting as one.
+    The first of `GPU_BACKENDS` that finds a device is taken. Which GPUs are visible to it was
+    decided by whoever reserved them (``CUDA_VISIBLE_DEVICES`` and the like); of those, as many are
+    used as are reserved, a fraction of one counting as one.
 
     Parameters
     ----------

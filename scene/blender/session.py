@@ -12,7 +12,7 @@ import psutil
 from scene.blender.capture import CapturedLog, captured_output
 from scene.blender.devices import select_device
 from scene.machine.libraries import load_libraries
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from scene.machine.scratch import lasting_scratch_folder, remove_orphans
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Session:
 
     Parameters
     ----------
-    reservation
+    resources
         What of the machine Blender may use.
 
     Attributes
@@ -43,17 +43,17 @@ class Session:
         If a GPU is reserved that Cycles can't use.
     """
 
-    def __init__(self, reservation: Reservation) -> None:
+    def __init__(self, resources: Resources) -> None:
         load_libraries()
         remove_orphans()
         _import_bpy()
         import bpy
 
-        self._reservation = reservation
+        self._resources = resources
         self.bpy_version: str = bpy.app.version_string
         self._load_empty_scene()
         cycles = bpy.context.preferences.addons["cycles"].preferences
-        self.device = select_device(cycles, reservation.gpus)
+        self.device = select_device(cycles, resources.gpus)
         self._apply_settings()
 
     def reset(self) -> None:
@@ -88,7 +88,7 @@ class Session:
         """Make a scene render with Cycles on this session's device and threads."""
         scene.render.engine = "CYCLES"
         scene.render.threads_mode = "FIXED"
-        scene.render.threads = self._reservation.threads
+        scene.render.threads = self._resources.threads
         scene.cycles.device = "CPU" if self.device == "CPU" else "GPU"
 
 

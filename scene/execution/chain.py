@@ -15,7 +15,7 @@ from scene.errors import StepError
 from scene.execution.record import RECIPE_FILE, RECORD_FILE, FileRecord, RunRecord
 from scene.execution.state import RuntimeState, WrittenFile
 from scene.imaging.modes import category_color
-from scene.imaging.visibility import occluded_shares, visibility
+from scene.imaging.visibility import occluded_fractions, visibility
 from scene.imaging.writing import write_preview
 from scene.recipe.plugins import blamed
 from scene.specimen.features import FeatureValue
@@ -109,8 +109,9 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
             frame = state.frame(everything)
             instance = frame.buffers.instance
             particles |= visibility(instance, len(everything))
-            shares = occluded_shares(instance, frame.footprints(), len(everything))
-            particles["occluded_share"] = shares
+            fractions = occluded_fractions(instance, frame.footprints(), len(everything))
+            # The old name stays for one release.
+            particles["occluded_fraction"] = particles["occluded_share"] = fractions
             visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
             coverage = float((instance > 0).mean())
         files = tuple(_file_record(state.output, file) for file in _by_path(state.files))

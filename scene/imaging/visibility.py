@@ -55,10 +55,10 @@ def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]
     }
 
 
-def occluded_shares(
+def occluded_fractions(
     instance: NDArray[np.uint16], footprints: Iterable[tuple[int, Footprint]], number: int
 ) -> list[float | None]:
-    """Return which share of each of the particles 1..`number` is hidden behind others.
+    """Return the fraction of each of the particles 1..`number` that is hidden behind others.
 
     It is 1 - visible / full, where full counts the pixels of the particle's own footprint in the
     frame. A pixel that shows the particle counts as its own even where rounding puts the pixel's
@@ -79,7 +79,7 @@ def occluded_shares(
         In [0, 1]; None for a particle without a pixel of its own in the frame.
     """
     visible = np.bincount(instance.ravel(), minlength=number + 1)
-    shares: list[float | None] = [None] * number
+    fractions: list[float | None] = [None] * number
     for particle_id, footprint in footprints:
         height, width = footprint.mask.shape
         rows = slice(footprint.top, footprint.top + height)
@@ -87,5 +87,5 @@ def occluded_shares(
         seen = int(visible[particle_id])
         full = seen + int(np.count_nonzero(footprint.mask & ~window))
         if full:
-            shares[particle_id - 1] = 1.0 - seen / full
-    return shares
+            fractions[particle_id - 1] = 1.0 - seen / full
+    return fractions

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """Share of a machine that belongs to one worker.
+class Resources:
+    """The part of a machine that is reserved for one worker.
 
     Parameters
     ----------
     cpus
-        CPU cores; Cycles' threads are fixed to the whole number below, at least 1.
+        CPU cores. Cycles gets as many threads as there are whole cores, at least 1.
     gpus
-        GPUs, fractions allowed; above 0, Cycles must render on a GPU.
+        GPUs, which may be a fraction; above 0, Cycles must render on a GPU.
     """
 
     cpus: float = 1.0
@@ -22,5 +22,5 @@ class Reservation:
 
     @property
     def threads(self) -> int:
-        """Number of threads Cycles may use."""
+        """Number of threads that Cycles may use."""
         return max(1, int(self.cpus))

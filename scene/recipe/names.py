@@ -12,7 +12,7 @@ from scene.specimen.features import FeatureSpec
 
 if TYPE_CHECKING:
     from scene.recipe.registry import Registry
-    from scene.specimen.distributions import FeatureVariability
+    from scene.specimen.distributions import FeatureDistribution
     from scene.specimen.sets import ObjectSet
 
 type Features = Mapping[str, FeatureSpec]
@@ -45,7 +45,7 @@ class RecipeNames:
     """
 
     registry: Registry
-    variabilities: Mapping[str, FeatureVariability | None]
+    variabilities: Mapping[str, FeatureDistribution | None]
     sets: Mapping[str, ObjectSet | None]
     particle_blueprints: Mapping[str, Features | None]
     technique_blueprints: Mapping[str, Features | None]

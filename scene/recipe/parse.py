@@ -29,7 +29,7 @@ from scene.recipe.plugins import failed
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
 from scene.specimen.columns import Declared, clash, differing
-from scene.specimen.distributions import FeatureVariability, Variability
+from scene.specimen.distributions import Distribution, FeatureDistribution
 from scene.specimen.features import FeatureSpec
 from scene.specimen.sets import BUILTIN_SETS, ObjectSet
 from scene.steps.base import FeatureGenerationStep, RenderingStep
@@ -91,15 +91,15 @@ def _copied(value: Any) -> Any:
 
 def _make_elements(tree: dict[str, Any], registry: Registry, found: Found) -> RecipeNames:
     """Replace every mapping with a ``_target_`` by what it describes, or by FAULTY."""
-    variabilities: dict[str, FeatureVariability | None] = {}
+    variabilities: dict[str, FeatureDistribution | None] = {}
     for name, entry in _mapping_at(tree, _VARIABILITIES).items():
         path = (*_VARIABILITIES, name)
         if isinstance(entry, dict) and "variability" in entry:
             place = (*path, "variability")
             entry["variability"] = _make(
-                entry["variability"], Variability, "variability", place, registry, found
+                entry["variability"], Distribution, "variability", place, registry, found
             )
-        variabilities[name] = _validated(FeatureVariability, entry)
+        variabilities[name] = _validated(FeatureDistribution, entry)
     sets: dict[str, ObjectSet | None] = dict(BUILTIN_SETS)
     own_sets = _mapping_at(tree, ("sets",))
     for name, entry in own_sets.items():

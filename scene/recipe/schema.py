@@ -22,7 +22,7 @@ from scene.prototypes.base import (
 from scene.recipe.code import Code, code_of
 from scene.recipe.plugins import described
 from scene.recipe.registry import Registry
-from scene.specimen.distributions import FeatureVariability
+from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.features import FeatureSpec
 from scene.specimen.sets import BUILTIN_SETS, ObjectSet
 from scene.specimen.specimen import LARGEST_PARTICLE_ID, MeasurementVolume
@@ -82,7 +82,7 @@ class Blueprints(StrictModel):
 class ProcessConditions(StrictModel):
     """What feature values are drawn from."""
 
-    feature_variabilities: dict[Identifier, FeatureVariability] = Field(default_factory=dict)
+    feature_variabilities: dict[Identifier, FeatureDistribution] = Field(default_factory=dict)
 
 
 @final

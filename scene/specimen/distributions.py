@@ -28,7 +28,7 @@ _LARGEST_REJECTED_SHARE = 0.999
 """A truncated distribution must keep at least one draw in a thousand."""
 
 
-class Variability(Configurable):
+class Distribution(Configurable):
     """A distribution of feature values."""
 
     @abstractmethod
@@ -60,7 +60,7 @@ class Variability(Configurable):
         return None
 
 
-class _Repeated(Variability):
+class _Repeated(Distribution):
     """The same number `num_dimensions` times; a plain number for 1."""
 
     num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
@@ -69,7 +69,7 @@ class _Repeated(Variability):
         return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
 
 
-class _HomogeneousUniform(Variability):
+class _HomogeneousUniform(Distribution):
     """Uniform draw r = location + scale * U[0, 1)."""
 
     location: Real
@@ -108,7 +108,7 @@ class UniformDistributionNdHomogeneous(_HomogeneousUniform, _Repeated):
 
 
 @final
-class UniformDistributionInt(Variability):
+class UniformDistributionInt(Distribution):
     """A whole number, uniform in [`low`, `high`], both ends included."""
 
     low: _Int64
@@ -163,7 +163,7 @@ class NormalDistribution(_Repeated):
 
 
 @final
-class LogNormal3dHomogeneous(Variability):
+class LogNormal3dHomogeneous(Distribution):
     """(r, r, r), r log-normal, redrawn until `min` < r < `max`.
 
     ln r is normal with mean ln(`geometric_mean`) and standard deviation
@@ -200,7 +200,7 @@ class LogNormal3dHomogeneous(Variability):
 
 
 @final
-class Choice(Variability):
+class Choice(Distribution):
     """One of `values`, each as likely as the others, or by `probabilities`."""
 
     values: Annotated[tuple[Any, ...], Field(min_length=1)]
@@ -248,7 +248,7 @@ class Choice(Variability):
 
 
 @final
-class Constant(Variability):
+class Constant(Distribution):
     """Always `value`, whatever type the feature takes."""
 
     value: Any
@@ -264,7 +264,7 @@ class Constant(Variability):
 
 
 @final
-class UniformlyRandomLocationInMeasurementVolume(Variability):
+class UniformlyRandomLocationInMeasurementVolume(Distribution):
     """A point (x, y, z) uniform in the measurement volume."""
 
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
@@ -279,11 +279,11 @@ class UniformlyRandomLocationInMeasurementVolume(Variability):
         return f"{feature.name} takes one number, not a location"
 
 
-class FeatureVariability(Configurable):
+class FeatureDistribution(Configurable):
     """A named entry of ``process_conditions.feature_variabilities``."""
 
     feature_name: Annotated[str, Field(min_length=1)]
-    variability: Variability
+    variability: Distribution
 
     def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
         """Check what only the whole recipe can tell of the variability."""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from scene.imaging.frame import RenderingMode
 from scene.recipe.registry import Registry
-from scene.specimen.distributions import Variability
+from scene.specimen.distributions import Distribution
 from scene.specimen.specimen import MeasurementVolume
 
 PLUGINS = Path(__file__).parents[2] / "examples" / "plugins"
@@ -29,7 +29,7 @@ def registry() -> Registry:
 
 
 def test_sizes_come_from_two_populations_below_the_cut(registry: Registry) -> None:
-    cls = registry.find(Variability, "$plugins.dropcast.BimodalLogNormal3d", "variability")
+    cls = registry.find(Distribution, "$plugins.dropcast.BimodalLogNormal3d", "variability")
     variability = cls(**SIZES, share_fine=0.3)
     rng = np.random.default_rng(1)
     drawn = np.array([variability.sample(rng, VOLUME) for _ in range(4000)])
@@ -44,7 +44,7 @@ def test_sizes_come_from_two_populations_below_the_cut(registry: Registry) -> No
 
 
 def test_the_populations_must_be_in_order(registry: Registry) -> None:
-    cls = registry.find(Variability, "$plugins.dropcast.BimodalLogNormal3d", "variability")
+    cls = registry.find(Distribution, "$plugins.dropcast.BimodalLogNormal3d", "variability")
     with pytest.raises(ValueError, match="expected fine < coarse < max"):
         cls(**SIZES | {"fine": 8.5})
 

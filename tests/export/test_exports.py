@@ -94,14 +94,19 @@ def test_coco(rendered: Path, tmp_path: Path) -> None:
         assert (shown == instances_of(rendered, row["run_id"])).all()
 
 
+OCCLUSION = ("occluded_fraction", "occluded_share")
+
+
 def with_occlusion(output: Path) -> None:
-    """Add the column to the particles table, or fill it anew."""
+    """Add the columns to the particles table, or fill them anew."""
     for part in (output / "particles").iterdir():
         table = pq.read_table(part)
-        if "occluded_share" in table.schema.names:
-            table = table.drop_columns("occluded_share")
-        shares = [None, *(n / len(table) for n in range(1, len(table)))]
-        pq.write_table(table.append_column("occluded_share", pa.array(shares, pa.float64())), part)
+        fractions = pa.array([None, *(n / len(table) for n in range(1, len(table)))], pa.float64())
+        for name in OCCLUSION:
+            if name in table.schema.names:
+                table = table.drop_columns(name)
+            table = table.append_column(name, fractions)
+        pq.write_table(table, part)
 
 
 def test_coco_states_the_licence_that_is_given(rendered: Path, tmp_path: Path) -> None:
@@ -116,14 +121,15 @@ def test_coco_keeps_what_is_known_of_occlusion(output: Path, tmp_path: Path) -> 
     with_occlusion(output)
     export_output("coco", str(output), str(tmp_path / "all.json"))
     annotations = json.loads((tmp_path / "all.json").read_text())["annotations"]
-    assert sum("occluded_share" in entry for entry in annotations) >= len(annotations) - 1
-    assert all(0 < entry.get("occluded_share", 0.5) < 1 for entry in annotations)
+    for name in OCCLUSION:
+        assert sum(name in entry for entry in annotations) >= len(annotations) - 1
+        assert all(0 < entry.get(name, 0.5) < 1 for entry in annotations)
 
 
 def test_hf_shards_are_made_anew_where_columns_change(output: Path, tmp_path: Path) -> None:
     for part in (output / "particles").iterdir():
         table = pq.read_table(part)
-        names = [name for name in table.schema.names if name != "occluded_share"]
+        names = [name for name in table.schema.names if name not in OCCLUSION]
         pq.write_table(table.select(names), part)
     export_output("hf", str(output), str(tmp_path / "hf"), shard_mb=0.001)
     assert len(list(tmp_path.glob("hf/data/*"))) == 4
@@ -132,7 +138,7 @@ def test_hf_shards_are_made_anew_where_columns_change(output: Path, tmp_path: Pa
     assert done.outcome.new == {"train": 4}
     (shard,) = tmp_path.glob("hf/data/*")
     (entry, *_) = pq.read_table(shard)["particles"].to_pylist()
-    assert entry[1]["occluded_share"] > 0
+    assert entry[1]["occluded_fraction"] == entry[1]["occluded_share"] > 0
 
 
 def test_coco_by_split_leaves_no_seed_in_two(rendered: Path, tmp_path: Path) -> None:

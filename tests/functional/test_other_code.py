@@ -15,7 +15,7 @@ from orchestrator.dataset.integrity import verify_output
 from orchestrator.dataset.status import read_status
 from orchestrator.execution.executors.base import OtherCodeError, WorkerSettings
 from orchestrator.execution.worker import Worker
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 
 if TYPE_CHECKING:
     from tests.conftest import Done
@@ -91,7 +91,7 @@ def test_a_worker_with_other_code_than_the_driver_does_not_start(
     code = {"bpy": "4.0.0", "plugins.probe": "0" * 12, "plugins.nowhere": "1"}
     settings = WorkerSettings(str(tmp_path), (str(probe_plugins),), code=code)
     with pytest.raises(OtherCodeError) as caught:
-        Worker(settings, Reservation(), "worker-0")
+        Worker(settings, Resources(), "worker-0")
     sentence = str(caught.value)
     assert "instead of 4.0.0" in sentence
     assert "plugins.nowhere is missing instead of 1" in sentence

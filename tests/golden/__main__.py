@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 
 from scene.blender.session import Session
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from tests.golden import file, making
 
 
 def main() -> None:
     parts = {name: make() for name, make in making.PARTS.items()}
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(Reservation(cpus=1))
+        session = Session(Resources(cpus=1))
         parts["images"] = making.images(session, Path(folder) / "still")
         for number, nudge in enumerate((making.NUDGE, -making.NUDGE)):
             if making.images(session, Path(folder) / str(number), nudge) != parts["images"]:

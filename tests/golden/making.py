@@ -31,7 +31,7 @@ from scene.recipe import registry as registry_module
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
-from scene.specimen.distributions import Variability
+from scene.specimen.distributions import Distribution
 from scene.specimen.specimen import MeasurementVolume
 from scene.specimen.streams import Streams
 from scene.steps.relax import RelaxCollisions
@@ -108,7 +108,7 @@ DRAWS: dict[str, tuple[dict[str, Any], ...]] = {
     "Constant": ({"value": [1, 2, 3]},),
     "UniformlyRandomLocationInMeasurementVolume": ({},),
 }
-"""Variability to the parameters with which it is drawn from; a new one must be added here."""
+"""Distribution to the parameters with which it is drawn from; a new one must be added here."""
 
 KEYS: tuple[tuple[str | int, ...], ...] = (
     ("ParticleDimension", "Bead", 6),
@@ -159,7 +159,7 @@ def streams() -> dict[str, Any]:
 def variability_names() -> set[str]:
     """Return the names of all variabilities that a recipe can name as ``$builtins.X``."""
     classes = registry_module._builtin_classes()
-    return {name for name, cls in classes.items() if issubclass(cls, Variability)}
+    return {name for name, cls in classes.items() if issubclass(cls, Distribution)}
 
 
 def draws() -> dict[str, Any]:
@@ -167,7 +167,7 @@ def draws() -> dict[str, Any]:
     registry = Registry()
     found: dict[str, Any] = {}
     for name, examples in DRAWS.items():
-        cls = registry.find(Variability, f"$builtins.{name}", "variability")
+        cls = registry.find(Distribution, f"$builtins.{name}", "variability")
         found[name] = []
         for number, parameters in enumerate(examples):
             source = Streams(42)

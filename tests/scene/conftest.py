@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureValue
@@ -30,7 +30,7 @@ type StageFactory = Callable[..., Stage]
 def session() -> Session:
     from scene.blender.session import Session
 
-    return Session(Reservation(cpus=2))
+    return Session(Resources(cpus=2))
 
 
 @pytest.fixture

@@ -132,8 +132,8 @@ def test_a_step_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
     package = tmp_path / "plugins" / "draws"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(
-        "from scene.specimen.distributions import Variability\n"
-        "class Draw(Variability):\n"
+        "from scene.specimen.distributions import Distribution\n"
+        "class Draw(Distribution):\n"
         "    def sample(self, rng, volume):\n"
         "        return None\n"
     )

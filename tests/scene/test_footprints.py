@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scene.imaging.visibility import occluded_shares
+from scene.imaging.visibility import occluded_fractions
 
 from .conftest import StageFactory, bead, scattered, specimen
 
@@ -69,7 +69,7 @@ def test_shares_tell_hidden_from_half_hidden_and_free(new_stage: StageFactory) -
     stage = new_stage(resolution_percentage=50)
     stage.sync(specimen(*particles))
     frame = stage.frame(frozenset({1, 2, 3, 4}))
-    hidden, above, half, free = occluded_shares(frame.buffers.instance, frame.footprints(), 4)
+    hidden, above, half, free = occluded_fractions(frame.buffers.instance, frame.footprints(), 4)
     assert (hidden, above, free) == (1.0, 0.0, 0.0)
     # A disc of radius 5 whose centre lies on the rim of one of radius 10: the lens of both,
     # r**2 acos(d1 / r) + R**2 acos(d2 / R) - d sqrt(r**2 - d1**2) with d = R, d1 = r**2 / (2 R).
@@ -105,7 +105,7 @@ def test_a_particle_cut_by_the_camera_s_planes_has_the_footprint_of_what_is_left
         assert (alone != computed).sum() <= max(2, alone.sum() / 100), particle_id
         if alone.any():
             shown.add(particle_id)
-    shares = occluded_shares(frame.buffers.instance, frame.footprints(), len(heights))
+    shares = occluded_fractions(frame.buffers.instance, frame.footprints(), len(heights))
     assert {key for key, share in enumerate(shares, 1) if share is not None} == shown
     assert {4, 5, 7} <= shown
     assert not {3, 6} & shown, "what lies wholly beyond a plane is nowhere, not hidden"

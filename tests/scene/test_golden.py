@@ -27,9 +27,9 @@ RENDER = """
 import json, sys
 from pathlib import Path
 from scene.blender.session import Session
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from tests.golden import making
-print("FOUND", json.dumps(making.images(Session(Reservation(cpus=1)), Path(sys.argv[1]))))
+print("FOUND", json.dumps(making.images(Session(Resources(cpus=1)), Path(sys.argv[1]))))
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from scene.errors import RenderError
 from scene.imaging.modes import Categorical, DepthMap, NormalMap, Stylized, StylizedXray
-from scene.imaging.visibility import occluded_shares
+from scene.imaging.visibility import occluded_fractions
 
 from .conftest import StageFactory, bead, specimen
 
@@ -289,7 +289,7 @@ def truth_of(frame: BlenderFrame) -> dict[str, bytes]:
     made: dict[str, Any] = {"depth": buffers.depth, "normal": buffers.normal}
     for mode in MODES:
         made |= mode.render(frame)
-    shares = occluded_shares(buffers.instance, frame.footprints(), len(IDS))
+    shares = occluded_fractions(buffers.instance, frame.footprints(), len(IDS))
     return {name: image.tobytes() for name, image in made.items()} | {
         "shares": repr(shares).encode()
     }

@@ -14,7 +14,7 @@ import pytest
 
 from scene.blender.devices import GPU_BACKENDS, select_device
 from scene.errors import DeviceError
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
@@ -134,4 +134,4 @@ def test_a_closed_pipe_does_no_harm() -> None:
 
 
 def test_reservations_round_down_to_whole_threads() -> None:
-    assert [Reservation(cpus=c).threads for c in (0.5, 1.0, 2.7)] == [1, 1, 2]
+    assert [Resources(cpus=c).threads for c in (0.5, 1.0, 2.7)] == [1, 1, 2]

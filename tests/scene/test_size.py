@@ -7,7 +7,7 @@ import pytest
 from scene.blender.session import Session
 from scene.errors import RenderError
 from scene.imaging.size import rendered_size
-from scene.imaging.visibility import occluded_shares
+from scene.imaging.visibility import occluded_fractions
 from scene.recipe.schema import RenderSettings
 
 from .conftest import StageFactory, bead, specimen
@@ -68,6 +68,6 @@ def test_a_free_particle_is_free_at_every_percentage(
         window = seen[footprint.top :, footprint.left :][:height, :width]
         assert seen.sum() == window.sum()
         assert (window != footprint.mask).sum() <= 1
-    assert occluded_shares(buffers.instance, frame.footprints(), 2) == pytest.approx(
+    assert occluded_fractions(buffers.instance, frame.footprints(), 2) == pytest.approx(
         [0.0, 0.0], abs=0.01
     )

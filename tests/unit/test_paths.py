@@ -13,7 +13,7 @@ from orchestrator.plan.loading import load_sweep
 from scene.__main__ import execute_alone
 from scene.errors import ConfigurationError
 from scene.language.paths import shown_path, written_path
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 
 BAD = {
     "~nosuchuser/x": "there is no such user; ./~NAME is a folder of that name",
@@ -32,7 +32,7 @@ def alone(**given: str) -> None:
     paths = {"path": str(RECIPE), "output": "out", "plugin": "."} | given
     execute_alone(
         Path(paths["path"]), ["render.max_samples=0"], Path(paths["output"]),
-        plugins=[Path(paths["plugin"])], reservation=Reservation(cpus=1),
+        plugins=[Path(paths["plugin"])], resources=Resources(cpus=1),
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_run_alone_that_cannot_be_written_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     with pytest.raises(ConfigurationError, match=r"--output: .*/file(/x can't be written: )?"):
-        execute_alone(RECIPE, [], Path(output), plugins=[], reservation=Reservation(cpus=1))
+        execute_alone(RECIPE, [], Path(output), plugins=[], resources=Resources(cpus=1))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -18,7 +18,7 @@ from scene.execution.state import RuntimeState
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
-from scene.specimen.distributions import Variability
+from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import Particle, Specimen
 from scene.specimen.streams import Streams
@@ -38,8 +38,8 @@ class Shape(GeometryPrototype):
 MATERIAL = GEOMETRY.replace("Geometry", "Material").replace("Shape", "Paint")
 VARIABILITY = """
 import numpy as np
-from scene.specimen.distributions import Variability
-class Draw(Variability):
+from scene.specimen.distributions import Distribution
+class Draw(Distribution):
     def sample(self, rng, volume):
         return {value}
 """
@@ -97,12 +97,12 @@ def test_packages_of_one_name_in_two_folders_do_not_share_submodules(
         (tmp_path / str(size) / "twin" / "part.py").write_text(code)
     draws = []
     for size in (1, 2, 1):
-        found = Registry([tmp_path / str(size)]).find(Variability, "$plugins.twin.Draw", "x")
+        found = Registry([tmp_path / str(size)]).find(Distribution, "$plugins.twin.Draw", "x")
         draws.append(found().sample(None, None))
     assert draws == [1.0, 2.0, 1.0]
     with pytest.raises(ValueError, match=r"'twin' lies in .*/1 and in .*/2; rename one of them"):
-        Registry([tmp_path / "1", tmp_path / "2"]).find(Variability, "$plugins.twin.Draw", "x")
-    Registry([tmp_path / "1", tmp_path / "1"]).find(Variability, "$plugins.twin.Draw", "x")
+        Registry([tmp_path / "1", tmp_path / "2"]).find(Distribution, "$plugins.twin.Draw", "x")
+    Registry([tmp_path / "1", tmp_path / "1"]).find(Distribution, "$plugins.twin.Draw", "x")
 
 
 def test_an_edited_package_is_loaded_anew(
@@ -115,7 +115,7 @@ def test_an_edited_package_is_loaded_anew(
     for value in (1, 2, 33):
         part.write_text(VARIABILITY.format(value=value))
         os.utime(part, (1e9, 1e9))  # two edits within one tick of the clock
-        found = Registry([tmp_path]).find(Variability, "$plugins.edited.Draw", "x")
+        found = Registry([tmp_path]).find(Distribution, "$plugins.edited.Draw", "x")
         draws.append(found().sample(None, None))
     assert draws == [1, 2, 33]
 
@@ -126,7 +126,7 @@ def test_a_package_may_be_called_like_an_installed_one(
 ) -> None:
     write_plugin(tmp_path, name, f"import {name} as other\n" + VARIABILITY.format(value=1))
     module = __import__(name)
-    Registry([tmp_path]).find(Variability, f"$plugins.{name}.Draw", "x")
+    Registry([tmp_path]).find(Distribution, f"$plugins.{name}.Draw", "x")
     assert __import__(name) is module
     assert tmp_path not in Path(str(module.__file__)).parents
 
@@ -153,8 +153,9 @@ def test_a_package_may_be_called_like_an_installed_one(
         ({"a/__init__.py": "\0"}, "a.X", "fails to import: SyntaxError"),
         ({"a/__init__.py": "x = '\udcff'"}, "a.X", "fails to import: SyntaxError"),
         ({"a/__init__.py": "X = 3"}, "a.X", "it is a int, not a class"),
-        ({"a/__init__.py": "class X: pass"}, "a.X", "it derives from object, not from Variability"),
-        ({"a/__init__.py": "from scene.specimen.distributions import Variability as X"}, "a.X",
+        ({"a/__init__.py": "class X: pass"}, "a.X",
+         "it derives from object, not from Distribution"),
+        ({"a/__init__.py": "from scene.specimen.distributions import Distribution as X"}, "a.X",
          "it has no sample"),
         ({"a/__init__.py": "class Y: pass"}, "a.X", "unknown variability '$plugins.a.X'"),
     ],
@@ -188,7 +189,7 @@ def test_a_broken_entry_point_is_named(
     points = importlib.metadata.EntryPoints([point])
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: points)
     with pytest.raises(ValueError, match=f"plugin entry point offer = {value}") as caught:
-        Registry().find(Variability, "$plugins.offer.X", "variability")
+        Registry().find(Distribution, "$plugins.offer.X", "variability")
     assert expected in str(caught.value)
 
 

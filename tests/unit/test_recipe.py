@@ -478,8 +478,8 @@ def test_plugins_resolve_in_the_given_folders(
     resolved: dict[str, Any], tmp_path: Path, write_plugin: Callable[[Path, str, str], None]
 ) -> None:
     code = (
-        "from scene.specimen.distributions import Variability\n"
-        "class Half(Variability):\n"
+        "from scene.specimen.distributions import Distribution\n"
+        "class Half(Distribution):\n"
         "    '''Half of x.'''\n"
         "    x: float\n"
         "    def sample(self, rng, volume):\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scene.imaging.footprint import Footprint
-from scene.imaging.visibility import occluded_shares, visibility
+from scene.imaging.visibility import occluded_fractions, visibility
 
 NUMBER = 5
 images = arrays(
@@ -55,4 +55,4 @@ def test_what_is_hidden_counts_and_what_lies_outside_the_frame_does_not() -> Non
         3: Footprint(0, 0, np.ones((2, 3), dtype=bool)),
         4: Footprint(0, 0, np.zeros((0, 0), dtype=bool)),
     }
-    assert occluded_shares(instance, footprints.items(), 5) == [0.25, 0.0, 1.0, None, None]
+    assert occluded_fractions(instance, footprints.items(), 5) == [0.25, 0.0, 1.0, None, None]

@@ -1,7 +1,7 @@
-"""Specimens dried from a drop and rinsed: a variability, a step and a rendering mode."""
+"""Specimens dried from a drop and rinsed: a distribution, a step and a rendering mode."""
 
+from .distributions import BimodalLogNormal3d
 from .modes import Contours
 from .steps import Rinse
-from .variabilities import BimodalLogNormal3d
 
 __all__ = ["BimodalLogNormal3d", "Contours", "Rinse"]

@@ -10,7 +10,7 @@ from typing import final
 from orchestrator.execution.executors.base import Executor, WorkerSettings
 from orchestrator.execution.worker import Worker
 from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 
 WORKER_NAME = "inline"
 
@@ -30,7 +30,7 @@ class InlineExecutor(Executor):
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._reservation = Reservation(settings.cpus_per_worker, settings.gpus_per_worker or 0.0)
+        self._reservation = Resources(settings.cpus_per_worker, settings.gpus_per_worker or 0.0)
         self._worker: Worker | None = None
         self._submitted: Attempt | None = None
         self._killed: deque[AttemptOutcome] = deque()

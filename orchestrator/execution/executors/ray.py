@@ -43,7 +43,7 @@ from orchestrator.execution.executors.host import (
 )
 from orchestrator.execution.worker import Worker, WorkerInfo, thread_environment
 from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
-from scene.machine.resources import Reservation
+from scene.machine.resources import Resources
 from scene.machine.scratch import SHARED_MEMORY
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class RayExecutor(Executor):
         self._address = address
         self._limit = limit
         self._useful = 0
-        self._reservation = Reservation()
+        self._reservation = Resources()
         self._actors: list[_Actor] = []
         self._killed: deque[AttemptOutcome] = deque()
         self._alone: deque[Attempt] = deque()
@@ -294,7 +294,7 @@ class RayExecutor(Executor):
         if gpus is None:
             gpus = GPU_SHARE if ray.cluster_resources().get("GPU", 0) > 0 else 0.0
         # Actors that reserve no CPU do not make a cluster grow.
-        self._reservation = Reservation(max(1.0, self._settings.cpus_per_worker), gpus)
+        self._reservation = Resources(max(1.0, self._settings.cpus_per_worker), gpus)
 
     def _start_local_ray(self) -> None:
         """Start a Ray that ends with this process; once more where it took too long to come up."""
@@ -326,7 +326,7 @@ class RayExecutor(Executor):
             )
 
     def _thread_environment(self) -> dict[str, str]:
-        return thread_environment(Reservation(self._settings.cpus_per_worker))
+        return thread_environment(Resources(self._settings.cpus_per_worker))
 
     def _abandon(self) -> None:
         """Forget the thread: there is nothing to shut down, and no way to call it back."""
@@ -541,7 +541,7 @@ class RayExecutor(Executor):
 class _RayWorker:
     """A `Worker` that is built by its first call, so that errors come back as they are."""
 
-    def __init__(self, settings: WorkerSettings, reservation: Reservation, name: str) -> None:
+    def __init__(self, settings: WorkerSettings, reservation: Resources, name: str) -> None:
         self._arguments = (settings, reservation, name)
 
     def warm(self) -> WorkerInfo:

@@ -20,7 +20,7 @@ from scene.specimen.streams import Streams
 VOLUME = MeasurementVolume((-60, -60, 0), (60, 60, 51.2))
 
 
-def draws(variability: v.Variability, number: int = 4000) -> np.ndarray[Any, Any]:
+def draws(variability: v.Distribution, number: int = 4000) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(1)
     return np.array([variability.sample(rng, VOLUME) for _ in range(number)])
 
@@ -146,7 +146,7 @@ def test_locations_fill_the_volume() -> None:
     ],
 )
 def test_parameters_that_do_not_fit_are_told(
-    cls: type[v.Variability], parameters: dict[str, Any], message: str
+    cls: type[v.Distribution], parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         cls(**parameters)

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from scene.language.fields import Real
-from scene.specimen.distributions import Variability
+from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
@@ -17,7 +17,7 @@ type Positive = Annotated[Real, Field(gt=0)]
 
 
 @final
-class BimodalLogNormal3d(Variability):
+class BimodalLogNormal3d(Distribution):
     """(r, r, r), r from a mixture of two log-normal populations with an upper cut.
 
     With probability `share_fine`, ln r is normal with mean ln(`fine`), else with mean ln(`coarse`);
