@@ -23,9 +23,10 @@ def peak_mb() -> float:
 
 def main() -> None:
     """Measure, and print the table."""
+    from orchestrator.dataset.results import Attempt
     from orchestrator.execution.executors.base import WorkerSettings
     from orchestrator.execution.worker import Worker
-    from orchestrator.plan.run import Attempt, Run
+    from orchestrator.plan.run import Run
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)

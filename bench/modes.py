@@ -37,7 +37,8 @@ class Runs:
 
     def execute(self) -> None:
         """Execute a run with the next seed."""
-        from orchestrator.plan.run import Attempt, Run
+        from orchestrator.dataset.results import Attempt
+        from orchestrator.plan.run import Run
 
         seed = next(self._seeds)
         document = resolved(f"{NUMBER}={BEADS}", REAL_STEP, f"initial_runtime_state.seed={seed}")

@@ -10,10 +10,10 @@ from typing import Any, final
 from orchestrator.dataset.plan_table import read_plan, rows_by_plan
 from orchestrator.dataset.provenance import Made, codes_of, mixture
 from orchestrator.dataset.reading import tables
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import DAMAGED, difference, set_aside
 from orchestrator.dataset.storage.lease import exclusive
 from orchestrator.dataset.storage.storage import OutputError, Storage, denied
-from orchestrator.plan.run import RunStatus
 
 
 @final

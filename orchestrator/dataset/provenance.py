@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.reading import described_sweep, tables
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.plan.run import RunStatus
 from scene.errors import ConfigurationError, Problem
 from scene.recipe.code import Code, code_hash, code_of, code_of_versions, differences
 

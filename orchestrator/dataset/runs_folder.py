@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.plan.run import RunStatus
 
 RUNS = "runs"
 DAMAGED = "damaged"

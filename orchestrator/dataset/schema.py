@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from orchestrator.common.versions import versions
 from orchestrator.dataset.arrow import Row, array, common_type, scalar_type
-from orchestrator.plan.run import RunResult, Scalar
+from orchestrator.dataset.results import RunResult
+from orchestrator.plan.run import Scalar
 from scene.errors import ConfigurationError, Problem
 from scene.execution.record import RunRecord
 from scene.recipe.code import Code, code_hash

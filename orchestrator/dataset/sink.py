@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from orchestrator.plan.run import RunResult
+from orchestrator.dataset.results import RunResult
 
 
 class Sink(ABC):

@@ -10,12 +10,12 @@ from typing import Any, final
 
 from orchestrator.dataset.plan_table import read_plan, rows_by_plan
 from orchestrator.dataset.provenance import Made, codes_of, mixture
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.lease import driver_of
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.execution.driver import failure_log_path
 from orchestrator.execution.progress import duration
 from orchestrator.execution.summary import no_particle
-from orchestrator.plan.run import RunStatus
 
 SHOWN_LOGS = 3
 

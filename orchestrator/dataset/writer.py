@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from orchestrator.dataset.arrow import Row
 from orchestrator.dataset.parts import KEY, PartTable
+from orchestrator.dataset.results import RunResult, RunStatus
 from orchestrator.dataset.schema import (
     FEATURE,
     Columns,
@@ -25,7 +26,6 @@ from orchestrator.dataset.schema import (
 )
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.plan.run import RunResult, RunStatus
 
 MANIFEST = "manifest"
 PARTICLES = "particles"

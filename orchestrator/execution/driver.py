@@ -10,13 +10,13 @@ from typing import final
 
 from orchestrator.common.interruption import Interruption, TerminationLimit
 from orchestrator.common.redaction import hidden
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.execution.executors.base import Executor, WorkersLostError, WorkerStartError
 from orchestrator.execution.progress import Progress
 from orchestrator.execution.scheduler import Scheduler
 from orchestrator.execution.summary import FailedRun
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, RunResult
 
 KEPT_FAILURES = 10
 """So many failures are named at the end; the manifest holds all."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import RUNS
-from orchestrator.plan.run import RunStatus
 
 if TYPE_CHECKING:
     from orchestrator.dataset.storage.storage import Storage

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, Self, final
 
 from orchestrator.common.names import step_name
 from orchestrator.common.redaction import guarded
+from orchestrator.dataset.results import AttemptOutcome
 from orchestrator.execution.scheduler import Counts
-from orchestrator.plan.run import AttemptOutcome
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

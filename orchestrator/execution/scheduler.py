@@ -19,7 +19,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from orchestrator.plan.run import Attempt, AttemptOutcome, Run, RunResult, RunStatus
+from orchestrator.dataset.results import Attempt, AttemptOutcome, RunResult, RunStatus
+from orchestrator.plan.run import Run
 
 
 @final

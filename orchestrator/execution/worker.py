@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.dataset.runs_folder import RUNS, difference, set_aside
 from orchestrator.dataset.storage.disks import full_places, write_fault
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.execution.executors.base import ATTEMPTS_FOLDER, OtherCodeError, WorkerSettings
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
 from scene.blender.session import Session
 from scene.execution.chain import execute
 from scene.execution.record import RECORD_FILE, RunRecord

@@ -24,11 +24,11 @@ from orchestrator.dataset.reading import (
     read_errors_told,
     tables,
 )
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.schema import FEATURE, OVERRIDE, PARTICLE
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.export.names import image_names
 from orchestrator.export.splits import Splits
-from orchestrator.plan.run import RunStatus
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem, unknown
 from scene.language.yaml_files import parse_mapping
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from orchestrator.dataset.arrow import conform, united
 from orchestrator.dataset.plan_table import read_plan
 from orchestrator.dataset.reading import part_names, tables
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME
 from orchestrator.dataset.status import SHOWN_LOGS
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.plan.run import RunStatus
 
 MOST_RUNS = 20_000
 """So many runs are sampled, or fewer where they have hundreds of columns."""

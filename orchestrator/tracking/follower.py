@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 from orchestrator.dataset.arrow import Row
-from orchestrator.plan.run import RunResult
+from orchestrator.dataset.results import RunResult
 from orchestrator.tracking.mlflow_errors import sentence
 
 QUEUE_LENGTH = 2_000

@@ -25,11 +25,11 @@ from orchestrator.common.environment import environment
 from orchestrator.common.uris import sqlite_file, sqlite_uri
 from orchestrator.dataset.arrow import Row
 from orchestrator.dataset.plan_table import read_plan
+from orchestrator.dataset.results import RunResult
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import MANIFEST
-from orchestrator.plan.run import RunResult
 from orchestrator.tracking import mlflow_errors as lasting
 from orchestrator.tracking import mlflow_mapping as entries
 from orchestrator.tracking.follower import Backlog, CatchUp, LastingError, RefusedError

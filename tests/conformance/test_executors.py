@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.execution.executors import EXECUTORS
 from orchestrator.execution.executors.base import Executor, WorkerSettings, WorkerStartError
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run
+from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Execution
 from scene.execution.record import RunRecord
 from scene.recipe.compose import Composition

@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.execution.recording import SINKS, SinkContext, create_manifest
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Execution, Sweep, Tracking
 from scene.execution.record import FileRecord, RunRecord
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.execution.executors.batching import CALL_SECONDS, MOST_RUNS, CallSize
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run
+from orchestrator.plan.run import Run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan.run import Attempt, AttemptOutcome, Run, RunResult, RunStatus
+from orchestrator.dataset.results import Attempt, AttemptOutcome, RunResult, RunStatus
+from orchestrator.plan.run import Run
 from orchestrator.tracking import follower as catchup
 from orchestrator.tracking.follower import (
     CROWDED_QUEUE,

@@ -17,13 +17,14 @@ import orchestrator.execution.progress
 from orchestrator.cli.app import COST, HELP, app
 from orchestrator.cli.command_group import with_default_command
 from orchestrator.common import commands
+from orchestrator.dataset.results import Attempt, AttemptOutcome
 from orchestrator.dataset.storage.lock import OutputLockedError, locked
 from orchestrator.execution.progress import Pace, Shares, duration
 from orchestrator.execution.scheduler import Counts
 from orchestrator.execution.summary import FailedRun, Summary
 from orchestrator.execution.time_left import CostModel, TimeLeft
 from orchestrator.export import FORMATS
-from orchestrator.plan.run import Attempt, AttemptOutcome, Run
+from orchestrator.plan.run import Run
 from scene.execution.record import RunRecord
 
 

@@ -9,13 +9,14 @@ from typing import final, override
 
 import pytest
 
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.execution.driver import Driver
 from orchestrator.execution.executors.base import Executor, WorkersLostError, WorkerStartError
 from orchestrator.execution.progress import Progress
 from orchestrator.execution.scheduler import Counts, Scheduler
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.plan.run import Run
 
 TIMEOUT_S = 0.2
 

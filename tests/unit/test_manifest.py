@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 
 from orchestrator.dataset import writer as manifest_module
 from orchestrator.dataset.parts import PartTable
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import TIME, Columns, Origin, manifest_schema, particles_schema
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink, compact
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.plan.run import Run
 from scene.errors import ConfigurationError
 from scene.execution.record import FileRecord, RunRecord
 from scene.specimen.columns import RESERVED_COLUMNS, RESERVED_TIMES

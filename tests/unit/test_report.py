@@ -14,11 +14,12 @@ import pytest
 import yaml
 
 from orchestrator.common.names import short_keys, step_name
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.lease import exclusive
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.plan.run import Run
 from orchestrator.report import data as report_data
 from orchestrator.report.build import build_report, write_report
 from orchestrator.report.choice import RANGES, grouped, most_telling, spread_runs

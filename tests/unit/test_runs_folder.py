@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import check_runs_folder, difference, set_aside
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.plan.run import RunStatus
 
 ID = "0123456789abcdef"
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.cli.app import app
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure, Run, RunResult, RunStatus
+from orchestrator.plan.run import Run
 from orchestrator.report.show.build import show
 from orchestrator.report.show.runs import ShowError
 from scene.errors import ConfigurationError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from scene.errors import BlendsweepError
 from scene.recipe.code import Code
 

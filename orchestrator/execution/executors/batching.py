@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from orchestrator.plan.run import AttemptOutcome
+from orchestrator.dataset.results import AttemptOutcome
 
 CALL_SECONDS = 0.05
 """A call is filled up to about so long; a run that takes longer has a call of its own."""

@@ -7,9 +7,9 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import final
 
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.execution.executors.base import Executor, WorkerSettings
 from orchestrator.execution.worker import Worker
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
 from scene.machine.resources import Resources
 
 WORKER_NAME = "inline"

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, final
 import psutil
 
 from orchestrator.common.environment import environment
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.execution.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.execution.executors.batching import CallSize
@@ -42,7 +43,6 @@ from orchestrator.execution.executors.host import (
     restore_signals,
 )
 from orchestrator.execution.worker import Worker, WorkerInfo, thread_environment
-from orchestrator.plan.run import Attempt, AttemptOutcome, Failure
 from scene.machine.resources import Resources
 from scene.machine.scratch import SHARED_MEMORY
 

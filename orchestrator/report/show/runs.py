@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from orchestrator.dataset.reading import manifest_rows
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.plan.run import RunStatus
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
 from scene.execution.record import RECORD_FILE, FileRecord, RunRecord
 
