@@ -6,6 +6,7 @@
     ├── ConfigurationError      bad input; carries every problem found, not just the first
     ├── MissingLibraryError     a system library that bpy needs is not installed
     ├── DeviceError             a reserved GPU that Cycles can't use
+    ├── ThreadError             Blender is asked for on a thread that is not the main one
     ├── StepError               a step of the synth chain failed
     ├── SimulationError         physics came to no sensible end
     └── RenderError             Blender finished without the image it was asked for
@@ -97,6 +98,10 @@ class MissingLibraryError(BlendsweepError):
 
 class DeviceError(BlendsweepError):
     """A GPU is reserved for this worker, but Cycles can't use it."""
+
+
+class ThreadError(BlendsweepError):
+    """Blender would crash: it works on the main thread of a process alone."""
 
 
 class RenderError(BlendsweepError):

@@ -226,6 +226,7 @@ def run(
         loaded = load_sweep(
             sweep,
             overrides or (),
+            command_line=True,
             output=output,
             limit=limit,
             executor=executor,
@@ -248,8 +249,10 @@ def run(
             _print_runs(loaded, runs, as_json=as_json)
             return
         from orchestrator.execution.launch import run_sweep
+        from orchestrator.execution.summary import Commands
 
-        summary = run_sweep(loaded, runs, this_command(), this_command("--retry-failed"))
+        commands = Commands(resume=this_command(), retry=this_command("--retry-failed"))
+        summary = run_sweep(loaded, runs, progress="auto", commands=commands, handle_signals=True)
         for line in summary.lines():
             typer.echo(line)
         if as_json:

@@ -56,9 +56,7 @@ class TerminationLimit:
 
 @final
 class Interruption:
-    """Takes the signals of this process while its block runs.
-
-    Signals reach the main thread alone: on any other, none is taken.
+    """A request to stop, made by an event or, while its block runs, by this process's signals.
 
     The first Ctrl-C asks to drain: let runs in flight finish and start no more. The second asks
     to drop them. A third ends the process at once. SIGTERM drains, drops after
@@ -72,15 +70,38 @@ class Interruption:
     limit
         Of the process's time after a SIGTERM, held by whoever goes on after this block; None for
         one that ends with it.
+    event
+        Asks to drain, too, once it is set.
+    signals
+        Whether to handle signals, which reach the main thread alone.
+
+    Attributes
+    ----------
+    handles_signals
+        Whether this handles signals: not on any other thread.
     """
 
-    def __init__(self, on_drain: Callable[[], None], limit: TerminationLimit | None = None) -> None:
+    def __init__(
+        self,
+        on_drain: Callable[[], None],
+        limit: TerminationLimit | None = None,
+        *,
+        event: threading.Event | None = None,
+        signals: bool = True,
+    ) -> None:
         self._on_drain = on_drain
         self._own_limit = TerminationLimit()
         self._limit = limit or self._own_limit
+        self._event = event or threading.Event()
+        self.handles_signals = signals and threading.current_thread() is threading.main_thread()
         self._previous: dict[signal.Signals, Any] = {}
         self._drop_at: float | None = None
-        self.requested = False
+        self._signalled = False
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop has been asked for."""
+        return self._signalled or self._event.is_set()
 
     @property
     def drop(self) -> bool:
@@ -88,7 +109,7 @@ class Interruption:
         return self._drop_at is not None and time.monotonic() >= self._drop_at
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        if self.handles_signals:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -105,8 +126,8 @@ class Interruption:
         self._own_limit.__exit__(kind, error, trace)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        again = self.requested
-        self.requested = True
+        again = self._signalled
+        self._signalled = True
         if number == signal.SIGTERM:
             if self._drop_at is None:
                 self._drop_at = time.monotonic() + TERMINATION_GRACE_S

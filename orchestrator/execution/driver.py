@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import final
 
-from orchestrator.common.interruption import Interruption, TerminationLimit
+from orchestrator.common.interruption import Interruption
 from orchestrator.common.redaction import hidden
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.dataset.sink import Sink
@@ -40,11 +40,11 @@ class Driver:
     storage
         Where logs of failures go.
     progress
-        Is told what happens.
+        Shows what happens.
     timeout_s
         Seconds after which an attempt is ended.
-    limit
-        Of the process's time after a SIGTERM, where something is left to do after the last run.
+    interruption
+        Asks to stop before all runs are settled; None if nothing does.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Driver:
         storage: Storage,
         progress: Progress,
         timeout_s: float,
-        limit: TerminationLimit | None = None,
+        interruption: Interruption | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._executor = executor
@@ -68,7 +68,7 @@ class Driver:
         self._storage = storage
         self._progress = progress
         self._timeout_s = timeout_s
-        self._limit = limit
+        self._interruption = interruption or Interruption(scheduler.drain, signals=False)
         self.failures: list[FailedRun] = []
         self._deadlines: dict[str, tuple[Attempt, float]] = {}
         self._worked = False
@@ -91,15 +91,15 @@ class Driver:
             If the output can't be written; runs in flight stay unsettled.
         """
         with ExitStack() as stack:
-            interruption = stack.enter_context(Interruption(self._scheduler.drain, self._limit))
+            interruption = stack.enter_context(self._interruption)
             stack.callback(self._executor.close)
             announced = False
             while not self._scheduler.finished and not interruption.drop:
                 if interruption.requested and not announced:
-                    self._progress.note(
-                        f"Stopping: {len(self._deadlines)} runs in flight may finish; "
-                        "Ctrl-C again drops them"
-                    )
+                    self._scheduler.drain()
+                    note = f"Stopping: {len(self._deadlines)} runs in flight may finish"
+                    drops = "; Ctrl-C again drops them" if interruption.handles_signals else ""
+                    self._progress.note(note + drops)
                     announced = True
                 try:
                     self._turn()

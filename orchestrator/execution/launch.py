@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from orchestrator.common.interruption import TerminationLimit
+from orchestrator.common.interruption import Interruption, TerminationLimit
 from orchestrator.common.uris import local_folder
 from orchestrator.dataset.plan_table import PlanWriter
 from orchestrator.dataset.provenance import code_of_sweep, settled
@@ -19,34 +19,51 @@ from orchestrator.dataset.storage.storage import OutputError, Storage, reason
 from orchestrator.execution.driver import Driver
 from orchestrator.execution.executors import create as create_executor
 from orchestrator.execution.executors.base import ATTEMPTS_FOLDER
-from orchestrator.execution.progress import make_progress
+from orchestrator.execution.progress import Shown, make_progress
 from orchestrator.execution.recording import create as create_sinks
 from orchestrator.execution.scheduler import Scheduler
-from orchestrator.execution.summary import Summary
+from orchestrator.execution.summary import Commands, Summary
 from orchestrator.execution.time_left import CostModel, SweptValues, TimeLeft
+from orchestrator.plan.expansion import Expansion, expand
 from orchestrator.plan.sweep import Sweep
 from orchestrator.plan.tracking_uri import check_usable
 from scene.errors import ConfigurationError, Problem
 from scene.machine.libraries import load_libraries
 from scene.recipe.code import Code
 
-if TYPE_CHECKING:
-    from orchestrator.plan.expansion import Expansion
 
-
-def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summary:
-    """Execute a sweep and record it.
+def run_sweep(
+    sweep: Sweep,
+    runs: Expansion | None = None,
+    *,
+    progress: Shown = None,
+    commands: Commands | None = None,
+    handle_signals: bool = False,
+    stop: threading.Event | None = None,
+) -> Summary:
+    """Execute a sweep and record it. Any thread may call; nothing is printed unless asked for.
 
     Parameters
     ----------
     sweep
         What to make and where.
     runs
-        Its runs.
-    command
-        The command line that does the same again, for the message after an interruption.
-    retry
-        The one that takes failed runs again, too.
+        Its runs, if they are known already.
+    progress
+        How to show progress; by default it is not shown.
+    commands
+        Command lines that do the same again, for the summary.
+    handle_signals
+        Whether Ctrl-C and SIGTERM let the runs in flight finish, where this is the main thread.
+        Otherwise a Ctrl-C is a ``KeyboardInterrupt`` from here, which drops them, once all is
+        closed. What is recorded by then is kept, and the next call resumes.
+    stop
+        Once this is set, the runs in flight finish and no more start.
+
+    Returns
+    -------
+    Summary
+        How it ended; failed runs are counted there and raise nothing.
 
     Raises
     ------
@@ -55,7 +72,8 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
     OutputLockedError
         If another driver is at work on the same output.
     ConfigurationError
-        If the output can't be written from the start, or MLflow's tracking URI is unusable.
+        If the output can't be written from the start, MLflow's tracking URI is unusable, or a
+        recipe is faulty.
     OutputError
         If it can't be written any more.
     WorkerStartError
@@ -64,6 +82,8 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         If none can be any more.
     """
     start = time.monotonic()
+    if runs is None:
+        runs = expand(sweep)
     folder = local_folder(sweep.output)
     # A database that lies in the output is no matter where the output itself can't be written.
     writable = folder is None or os.access(folder, os.W_OK)
@@ -75,7 +95,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         storage = Storage(sweep.output)
     except OutputError as error:
         message = f"{error.output} can't be reached: {error.reason}"
-        raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
+        raise ConfigurationError([Problem(sweep.source, "output", message)]) from error
     code = code_of_sweep(sweep, runs)
     with ExitStack() as stack:
         limit = stack.enter_context(TerminationLimit())
@@ -101,9 +121,14 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
             if sink is not manifest:
                 stack.callback(sink.close)
                 sink.open()
-        progress = stack.enter_context(make_progress(_time_left(runs)))
         driver = Driver(
-            scheduler, executor, sinks, storage, progress, sweep.execution.timeout_s, limit
+            scheduler,
+            executor,
+            sinks,
+            storage,
+            stack.enter_context(make_progress(progress, _time_left(runs))),
+            sweep.execution.timeout_s,
+            Interruption(scheduler.drain, limit, event=stop, signals=handle_signals),
         )
         complete = driver.run()
         if complete:
@@ -119,8 +144,7 @@ def run_sweep(sweep: Sweep, runs: Expansion, command: str, retry: str) -> Summar
         seconds=time.monotonic() - start,
         tracking_uri=uri,
         tracking_page=next((sink.page for sink in sinks if sink.page is not None), None),
-        command=command,
-        retry=retry,
+        commands=commands,
     )
 
 
@@ -158,7 +182,7 @@ def _take_over(
     except (OSError, OutputError) as error:
         why = error.reason if isinstance(error, OutputError) else reason(error)
         message = f"{storage.public_uri} can't be written: {why}"
-        raise ConfigurationError([Problem(str(sweep.source), "output", message)]) from error
+        raise ConfigurationError([Problem(sweep.source, "output", message)]) from error
     return plan, document
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Callable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self, final
+from typing import IO, TYPE_CHECKING, Literal, Self, final
 
 from orchestrator.common.names import step_name
 from orchestrator.common.redaction import guarded
@@ -31,9 +33,11 @@ LINE_COLUMNS = 119
 
 _SHOWN_STEPS = 3
 
+_log = logging.getLogger(__name__)
+
 
 class Progress(ABC):
-    """Told by the driver what happens; shows it while its block runs.
+    """Shows what happens in a sweep, as the driver reports it, while its block runs.
 
     Parameters
     ----------
@@ -250,8 +254,45 @@ class TerminalProgress(Progress):
         self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def make_progress(time_left: TimeLeft | None = None) -> Progress:
-    """Return the progress that suits standard output."""
+@final
+class Called(Progress):
+    """Passes the counts to a function, each time they have changed.
+
+    Parameters
+    ----------
+    function
+        Called on the thread that the sweep runs on, once for each run that starts or ends.
+    """
+
+    def __init__(self, function: Callable[[Counts], object]) -> None:
+        super().__init__()
+        self._function = function
+        self._shown: Counts | None = None
+
+    def update(self, counts: Counts, workers: int) -> None:  # noqa: ARG002
+        """Call the function if something has changed."""
+        if counts != self._shown:
+            self._shown = counts
+            self._function(counts)
+
+    def note(self, text: str) -> None:
+        """Log the line, for whoever looks at the log."""
+        _log.info(text)
+
+
+type Shown = Progress | Callable[[Counts], object] | Literal["auto"] | None
+"""How to show progress: an object, a function of the counts, ``auto`` for what standard output
+allows, or None for nothing."""
+
+
+def make_progress(shown: Shown, time_left: TimeLeft | None = None) -> Progress:
+    """Return what shows a sweep's progress."""
+    if isinstance(shown, Progress):
+        return shown
+    if shown is None:
+        return Called(lambda _: None)
+    if callable(shown):
+        return Called(shown)
     return TerminalProgress(time_left) if sys.stdout.isatty() else PlainProgress(time_left)
 
 
@@ -280,10 +321,14 @@ def _settled(counts: Counts) -> int:
 
 
 def _own_stdout() -> IO[str]:
-    """Return a stream of its own on standard output.
+    """Return a stream of its own on standard output, where that is a file of the system.
 
     While Blender renders in this process, file descriptor 1 leads into its log.
     """
     sys.stdout.flush()
+    try:
+        sys.stdout.fileno()
+    except OSError:  # a notebook's
+        return guarded(sys.stdout)
     own = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
     return guarded(own)

@@ -36,6 +36,15 @@ class FailedRun:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """Command lines to paste: what resumes a sweep, and what takes its failed runs again, too."""
+
+    resume: str
+    retry: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A sweep's end.
 
@@ -57,10 +66,8 @@ class Summary:
         Where MLflow records; None if it does not.
     tracking_page
         The sweep's page below the address of MLflow's web application; None if it has none yet.
-    command
-        The command that resumes it.
-    retry
-        The command that takes its failed runs again.
+    commands
+        What does it again; None where it was not started by a command.
     """
 
     sweep: str
@@ -70,9 +77,8 @@ class Summary:
     complete: bool
     seconds: float
     tracking_uri: str | None
-    command: str
-    retry: str
     tracking_page: str | None = None
+    commands: Commands | None = None
 
     @property
     def succeeded(self) -> int:
@@ -122,13 +128,16 @@ class Summary:
 
     def _hints(self) -> Iterator[str]:
         """Yield what can be done about what is missing."""
+        if self.commands is None:
+            return
+        resume, retry = self.commands.resume, self.commands.retry
         if self.counts.failed_before:
-            yield f"{self.counts.failed_before} failed before; this takes them again: {self.retry}"
+            yield f"{self.counts.failed_before} failed before; this takes them again: {retry}"
         elif self.failed and self.complete:
-            yield f"this takes the failed runs again: {self.retry}"
+            yield f"this takes the failed runs again: {retry}"
         if not self.complete:
-            yield f"interrupted; this resumes where it stopped: {self.command}"
-        if STARS in self.command:
+            yield f"interrupted; this resumes where it stopped: {resume}"
+        if STARS in resume:
             yield f"in place of {STARS} goes what was secret in the command"
 
     def as_json(self) -> dict[str, Any]:

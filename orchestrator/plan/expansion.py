@@ -225,7 +225,7 @@ def _check_number(sweep: Sweep, axes: Sequence[Axis]) -> None:
             f"the sweep has {told} runs, of which there are at most {MOST_RUNS:,}: give fewer "
             "values, or --limit N for the first N runs"
         )
-        raise ConfigurationError([Problem(str(sweep.source), "overrides", message)])
+        raise ConfigurationError([Problem(sweep.source, "overrides", message)])
 
 
 def _located(error: ConfigurationError, axes: Sequence[Axis], recipe: str) -> Iterator[Problem]:

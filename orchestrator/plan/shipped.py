@@ -16,13 +16,15 @@ BUILTIN_SWEEPS = next(
 """Folder of the sweeps that ship with Blendsweep, inside an installed wheel or in a clone."""
 
 
-def sweep_file(text: str) -> Path:
+def sweep_file(text: str, source: str = COMMAND_LINE) -> Path:
     """Return the file of a sweep given by its path, or by its name if it ships with Blendsweep.
 
     Parameters
     ----------
     text
         ``sweeps/mine.yaml``, or a name alone, ``quickstart``. A file of that very path comes first.
+    source
+        Where it was given, for the error.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def sweep_file(text: str) -> Path:
             return shipped[text]
         sentence = unknown("sweep", text, shipped, where="among those that ship")
         others = "a sweep of your own is named by its file; --help lists the commands"
-        raise ConfigurationError([Problem(COMMAND_LINE, text, f"{sentence} ({others})")])
+        raise ConfigurationError([Problem(source, text, f"{sentence} ({others})")])
     if path.stem in shipped and path.suffix in {".yaml", ".yml"}:
         raise ConfigurationError(
             [Problem(text, "", f"no such file; the sweep that ships is called {path.stem!r} alone")]

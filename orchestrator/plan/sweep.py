@@ -89,9 +89,9 @@ class OverrideText:
     text
         For instance ``initial_runtime_state.seed=range(15)``.
     source
-        The sweep file, or ``command line``.
+        The sweep file, ``command line``, or ``overrides`` for those of a call.
     path
-        Key path in the sweep file; empty on the command line.
+        Key path in the sweep file; empty elsewhere.
     """
 
     text: str
@@ -119,7 +119,7 @@ class Sweep:
     name
         Safe as a file name.
     source
-        The sweep file.
+        The sweep file, or ``sweep`` where it is none.
     recipe
         The recipe's file.
     recipe_dirs
@@ -139,7 +139,7 @@ class Sweep:
     """
 
     name: str
-    source: Path
+    source: str
     recipe: Path
     recipe_dirs: tuple[Path, ...]
     plugins: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, final
 
@@ -11,6 +12,7 @@ import psutil
 
 from scene.blender.capture import CapturedLog, captured_output
 from scene.blender.devices import select_device
+from scene.errors import ThreadError
 from scene.machine.libraries import load_libraries
 from scene.machine.resources import Resources
 from scene.machine.scratch import lasting_scratch_folder, remove_orphans
@@ -41,9 +43,16 @@ class Session:
         If a system library that bpy needs is not installed.
     DeviceError
         If a GPU is reserved that Cycles can't use.
+    ThreadError
+        If this is not the main thread.
     """
 
     def __init__(self, resources: Resources) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise ThreadError(
+                "Blender renders on the main thread of a process alone, and this is another; "
+                "the executor 'ray', which has processes of its own, can be used from any thread"
+            )
         load_libraries()
         remove_orphans()
         _import_bpy()

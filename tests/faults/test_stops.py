@@ -94,7 +94,7 @@ def test_another_disk_that_is_full_costs_its_run_alone(
     ("place", "told"),
     [
         ("/proc/blendsweep", "output: {output} can't be written: "),
-        ("{file}/out", "--output: {output}: {file} is no folder, as an output is"),
+        ("{file}/out", "--output: {output}: {file} is not a folder, as an output is"),
     ],
 )
 def test_an_output_that_can_not_be_written_is_refused_at_once(

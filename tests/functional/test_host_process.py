@@ -39,7 +39,6 @@ def state():
         "threads": [t.name for t in threading.enumerate() if t.name in ("MLflow", "ray", "lease")],
     }
 
-from orchestrator.plan.expansion import expand
 from orchestrator.common import interruption
 from orchestrator.execution.launch import run_sweep
 from orchestrator.plan.loading import load_sweep
@@ -55,7 +54,7 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 threading.Thread(target=terminate, daemon=True).start()
-summary = run_sweep(loaded, expand(loaded), "again", "retry")
+summary = run_sweep(loaded, handle_signals=True)
 after = state()
 print(json.dumps({"complete": summary.complete, "before": before, "after": after}))
 """

@@ -21,7 +21,7 @@ from orchestrator.dataset.results import Attempt, AttemptOutcome
 from orchestrator.dataset.storage.lock import OutputLockedError, locked
 from orchestrator.execution.progress import Pace, Shares, duration
 from orchestrator.execution.scheduler import Counts
-from orchestrator.execution.summary import FailedRun, Summary
+from orchestrator.execution.summary import Commands, FailedRun, Summary
 from orchestrator.execution.time_left import CostModel, TimeLeft
 from orchestrator.export import FORMATS
 from orchestrator.plan.run import Run
@@ -238,8 +238,9 @@ def summary(
         complete=complete,
         seconds=200.0,
         tracking_uri=tracking_uri,
-        command="python -m orchestrator small.yaml",
-        retry="python -m orchestrator small.yaml --retry-failed",
+        commands=Commands(
+            "python -m orchestrator small.yaml", "python -m orchestrator small.yaml --retry-failed"
+        ),
         tracking_page=page,
     )
 

@@ -282,7 +282,7 @@ class TestExpand:
 
     def problems(self, path: Path, *overrides: str) -> list[str]:
         with pytest.raises(ConfigurationError) as caught:
-            expand(load_sweep(path, overrides))
+            expand(load_sweep(path, overrides, command_line=True))
         return [str(problem) for problem in caught.value.problems]
 
     def test_a_value_that_does_not_fit_is_told_where_it_was_given(

@@ -29,7 +29,7 @@ def write(folder: Path, text: str) -> Path:
 
 def problems(path: Path, *overrides: str, **options: object) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load_sweep(path, overrides, **options)  # type: ignore[arg-type]
+        load_sweep(path, overrides, command_line=True, **options)  # type: ignore[arg-type]
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     return str(caught.value)
 
@@ -182,10 +182,10 @@ def test_an_output_that_is_a_file_is_told_where_it_is_given(tmp_path: Path, belo
     path.write_text(f"recipe: spheres_sem\noutput: {file}{below}\n")
     with pytest.raises(ConfigurationError) as caught:
         load_sweep(path)
-    told = f"{file}{below}: {file} is no folder, as an output is"
+    told = f"{file}{below}: {file} is not a folder, as an output is"
     assert str(caught.value) == f"{path}: output: {told}"
     with pytest.raises(ConfigurationError) as caught:
-        load_sweep(path, output=f"{file}{below}")
+        load_sweep(path, output=f"{file}{below}", command_line=True)
     assert str(caught.value) == f"command line: --output: {told}"
 
 
@@ -195,8 +195,39 @@ def test_an_option_that_swallows_the_next_is_told(tmp_path: Path, option: str) -
     path.write_text("recipe: spheres_sem\n")
     value = ["--dry-run"] if option == "plugins" else "--dry-run"
     with pytest.raises(ConfigurationError) as caught:
-        load_sweep(path, **{option: value})  # type: ignore[arg-type]
+        load_sweep(path, command_line=True, **{option: value})  # type: ignore[arg-type]
     place = option.replace("_", "-")
     assert str(caught.value).startswith(
         f"command line: --{place}: expected a value, got '--dry-run'"
     )
+
+
+def test_a_mapping_is_a_sweep_as_a_file_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    content = {"recipe": "beads", "overrides": ["a=1,2"], "execution": {"workers": 3}}
+    sweep = load_sweep(content, ["b=3"], output=folder / "out", workers=2, plugins=[folder])
+    assert (sweep.name, sweep.recipe) == ("beads", folder / "recipes" / "beads.yaml")
+    assert [override.text for override in sweep.overrides] == ["a=1,2", "b=3"]
+    assert (sweep.output, sweep.plugins) == (str(folder / "out"), (str(folder),))
+    assert sweep.execution.workers == 2
+    assert content == {"recipe": "beads", "overrides": ["a=1,2"], "execution": {"workers": 3}}
+
+
+def test_errors_of_a_call_name_its_arguments(folder: Path) -> None:
+    def told(content: dict[str, object], *overrides: str, **options: object) -> list[str]:
+        with pytest.raises(ConfigurationError) as caught:
+            load_sweep(content, overrides, **options)  # type: ignore[arg-type]
+        return str(caught.value).splitlines()
+
+    beads: dict[str, object] = {"recipe": str(folder / "recipes" / "beads.yaml")}
+    assert told(beads, workers=0) == ["arguments: workers: must be at least 1, got 0"]
+    assert told(beads | {"limit": 0}) == ["sweep: limit: must be at least 1, got 0"]
+    assert told({}) == ["sweep: name: is missing", "sweep: recipe: is missing"]
+    assert told(beads, "execution.workers=2") == [
+        "overrides: execution.workers=2: 'execution' is a key of the sweep file, not of the "
+        "recipe; set it there, or give the argument workers"
+    ]
+    (nowhere,) = told(beads, plugins=[folder / "nowhere"])
+    assert nowhere == f"arguments: plugins: {folder / 'nowhere'} is not a folder"
+    with pytest.raises(ConfigurationError, match="arguments: quickstrt: unknown sweep 'quickstrt'"):
+        load_sweep("quickstrt")
