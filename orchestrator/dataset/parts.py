@@ -11,14 +11,14 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestrator.dataset.arrow import Row, common_type, conform, united
+from orchestrator.dataset.arrow import common_type, conform, united
 from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
 from orchestrator.dataset.storage.storage import Storage
 
@@ -105,14 +105,6 @@ class PartTable:
         for number in sorted(self._row_counts):
             yield self._load(number, columns)
 
-    def rows(self, run_ids: Sequence[str]) -> list[Row]:
-        """Return the rows of some runs as plain values."""
-        return [
-            row
-            for number, present in self._by_part(run_ids).items()
-            for row in _of_runs(self._load(number), present).to_pylist()
-        ]
-
     def put(self, table: pa.Table) -> None:
         """Add rows; those of runs that are here already replace the old ones.
 
@@ -129,15 +121,6 @@ class PartTable:
             kept = _without(self._load(number), run_ids)
             self._write(number, pa.concat_tables([kept, rows]))
             self._part_of |= dict.fromkeys(run_ids, number)
-
-    def annotate(self, column: str, values: Mapping[str, str]) -> None:
-        """Set a text column of the given runs; runs that are not here are skipped."""
-        for number in self._by_part(values):
-            table = self._load(number)
-            keys, old = table[KEY].to_pylist(), table[column].to_pylist()
-            new = [values.get(key, value) for key, value in zip(keys, old, strict=True)]
-            position = table.schema.get_field_index(column)
-            self._write(number, table.set_column(position, column, pa.array(new, pa.string())))
 
     def remove(self, run_ids: Iterable[str]) -> None:
         """Delete the rows of runs; those that are not here are skipped."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestrator.dataset.arrow import Row
 from orchestrator.dataset.parts import KEY, PartTable
 from orchestrator.dataset.results import RunResult, RunStatus
 from orchestrator.dataset.schema import (
@@ -59,10 +58,19 @@ class ManifestSink(Sink):
         Where the runs come from, for the rows.
     columns
         What decides the columns.
+    mlflow_run_ids
+        Run id to the MLflow run that holds it, as far as that is known when a row is written.
     """
 
-    def __init__(self, storage: Storage, origin: Origin, columns: Columns) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        origin: Origin,
+        columns: Columns,
+        mlflow_run_ids: Mapping[str, str] | None = None,
+    ) -> None:
         self._origin = origin
+        self._mlflow_run_ids = {} if mlflow_run_ids is None else mlflow_run_ids
         self._manifest_schema = manifest_schema(columns)
         self._particles_schema = particles_schema(columns)
         self._manifest = PartTable(
@@ -70,7 +78,6 @@ class ManifestSink(Sink):
         )
         self._particles = PartTable(storage, PARTICLES, self._particles_schema, PARTICLES_PER_PART)
         self._results: dict[str, RunResult] = {}
-        self._notes: dict[str, str] = {}
         self._changed = threading.Condition()
         self._tables = threading.RLock()
         self._error: Exception | None = None
@@ -129,20 +136,6 @@ class ManifestSink(Sink):
                 found.update(table.filter(pc.equal(table["visible_particles"], 0))[KEY].to_pylist())
         return found
 
-    def unlogged(self) -> Iterator[Row]:
-        """Yield the rows on disk that MLflow has not taken yet, without their nulls."""
-        with self._tables:
-            run_ids = [
-                run_id
-                for table in self._manifest.read([KEY, "mlflow_run_id"])
-                for run_id in table.filter(pc.is_null(table["mlflow_run_id"]))[KEY].to_pylist()
-            ]
-        for start in range(0, len(run_ids), RUNS_PER_PART):
-            with self._tables:
-                rows = self._manifest.rows(run_ids[start : start + RUNS_PER_PART])
-            for row in rows:
-                yield {name: value for name, value in row.items() if value is not None}
-
     def record(self, result: RunResult) -> None:
         """Take one run's final result; it replaces an earlier one of the same run.
 
@@ -156,19 +149,8 @@ class ManifestSink(Sink):
             self._results[result.run.run_id] = result
             self._changed.notify()
 
-    def annotate(self, run_id: str, mlflow_run_id: str) -> None:
-        """Note which MLflow run holds a run. Any thread may call it."""
-        with self._changed:
-            self._notes[run_id] = mlflow_run_id
-            self._changed.notify()
-
-    def row(self, result: RunResult) -> Row:
-        """Return a result as the manifest's row, without nulls."""
-        row = manifest_row(result, self._origin)
-        return {name: value for name, value in row.items() if value is not None}
-
     def flush(self) -> None:
-        """Write all results; annotations alone are left to the thread.
+        """Write all results.
 
         Raises
         ------
@@ -201,7 +183,7 @@ class ManifestSink(Sink):
         while True:
             with self._changed:
                 while not self._closing:
-                    idle = not (self._results or self._notes)
+                    idle = not self._results
                     delay = not_before - time.monotonic()
                     if not idle and delay <= 0:
                         break
@@ -221,16 +203,14 @@ class ManifestSink(Sink):
         with self._tables:
             with self._changed:
                 results, self._results = self._results, {}
-                notes, self._notes = self._notes, {}
             try:
-                self._write(results, notes)
+                self._write(results)
             except BaseException:
                 with self._changed:
                     self._results = results | self._results
-                    self._notes = notes | self._notes
                 raise
 
-    def _write(self, results: dict[str, RunResult], notes: dict[str, str]) -> None:
+    def _write(self, results: dict[str, RunResult]) -> None:
         if results:
             without = [run_id for run_id, result in results.items() if not particles_of(result)]
             self._particles.remove(without)
@@ -238,11 +218,8 @@ class ManifestSink(Sink):
                 self._particles.put(particles_table(results.values(), self._particles_schema))
             rows = [manifest_row(result, self._origin) for result in results.values()]
             for row in rows:
-                row["mlflow_run_id"] = notes.get(row[KEY])
+                row["mlflow_run_id"] = self._mlflow_run_ids.get(row[KEY])
             self._manifest.put(rows_table(rows, self._manifest_schema))
-        late = {run_id: note for run_id, note in notes.items() if run_id not in results}
-        if late:
-            self._manifest.annotate("mlflow_run_id", late)
 
 
 def compact(storage: Storage) -> dict[str, int]:

@@ -101,7 +101,7 @@ def run_sweep(
         limit = stack.enter_context(TerminationLimit())
         plan, document = _take_over(sweep, runs, code, storage, stack)
         executor = create_executor(sweep, code)
-        manifest, sinks = create_sinks(sweep, runs, storage, document, code)
+        manifest, followers = create_sinks(sweep, runs, storage, document, code)
         stack.callback(manifest.close)
         manifest.open()
         scheduler = Scheduler(
@@ -114,13 +114,13 @@ def run_sweep(
         )
         stack.callback(executor.close)
         if not scheduler.finished:
-            # Before the other sinks: MLflow loads on a thread while Ray starts, but an inline
+            # Before the followers: MLflow loads on a thread while Ray starts, but an inline
             # executor loads Blender here, and two such loads at a time are asking for trouble.
             executor.start()
-        for sink in sinks:
-            if sink is not manifest:
-                stack.callback(sink.close)
-                sink.open()
+        for sink in followers:
+            stack.callback(sink.close)
+            sink.open()
+        sinks = [manifest, *followers]
         driver = Driver(
             scheduler,
             executor,
@@ -132,7 +132,7 @@ def run_sweep(
         )
         complete = driver.run()
         if complete:
-            plan.finish()  # before the other sinks close: MLflow counts by it
+            plan.finish()  # before the followers close: MLflow counts by it
         plan.close()
     uri = sweep.tracking_uri
     return Summary(

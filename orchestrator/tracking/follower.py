@@ -1,27 +1,34 @@
-"""Passing results to a place that may be slow or away, without ever waiting for it."""
+"""Passing results on to something that may be slow or away, without ever waiting for it."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol, final
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import batched
+from typing import Protocol, override
 
 from orchestrator.dataset.arrow import Row
+from orchestrator.dataset.plan_table import Plan, read_plan
+from orchestrator.dataset.reading import RowsOfRuns, tables
 from orchestrator.dataset.results import RunResult
+from orchestrator.dataset.schema import Origin, manifest_row
+from orchestrator.dataset.sink import Sink
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.tracking.mlflow_errors import sentence
 
 QUEUE_LENGTH = 2_000
-"""Most results kept in memory; others are fetched from the manifest later."""
+"""Most results kept in memory; the others are read from the manifest later."""
 
 CROWDED_QUEUE = 200
-"""With so many results waiting, runs end faster than the target takes them."""
+"""With this many results waiting, runs end faster than the target takes them."""
 
 LAGGING_PAUSE = 9.0
-"""A target that lags pauses so many times as long as it worked. It will be done after the sweep
+"""A target that lags pauses this many times as long as it worked. It will be done after the sweep
 anyway, and till then leaves it nine tenths of a processor core."""
 
 LONGEST_PAUSE_S = 30.0
@@ -31,8 +38,9 @@ LASTING_PAUSE_S = 300.0
 """Time between two tries where something has to be changed by hand first."""
 
 SHOWN_REFUSALS = 3
-"""So many refused rows are named; the rest is counted."""
+"""Most refused runs that are named; the others are counted."""
 
+_BATCH = 256
 _log = logging.getLogger(__name__)
 
 
@@ -47,74 +55,79 @@ class LastingError(Exception):
 class Target(Protocol):
     """Where rows are logged; other exceptions than those of this module count as being away."""
 
-    def log(self, row: Row) -> str:
-        """Log one run, new or again, and return the target's own name for it."""
+    def holds(self, run_id: str, finished_at: datetime) -> bool:
+        """Return whether this very result of a run is logged, all of it."""
 
-    def finish(self) -> None:
-        """Sum up: all that could be logged is."""
+    def log(self, row: Row) -> None:
+        """Log one run, new or again.
 
+        Parameters
+        ----------
+        row
+            The manifest's row, without nulls.
+        """
 
-@final
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What connects the target with the manifest.
+    def finish(self, plan: Plan) -> None:
+        """Sum up, once all that could be logged is.
 
-    Parameters
-    ----------
-    row
-        Gives a result as the manifest's row, without nulls.
-    unlogged
-        Yields the rows on disk that were not logged yet.
-    logged
-        Called with the run id and the target's name for it once a run is logged.
-    """
-
-    row: Callable[[RunResult], Row]
-    unlogged: Callable[[], Iterator[Row]]
-    logged: Callable[[str, str], None]
+        Parameters
+        ----------
+        plan
+            Which runs were asked for.
+        """
 
 
-@final
-class CatchUp:
-    """A thread that logs results as they come, and from the manifest what was missed.
+class Follower(Sink):
+    """Logs results as they come, on a thread, and from the manifest what the target lacks.
+
+    What it lacks are the runs of the sweep's plan that the manifest has and the target does not
+    hold. That is asked for after every connection and before the end, so that nothing has to be
+    remembered about what was logged, not even from one start to the next.
 
     Parameters
     ----------
     name
         The target's name, for messages.
-    connect
-        Makes the target; called on the thread, again after every failure of it.
-    backlog
-        The manifest's side.
+    storage
+        The data set.
+    origin
+        Where the runs come from, for their rows.
     close_timeout_s
         How long `close` waits for what is not logged yet.
     """
 
     def __init__(
-        self, name: str, connect: Callable[[], Target], backlog: Backlog, close_timeout_s: float
+        self, name: str, storage: Storage, origin: Origin, close_timeout_s: float = 60.0
     ) -> None:
         self._name = name
-        self._connect = connect
-        self._backlog = backlog
+        self._storage = storage
+        self._origin = origin
         self._close_timeout_s = close_timeout_s
         self._queue: deque[RunResult] = deque()
-        self._logged: set[str] = set()
+        self._refused: set[str] = set()
         self._changed = threading.Condition()
-        self._behind = True
-        self._busy = False
+        self._behind = False
+        self._complete = False
         self._deadline: float | None = None
         self._failures = 0
         self._fault = ""
-        self._refused = 0
         self._target: Target | None = None
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._plan: Plan | None = None
+        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin, with what earlier starts left."""
+    @abstractmethod
+    def connect(self) -> Target:
+        """Return the target; called on the thread, again after every failure of it."""
+
+    @override
+    def open(self) -> None:
+        """Start the thread, which begins with what earlier starts left."""
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
         self._thread.start()
 
-    def add(self, result: RunResult) -> None:
-        """Queue one result."""
+    @override
+    def record(self, result: RunResult) -> None:
+        """Queue one run's final result."""
         with self._changed:
             if len(self._queue) < QUEUE_LENGTH:
                 self._queue.append(result)
@@ -122,109 +135,123 @@ class CatchUp:
                 self._behind = True
             self._changed.notify_all()
 
+    @override
+    def flush(self) -> None:
+        """Do nothing: what is queued is durable in the manifest already."""
+
+    @override
     def close(self) -> None:
-        """Wait a bounded time for what is left, then end."""
+        """Wait a bounded time for what is left; the rest is for the next start."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
         with self._changed:
             self._deadline = time.monotonic() + self._close_timeout_s
+            self._behind = True  # a last look: the manifest and the plan are whole by now
             self._changed.notify_all()
-        self._thread.join(self._close_timeout_s + 1.0)
-        with self._changed:
-            left = bool(self._queue or self._behind or self._busy)
-        if self._refused > SHOWN_REFUSALS:
-            _log.warning("%s refused %d runs in all", self._name, self._refused)
-        if left and self._fault:
+        thread.join(self._close_timeout_s + 1.0)
+        if len(self._refused) > SHOWN_REFUSALS:
+            _log.warning("%s refused %d runs in all", self._name, len(self._refused))
+        if not self._complete:
+            condition = f", once this is fixed: {self._fault}" if self._fault else ""
             _log.warning(
-                "%s lacks some runs, which the manifest holds; once it is mended that %s, the next "
-                "start of this sweep adds them",
-                *(self._name, self._fault),
+                "%s lacks some runs, which the manifest holds; the next start of this sweep adds "
+                "them%s",
+                *(self._name, condition),
             )
-        elif left:
-            _log.warning("%s lacks some runs; the next start of this sweep adds them", self._name)
 
     def _work(self) -> None:
-        while (source := self._next()) is not None:
+        while not (self._complete or self._overdue):
             try:
-                if self._target is None:
-                    self._target = self._connect()
-                if isinstance(source, RunResult):
-                    self._pass_on(self._target, self._backlog.row(source))
-                else:
-                    self._catch_up(self._target)
+                self._turn()
                 self._failures, self._fault = 0, ""
             except Exception as error:  # noqa: BLE001 (no fault of a target may reach the sweep)
-                self._back_off(source, error)
-        if self._target is not None and self._failures == 0:
+                self._back_off(error)
+        if self._target is not None and self._plan is not None:
             try:
-                self._target.finish()
+                self._target.finish(self._plan)
             except Exception as error:  # noqa: BLE001
                 _log.warning("%s: %s", self._name, sentence(error))
 
-    def _next(self) -> RunResult | bool | None:
-        """Return what to log next: a result, True for what the manifest lists, None to end."""
+    def _turn(self) -> None:
+        """Log a queued result, or else what was missed, or else note that nothing is left."""
+        if self._target is None:
+            self._target, self._behind = self.connect(), True
         with self._changed:
-            self._busy = False
-            while True:
-                if self._overdue:
-                    return None
-                if self._queue:
-                    self._busy = True
-                    return self._queue.popleft()
-                if self._behind:
-                    self._behind, self._busy = False, True
-                    return True
-                if self._deadline is not None:
-                    return None
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._queue or self._behind or self._closing)
+        if self._queue:
+            self._pass_on(self._target, manifest_row(self._queue[0], self._origin))
+            self._queue.popleft()  # not before: what fails is tried again
+        elif self._behind:
+            self._behind = False
+            self._catch_up(self._target)
+        else:
+            self._complete = True
+
+    @property
+    def _closing(self) -> bool:
+        return self._deadline is not None
 
     @property
     def _overdue(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _catch_up(self, target: Target) -> None:
-        for row in self._backlog.unlogged():
+        self._plan = read_plan(self._storage)
+        for row in _missing(self._storage, self._plan, target):
             if self._overdue:
-                self._behind = True
                 return
-            if row["run_id"] not in self._logged:
-                self._pass_on(target, row)
+            self._pass_on(target, row)
 
     def _pass_on(self, target: Target, row: Row) -> None:
         run_id = row["run_id"]
+        if run_id in self._refused:
+            return
         start = time.monotonic()
         try:
-            name = target.log(row)
+            target.log({name: value for name, value in row.items() if value is not None})
         except RefusedError as error:
-            self._refused += 1
-            if self._refused <= SHOWN_REFUSALS:
+            self._refused.add(run_id)
+            if len(self._refused) <= SHOWN_REFUSALS:
                 _log.warning("%s refuses run %s: %s", self._name, run_id, error)
             return
-        self._logged.add(run_id)
-        self._backlog.logged(run_id, name)
         pause = LAGGING_PAUSE * (time.monotonic() - start)
         with self._changed:
             if len(self._queue) >= CROWDED_QUEUE:
-                self._changed.wait_for(lambda: self._deadline is not None, pause)
+                self._changed.wait_for(lambda: self._closing, pause)
 
-    def _back_off(self, source: RunResult | bool, error: Exception) -> None:
+    def _back_off(self, error: Exception) -> None:
         self._target = None  # what it knew may be gone
         pause = min(LONGEST_PAUSE_S, 2.0**self._failures)
+        self._failures += 1
+        if isinstance(error, LastingError):
+            pause = LASTING_PAUSE_S
+            if str(error) != self._fault:
+                self._fault = str(error)
+                _log.warning("%s can't record: %s", self._name, self._fault)
+        elif self._failures == 1 or self._fault:
+            self._fault = ""
+            _log.warning(
+                "%s can't be reached, it catches up later: %s", self._name, sentence(error)
+            )
         with self._changed:
-            if isinstance(source, RunResult):
-                self._queue.appendleft(source)
-            else:
-                self._behind = True
-            self._failures += 1
-            if isinstance(error, LastingError):
-                pause = LASTING_PAUSE_S
-                if str(error) != self._fault:
-                    self._fault = str(error)
-                    _log.warning("%s can't record: %s", self._name, self._fault)
-            elif self._failures == 1 or self._fault:
-                self._fault = ""
-                _log.warning(
-                    "%s can't be reached, it catches up later: %s", self._name, sentence(error)
-                )
-            if self._deadline is not None:
+            if self._closing:
                 self._deadline = 0.0
             else:
-                self._changed.wait_for(lambda: self._deadline is not None, pause)
+                self._changed.wait_for(lambda: self._closing, pause)
+
+
+def _missing(storage: Storage, plan: Plan, target: Target) -> Iterator[Row]:
+    """Yield the manifest's rows of the runs that were asked for and that the target lacks."""
+    columns = ["run_id", "recipe_hash", "finished_at"]
+    missing: list[str] = []
+    for part in tables(storage, "manifest", columns, damaged=[]):
+        rows = part.filter(plan.asks_for(part))
+        ends = zip(rows["run_id"].to_pylist(), rows["finished_at"].to_pylist(), strict=True)
+        missing += [run_id for run_id, end in ends if not target.holds(run_id, end)]
+    if not missing:
+        return
+    rows_of_runs = RowsOfRuns(storage, "manifest")
+    for batch in batched(missing, _BATCH, strict=False):
+        for found in rows_of_runs.take(batch).values():
+            yield from found.to_pylist()

@@ -1,4 +1,4 @@
-"""MLflow as a view on the manifest: one parent run a sweep, one child run a run.
+"""MLflow as a view on the manifest: one parent run per sweep, one child run per run.
 
 MLflow is imported, and spoken to, on one thread of its own.
 """
@@ -14,31 +14,32 @@ import posixpath
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, final
+from typing import Any, final, override
 
 from orchestrator.common import commands
 from orchestrator.common.environment import environment
+from orchestrator.common.names import short_keys
 from orchestrator.common.uris import sqlite_file, sqlite_uri
 from orchestrator.dataset.arrow import Row
-from orchestrator.dataset.plan_table import read_plan
-from orchestrator.dataset.results import RunResult
-from orchestrator.dataset.sink import Sink
+from orchestrator.dataset.plan_table import Plan
+from orchestrator.dataset.sink import SinkContext
 from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
-from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import MANIFEST
-from orchestrator.tracking import mlflow_errors as lasting
-from orchestrator.tracking import mlflow_mapping as entries
-from orchestrator.tracking.follower import Backlog, CatchUp, LastingError, RefusedError
-from scene.errors import ConfigurationError
+from orchestrator.tracking import mlflow_mapping as mapping
+from orchestrator.tracking.follower import Follower, LastingError, RefusedError
+from orchestrator.tracking.mlflow_errors import (
+    is_disk_fault,
+    is_lasting,
+    is_out_of_place,
+    sentence,
+)
 
 PREVIEW = "preview.jpg"
-
-SHOWN_RUNS = 6
-"""Most runs on the contact sheet that MLflow holds."""
 
 REPORTED_RUNS = 50_000
 """A larger sweep's report is made by the command alone, since reading it would take too long."""
@@ -48,12 +49,12 @@ _CHATTY = ("mlflow", "alembic", "urllib3")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
-    # MLflow's own retries take minutes; waiting for a server that is away is CatchUp's part.
+    # MLflow's own retries take minutes; waiting for a server that is away is the follower's part.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
     "MLFLOW_HTTP_REQUEST_TIMEOUT": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "15"),
 }
 _NOTE = "mlflow.note.content"
-_NAMES, _PARAM = "blendsweep.names", "blendsweep.param."
+_PARAM = "blendsweep.param."
 
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
 _PAGE = 1000
@@ -61,218 +62,165 @@ _STATUSES = {"succeeded": "FINISHED", "failed": "FAILED"}
 
 
 @final
-class MlflowSink(Sink):
+class MlflowSink(Follower):
     """Logs results to MLflow without ever holding up the sweep.
 
     Parameters
     ----------
-    storage
-        The data set; previews and failure logs are read from it.
-    tracking_uri
-        MLflow's tracking server or database.
-    experiment
-        Name of the experiment.
-    sweep
-        Name of the sweep, and of its parent run.
-    document
-        Content of ``sweep.yaml``.
-    swept
-        The keys that take more than one value.
-    plugins
-        Folders of plugin packages.
-    backlog
-        The manifest's side.
+    context
+        The sweep and its data set; previews and logs of failures are read from it.
     close_timeout_s
         How long `close` waits for what is not logged yet.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        tracking_uri: str,
-        experiment: str,
-        sweep: str,
-        document: str,
-        swept: Collection[str],
-        plugins: Sequence[str],
-        backlog: Backlog,
-        close_timeout_s: float = 60.0,
-    ) -> None:
-        self._connect = partial(
-            _connected, storage, tracking_uri, experiment, sweep, document, swept, plugins
-        )
-        self._backlog = backlog
-        self._close_timeout_s = close_timeout_s
-        self._catch_up: CatchUp | None = None
+    def __init__(self, context: SinkContext, close_timeout_s: float = 60.0) -> None:
+        super().__init__("MLflow", context.storage, context.origin, close_timeout_s)
+        self._context = context
         self._settings = ExitStack()
 
+    @override
     def open(self) -> None:
-        """Start the thread; it imports MLflow, finds the sweep's runs and logs what is missing."""
         self._settings.enter_context(environment(_ENVIRONMENT))
         self._settings.enter_context(_quiet_loggers())
-        self._catch_up = CatchUp("MLflow", self._connected, self._backlog, self._close_timeout_s)
-        self._catch_up.start()
+        super().open()
 
-    def _connected(self) -> _Tracker:
-        tracker = self._connect()
+    @override
+    def connect(self) -> _Tracker:
+        try:
+            tracker = _Tracker(self._context)
+        except Exception as error:
+            if not is_lasting(error):
+                raise
+            message = sentence(error)
+            if "out-of-date" in message:
+                uri = str(self._context.sweep.tracking_uri)
+                message += f" This does it: {commands.tool('mlflow', 'db', 'upgrade', uri)}"
+            raise LastingError(message) from error
         self.page = tracker.page
         return tracker
 
-    def record(self, result: RunResult) -> None:
-        """Queue one run's final result."""
-        if self._catch_up is not None:
-            self._catch_up.add(result)
-
-    def flush(self) -> None:
-        """Do nothing: what is queued is durable in the manifest already."""
-
+    @override
     def close(self) -> None:
-        """Wait a bounded time for what is queued; the rest is for the next start."""
-        if self._catch_up is not None:
-            self._catch_up.close()
-            self._catch_up = None
-            self._settings.close()
+        super().close()
+        self._settings.close()
 
 
-def _connected(storage: Storage, tracking_uri: str, *arguments: Any) -> _Tracker:
-    try:
-        return _Tracker(storage, tracking_uri, *arguments)
-    except Exception as error:
-        if not lasting.is_lasting(error):
-            raise
-        told = lasting.sentence(error)
-        if "out-of-date" in told:
-            told += f" This does it: {commands.tool('mlflow', 'db', 'upgrade', tracking_uri)}"
-        raise LastingError(told) from error
+@final
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """What MLflow has of one run: its id, and how and when the run ended, in MLflow's words."""
+
+    mlflow_run_id: str
+    status: str
+    ended: int | None
 
 
 @final
 class _Tracker:
-    """One sweep's runs in MLflow; `MlflowSink` describes the parameters."""
+    """One sweep's runs in MLflow."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        tracking_uri: str,
-        experiment: str,
-        sweep: str,
-        document: str,
-        swept: Collection[str],
-        plugins: Sequence[str],
-    ) -> None:
-        self._storage = storage
-        self._plugins = plugins
-        self._swept = swept
+    def __init__(self, context: SinkContext) -> None:
+        self._context = context
+        self._storage = context.storage
         self._names: dict[str, str] = {}
-        self._short = True
-        self._mlflow = _import_mlflow()
-        if (database := sqlite_file(tracking_uri)) is not None:
-            _prepare_database(self._mlflow, database)
-        self._client = self._mlflow.MlflowClient(tracking_uri)
-        self._experiment_id = self._experiment(experiment, tracking_uri)
-        self._statuses: dict[str, str] = {}
-        self._children: dict[str, str] = {}
+        self._children: dict[str, _Child] = {}
         self._changed = False
-        self._parent = self._find_parent(sweep)
-        if self._parent is None:
-            self._parent = self._create_parent(sweep)
-        else:
-            self._find_names()
-            self._find_children()
-            self._client.set_terminated(self._parent, "RUNNING")
-        self._artifacts_told = False
+        self._artifacts_warned = False
+        context.mlflow_run_ids.clear()  # another connection's, perhaps of a database that is gone
+        uri, mlflow = str(context.sweep.tracking_uri), _import_mlflow()
+        if (database := sqlite_file(uri)) is not None:
+            _prepare_database(mlflow, database)
+        self._client = mlflow.MlflowClient(uri)
+        self._experiment_id = self._experiment(context.sweep.experiment, uri)
+        self._parent = self._take_over_parent() or self._create_parent()
         with self._artifacts():
-            self._client.log_text(self._parent, document, "sweep.yaml")
+            self._client.log_text(self._parent, context.document, "sweep.yaml")
 
     @property
     def page(self) -> str:
         """The parent run's page, which lists the children, in MLflow's web application."""
         return f"#/experiments/{self._experiment_id}/runs/{self._parent}"
 
-    def log(self, row: Row) -> str:
-        """Log one run, into the child it has already or a new one; return the child's id."""
+    def holds(self, run_id: str, finished_at: datetime) -> bool:
+        """Return whether a child has this result: a run's end is the last that is logged of it."""
+        child = self._children.get(run_id)
+        return child is not None and child.ended == mapping.milliseconds(finished_at)
+
+    def log(self, row: Row) -> None:
+        """Log one run, into the child that it has already or a new one."""
         try:
-            return self._log(row)
+            self._log(row)
         except Exception as error:
-            if lasting.is_out_of_place(error):
+            if is_out_of_place(error):
                 raise  # found or made anew by the next connection
             if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
-                raise RefusedError(lasting.sentence(error)) from error
-            if lasting.is_lasting(error):
-                raise LastingError(lasting.sentence(error)) from error
+                raise RefusedError(sentence(error)) from error
+            if is_lasting(error):
+                raise LastingError(sentence(error)) from error
             raise
 
-    def finish(self) -> None:
+    def finish(self, plan: Plan) -> None:
         """End the parent run with how many runs that were asked for succeeded and failed."""
-        counts = Counter(itertools.compress(self._statuses.values(), self._asked_for()))
-        for status in _STATUSES:
-            self._client.log_metric(self._parent, f"runs_{status}", float(counts[status]))
+        ended = [child.status for child in self._children.values()]
+        counts = Counter(itertools.compress(ended, plan.holds(list(self._children))))
+        for status, ending in _STATUSES.items():
+            self._client.log_metric(self._parent, f"runs_{status}", float(counts[ending]))
         self._client.set_terminated(self._parent, "FINISHED")
         if self._changed:
             self._log_report()
 
-    def _asked_for(self) -> Iterable[bool]:
-        """Return for each child whether the last sweep asks for its run."""
-        try:
-            plan = read_plan(self._storage)
-        except ConfigurationError:  # somebody has removed sweep.yaml
-            return itertools.repeat(True)
-        held: list[bool] = plan.holds(list(self._statuses)).tolist()
-        return held
-
     def _log_report(self) -> None:
-        """Log the report on the data set, of a size that no one waits for long."""
-        from orchestrator.report.build import build_report, save_report
-
-        if len(self._statuses) > REPORTED_RUNS:
+        """Log the report on the data set, where nobody waits long for it."""
+        if len(self._children) > REPORTED_RUNS:
             again = commands.program("report", self._storage.public_uri)
-            _log.info("the report is left to the command: %s", again)
+            _log.info("this command makes the report: %s", again)
             return
         try:
-            report = build_report(self._storage, SHOWN_RUNS, brief=True)
             with tempfile.TemporaryDirectory() as folder:
-                save_report(report, Path(folder))
+                self._context.write_report(Path(folder))
                 with self._artifacts():
                     self._client.log_artifacts(self._parent, folder, "report")
         except Exception as error:  # noqa: BLE001 (a picture is no reason to fail)
             _log.warning("MLflow has no report: %s: %s", type(error).__name__, error)
 
-    def _log(self, row: Row) -> str:
+    def _log(self, row: Row) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        run_id = row["run_id"]
-        finished = entries.milliseconds(row["finished_at"])
+        run_id, status = row["run_id"], _STATUSES[row["status"]]
+        ended = mapping.milliseconds(row["finished_at"])
         self._name_params(row)
-        params = entries.params(row, self._names)
+        params = mapping.params(row, self._names)
         child = self._children.get(run_id)
         if child is None:
-            child = self._children[run_id] = self._create_child(row)
+            child = self._create_child(row)
         else:
-            # A parameter can't be logged twice with another spelling, such as 1 and 1.0.
-            known = self._client.get_run(child).data
+            # A param can't be logged twice with another spelling, such as 1 and 1.0.
+            known = self._client.get_run(child.mlflow_run_id).data
             params = {key: value for key, value in params.items() if key not in known.params}
             if row["status"] == "succeeded":
-                for tag in entries.ERROR_TAGS & known.tags.keys():
-                    self._client.delete_tag(child, tag)
-        metrics = [
-            Metric(key, value, finished, 0)
-            for key, value in entries.metrics(row, self._short).items()
-        ]
+                for tag in mapping.ERROR_TAGS & known.tags.keys():
+                    self._client.delete_tag(child.mlflow_run_id, tag)
+        key = child.mlflow_run_id
         folder = f"{self._storage.public_uri}/runs/{run_id}"
-        tags = entries.tags(row, folder)
-        if self._statuses.get(run_id) != row["status"]:
-            tags[_NOTE] = entries.run_note(row, folder, self._plugins)
-        run_tags = [RunTag(key, value) for key, value in tags.items()]
-        self._client.log_batch(child, metrics[: _MOST_METRICS - len(tags)], (), run_tags)
+        tags = mapping.tags(row, folder)
+        if child.status != status:
+            tags[_NOTE] = mapping.run_note(row, folder, self._context.sweep.plugins)
+        metrics = [Metric(*pair, ended, 0) for pair in mapping.metrics(row).items()]
+        self._client.log_batch(
+            key, metrics[: _MOST_METRICS - len(tags)], (), [RunTag(*pair) for pair in tags.items()]
+        )
         for batch in itertools.batched(params.items(), _MOST_PARAMS, strict=False):
-            self._client.log_batch(child, (), [Param(key, value) for key, value in batch], ())
-        self._attach(child, f"runs/{run_id}/{PREVIEW}")
+            self._client.log_batch(key, (), [Param(*pair) for pair in batch], ())
+        self._attach(key, f"runs/{run_id}/{PREVIEW}")
         if row["status"] == "failed":
-            self._attach(child, f"failures/{run_id}.log")
-        self._client.set_terminated(child, _STATUSES[row["status"]], finished)
-        self._statuses[run_id] = row["status"]
+            self._attach(key, f"failures/{run_id}.log")
+        self._client.set_terminated(key, status, ended)
+        self._keep(run_id, _Child(key, status, ended))
         self._changed = True
-        return child
+
+    def _keep(self, run_id: str, child: _Child) -> None:
+        self._children[run_id] = child
+        self._context.mlflow_run_ids[run_id] = child.mlflow_run_id
 
     def _experiment(self, name: str, tracking_uri: str) -> str:
         experiment = self._client.get_experiment_by_name(name)
@@ -288,18 +236,32 @@ class _Tracker:
             _log.warning("MLflow: the experiment %r was in the trash and is restored", name)
         return str(experiment.experiment_id)
 
-    def _find_parent(self, sweep: str) -> str | None:
-        for run in self._search(f"tags.`blendsweep.sweep` = '{sweep}'"):
+    def _take_over_parent(self) -> str | None:
+        """Return the sweep's run of an earlier start, with its children found; None if new."""
+        for run in self._search(f"tags.`blendsweep.sweep` = '{self._context.sweep.name}'"):
             if run.data.tags.get("blendsweep.output") == self._storage.public_uri:
-                return str(run.info.run_id)
-        return None
+                break
+        else:
+            return None
+        parent = str(run.info.run_id)
+        self._names = {
+            key: tag.removeprefix(_PARAM)
+            for tag, key in run.data.tags.items()
+            if tag.startswith(_PARAM)
+        }
+        for child in self._search(f"tags.`mlflow.parentRunId` = '{parent}'"):
+            if run_id := child.data.tags.get("blendsweep.run_id"):
+                info = child.info
+                self._keep(run_id, _Child(info.run_id, info.status, info.end_time))
+        self._client.set_terminated(parent, "RUNNING")
+        return parent
 
-    def _create_parent(self, sweep: str) -> str:
+    def _create_parent(self) -> str:
         from mlflow.entities import Dataset, DatasetInput
 
-        uri = self._storage.public_uri
-        tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri, _NAMES: "short"}
-        tags[_NOTE] = entries.sweep_note(sweep, uri)
+        sweep, uri = self._context.sweep.name, self._storage.public_uri
+        tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri}
+        tags[_NOTE] = mapping.sweep_note(sweep, uri)
         run = self._client.create_run(self._experiment_id, tags=tags, run_name=sweep)
         source = f"{uri}/{MANIFEST}"
         dataset = Dataset(
@@ -311,28 +273,10 @@ class _Tracker:
         self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, [])])
         return str(run.info.run_id)
 
-    def _find_children(self) -> None:
-        for run in self._search(f"tags.`mlflow.parentRunId` = '{self._parent}'"):
-            tags = run.data.tags
-            if run_id := tags.get("blendsweep.run_id"):
-                self._children[run_id] = run.info.run_id
-                self._statuses[run_id] = tags.get("blendsweep.status", "")
-
-    def _find_names(self) -> None:
-        tags = self._client.get_run(self._parent).data.tags
-        if _NAMES not in tags:  # of a version that named by the manifest's columns
-            self._short = False
-        self._names = {
-            key: tag.removeprefix(_PARAM) for tag, key in tags.items() if tag.startswith(_PARAM)
-        }
-
     def _name_params(self, row: Row) -> None:
         """Name what this row overrides; the parent knows the names, so that they stay."""
-        new = [key for key in entries.overridden(row) if key not in self._names]
-        if not self._short:
-            self._names |= {key: entries.entity_name(key) for key in new}
-            return
-        for key, name in entries.param_names(new, self._names).items():
+        new = [key for key in mapping.overridden(row) if key not in self._names]
+        for key, name in short_keys(new, self._names, mapping.entity_name).items():
             self._client.set_tag(self._parent, f"{_PARAM}{name}", key)
             self._names[key] = name
 
@@ -347,13 +291,15 @@ class _Tracker:
             if not token:
                 return
 
-    def _create_child(self, row: Row) -> str:
+    def _create_child(self, row: Row) -> _Child:
         # The id is a tag from the start: a child left half-logged by a crash is found again.
         tags = {"mlflow.parentRunId": self._parent, "blendsweep.run_id": row["run_id"]}
-        started = entries.milliseconds(row["started_at"])
-        name = entries.run_name(row, self._names, self._swept)
+        started = mapping.milliseconds(row["started_at"])
+        name = mapping.run_name(row, self._names, self._context.swept)
         run = self._client.create_run(self._experiment_id, started, tags, name)
-        return str(run.info.run_id)
+        child = _Child(run.info.run_id, run.info.status, None)
+        self._keep(row["run_id"], child)
+        return child
 
     def _attach(self, run: str, relative: str) -> None:
         if not self._storage.exists(relative):
@@ -370,10 +316,10 @@ class _Tracker:
         try:
             yield
         except OSError as error:
-            if not lasting.is_disk_fault(error):
+            if not is_disk_fault(error):
                 raise
-            if not self._artifacts_told:
-                self._artifacts_told = True
+            if not self._artifacts_warned:
+                self._artifacts_warned = True
                 _log.warning(
                     "MLflow goes without pictures and logs, whose place can't be written: %s; the "
                     "files are in %s",

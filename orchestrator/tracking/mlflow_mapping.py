@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.common import commands
-from orchestrator.common.names import short_keys
 from orchestrator.dataset.arrow import Row, text_of
 from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME
 
@@ -21,17 +20,6 @@ ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
 _COUNTS = ("coverage", "visible_particles")
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 _LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's name, too
-
-
-def param_names(keys: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Return overridden key to the name of its param: short, and no other key's.
-
-    Parameters
-    ----------
-    known
-        Names that are given already; they stay.
-    """
-    return short_keys(keys, known, entity_name)
 
 
 def run_name(row: Row, names: Mapping[str, str], swept: Collection[str]) -> str:
@@ -77,20 +65,13 @@ def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
     return {name: (text_of(value) or "null")[:_LONGEST_PARAM] for name, value in values.items()}
 
 
-def metrics(row: Row, short: bool = True) -> dict[str, float]:
-    """Return the finite features, timings and counts.
-
-    Parameters
-    ----------
-    short
-        Whether names are as `metric_name` gives them, or the manifest's columns.
-    """
-    names = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, TIME)))]
-    values = {metric_name(name) if short else name: row.get(name) for name in names}
+def metrics(row: Row) -> dict[str, float]:
+    """Return the finite features, timings and counts, named as `metric_name` says."""
+    columns = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, TIME)))]
     return {
-        entity_name(name): float(value)
-        for name, value in values.items()
-        if value is not None and math.isfinite(value)
+        entity_name(metric_name(column)): float(value)
+        for column in columns
+        if (value := row.get(column)) is not None and math.isfinite(value)
     }
 
 

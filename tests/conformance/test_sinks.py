@@ -9,16 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.sink import Sink, SinkContext
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
-from orchestrator.execution.recording import SINKS, SinkContext, create_manifest
 from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Execution, Sweep, Tracking
+from orchestrator.tracking.mlflow import MlflowSink
+from orchestrator.tracking.sinks import SINKS
 from scene.execution.record import FileRecord, RunRecord
 
 # MLflow's libraries warn about each other; that is no fault of ours.
@@ -28,6 +31,12 @@ NOTE = "mlflow.note.content"
 NUMBER = "blueprints.particles.Bead.number"
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
+HASH = "f" * 16
+DOCUMENT = f"name: demo\nruns: 9\nrecipe_hash: {HASH}\n"
+
+
+def write_report(folder: Path) -> None:
+    (folder / "report.html").write_text("<p>a report</p>")
 
 
 def make_sweep(output: Path, tracking_uri: str, name: str = "demo") -> Sweep:
@@ -78,7 +87,7 @@ def make_result(index: int, status: RunStatus = RunStatus.SUCCEEDED) -> RunResul
         node="node",
         device="CPU",
         started_at=START,
-        finished_at=START + timedelta(seconds=2),
+        finished_at=START + timedelta(seconds=2 if succeeded else 3),
         record=record if succeeded else None,
         failure=None if succeeded else Failure("StepError", "no luck", "log"),
     )
@@ -93,11 +102,14 @@ class Bench:
     sweep: Sweep
     storage: Storage
 
-    def start(self) -> tuple[Any, ManifestSink]:
-        manifest = create_manifest(
-            Origin(self.sweep.name, "beads"), Columns(timings=("Relax",)), self.storage
+    def start(self) -> tuple[Sink, ManifestSink]:
+        self.storage.write_file("sweep.yaml", DOCUMENT.encode())
+        origin = Origin(self.sweep.name, "beads", HASH)
+        context = SinkContext(self.sweep, DOCUMENT, self.storage, origin, write_report)
+        manifest = ManifestSink(
+            self.storage, origin, Columns(timings=("Relax",)), context.mlflow_run_ids
         )
-        sink = SINKS[self.name](SinkContext(self.sweep, "name: demo\n", self.storage, manifest))
+        sink = manifest if self.name == "manifest" else SINKS[self.name](context)
         assert sink is not None
         manifest.open()
         if sink is not manifest:
@@ -177,14 +189,14 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
 
 
-@pytest.fixture(params=sorted(SINKS))
+@pytest.fixture(params=["manifest", *SINKS])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, tracking_uri: str) -> Bench:
     output = tmp_path / "output"
     return Bench(request.param, make_sweep(output, tracking_uri), Storage(str(output)))
 
 
 def test_every_sink_has_a_reader_here() -> None:
-    assert READERS.keys() == SINKS.keys()
+    assert READERS.keys() == {"manifest", *SINKS}
 
 
 def test_results_are_recorded_once(bench: Bench) -> None:
@@ -269,22 +281,6 @@ class TestMlflow:
         assert params[f"{1:016x}"]["Bead.number"] == "1"
         assert params[f"{2:016x}"] == {"seed": "2", "Bead.number": "2", other: "7"}
 
-    def test_a_sweep_that_began_with_the_manifests_names_keeps_them(self, bench: Bench) -> None:
-        from mlflow import MlflowClient
-
-        bench.session(make_result(1, RunStatus.FAILED))
-        client, parent = MlflowClient(bench.sweep.tracking_uri), parent_of(bench).info.run_id
-        for tag in ("names", "param.Bead.number", "param.odd_key_"):
-            client.delete_tag(parent, f"blendsweep.{tag}")
-        bench.session(make_result(1), make_result(2))
-        assert len(bench.recorded()) == 2
-        for child in children(bench):
-            assert child.data.params[NUMBER] == child.data.params["seed"]
-            assert child.data.metrics["feature.defocus"] == 0.25
-        assert not [
-            tag for tag in parent_of(bench).data.tags if tag.startswith("blendsweep.param.")
-        ]
-
     def test_a_description_tells_what_became_of_a_run(self, bench: Bench) -> None:
         bench.session(make_result(1, RunStatus.FAILED))
         (child,) = children(bench)
@@ -298,11 +294,24 @@ class TestMlflow:
         assert f"| `{NUMBER}` | `1` |" in child.data.tags[NOTE]
         assert "one child run" in parent_of(bench).data.tags[NOTE]
 
-    def test_the_manifest_names_the_child(self, bench: Bench) -> None:
-        bench.session(make_result(1))
+    def test_the_manifest_names_a_child_that_was_there_before_the_row(self, bench: Bench) -> None:
+        bench.session(make_result(1, RunStatus.FAILED))
+        sink, manifest = bench.start()
+        deadline = time.monotonic() + 60
+        while not sink._target and time.monotonic() < deadline:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        for index in (1, 2):
+            manifest.record(make_result(index))
+        manifest.flush()
+        sink.close()
+        manifest.close()
         assert bench.storage.folder is not None
-        (row,) = pq.read_table(bench.storage.folder / "manifest").to_pylist()
-        assert row["mlflow_run_id"] == children(bench)[0].info.run_id
+        known = {
+            row["run_id"]: row["mlflow_run_id"]
+            for row in pq.read_table(bench.storage.folder / "manifest").to_pylist()
+        }
+        of_run = {child.data.tags["blendsweep.run_id"]: child for child in children(bench)}
+        assert known == {f"{1:016x}": of_run[f"{1:016x}"].info.run_id, f"{2:016x}": None}
 
     def test_what_was_missed_is_logged_by_the_next_start(self, bench: Bench) -> None:
         without = Bench("manifest", bench.sweep, bench.storage)
@@ -310,12 +319,67 @@ class TestMlflow:
         assert bench.recorded() == {}
         bench.session()
         assert len(bench.recorded()) == 5
+        without.session(make_result(1, RunStatus.FAILED))
+        bench.session()
+        assert bench.recorded()[f"{1:016x}"] == "failed"
+        assert len(bench.recorded()) == 5
+
+    def test_a_child_that_a_crash_left_half_logged_is_completed(self, bench: Bench) -> None:
+        from mlflow import MlflowClient
+
+        Bench("manifest", bench.sweep, bench.storage).session(make_result(1))
+        bench.session(make_result(2))
+        parent = parent_of(bench)
+        client = MlflowClient(bench.sweep.tracking_uri)
+        client.delete_run(
+            next(c for c in children(bench) if c.data.params["seed"] == "1").info.run_id
+        )
+        tags = {"mlflow.parentRunId": parent.info.run_id, "blendsweep.run_id": f"{1:016x}"}
+        client.create_run(parent.info.experiment_id, tags=tags)
+        bench.session()
+        assert bench.recorded() == {f"{index:016x}": "succeeded" for index in (1, 2)}
+        assert {child.data.params["seed"] for child in children(bench)} == {"1", "2"}
+
+    def test_an_old_data_set_whose_rows_name_their_children_is_not_logged_again(
+        self, bench: Bench
+    ) -> None:
+        bench.session(make_result(1), make_result(2))
+        ends = {c.info.run_id: c.info.end_time for c in children(bench)}
+        assert bench.storage.folder is not None
+        path = bench.storage.folder / "manifest" / "part-00000.parquet"
+        table = pq.read_table(path)
+        named = {c.data.tags["blendsweep.run_id"]: c.info.run_id for c in children(bench)}
+        column = pa.array([named[run_id] for run_id in table["run_id"].to_pylist()])
+        position = table.schema.get_field_index("mlflow_run_id")
+        pq.write_table(table.set_column(position, "mlflow_run_id", column), path)
+        bench.session(make_result(3))
+        assert len(bench.recorded()) == 3
+        assert ends.items() <= {c.info.run_id: c.info.end_time for c in children(bench)}.items()
+        kept = pq.read_table(bench.storage.folder / "manifest").to_pylist()
+        assert {row["mlflow_run_id"] for row in kept} >= set(named.values())
+
+    def test_more_children_than_a_page_of_the_search_are_all_found(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("orchestrator.tracking.mlflow._PAGE", 2)
+        bench.session(*(make_result(index) for index in range(5)))
+        bench.session()
+        assert len(bench.recorded()) == 5
+
+    def test_a_database_that_was_deleted_is_filled_again(self, tmp_path: Path) -> None:
+        output, uri = tmp_path / "output", f"sqlite:///{tmp_path}/own.db"
+        bench = Bench("mlflow", make_sweep(output, uri), Storage(str(output)))
+        bench.session(make_result(1))
+        for file in tmp_path.glob("own.db*"):
+            file.unlink()
+        bench.session(make_result(2))
+        assert len(bench.recorded()) == 2
 
     def test_a_server_that_is_away_delays_only_mlflow(self, bench: Bench, tmp_path: Path) -> None:
         away = make_sweep(tmp_path / "output", "http://127.0.0.1:9")
         sink, manifest = Bench("mlflow", away, bench.storage).start()
+        assert isinstance(sink, MlflowSink)
         sink._close_timeout_s = 1.0
-        sink._catch_up._close_timeout_s = 1.0
         manifest.record(make_result(1))
         sink.record(make_result(1))
         sink.close()
@@ -324,9 +388,7 @@ class TestMlflow:
         bench.session()
         assert len(bench.recorded()) == 1
 
-    def test_the_parent_ends_with_counts_and_the_sweep_file(
-        self, bench: Bench, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_the_parent_ends_with_counts_the_sweep_file_and_the_report(self, bench: Bench) -> None:
         from mlflow import MlflowClient
 
         bench.session(make_result(1), make_result(2, RunStatus.FAILED))
@@ -336,9 +398,8 @@ class TestMlflow:
         assert parent.info.run_name == "demo"
         assert parent.info.status == "FINISHED"
         assert parent.data.metrics == {"runs_succeeded": 1.0, "runs_failed": 1.0}
-        assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["sweep.yaml"]
-        # There is no sweep.yaml in the output here, so no report, which is no fault of the sweep.
-        assert "MLflow has no report: ConfigurationError" in caplog.text
+        files = [file.path for file in client.list_artifacts(parent.info.run_id)]
+        assert files == ["report", "sweep.yaml"]
         assert [entry.dataset.name for entry in parent.inputs.dataset_inputs] == ["demo manifest"]
 
     def test_an_experiment_in_the_trash_is_restored_and_that_is_told(
@@ -352,6 +413,17 @@ class TestMlflow:
         told = [record for record in caplog.records if "was in the trash" in record.message]
         assert len(told) == 1
 
+    def test_a_report_that_can_not_be_made_is_no_fault_of_the_sweep(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(folder: Path) -> None:
+            raise ValueError(f"nothing to put into {folder.name!r:.1}")
+
+        monkeypatch.setitem(globals(), "write_report", fail)
+        bench.session(make_result(1))
+        assert "MLflow has no report: ValueError: nothing" in caplog.text
+        assert parent_of(bench).info.status == "FINISHED"
+
     def test_an_experiment_that_is_deleted_meanwhile_loses_no_run(self, bench: Bench) -> None:
         sink, manifest = bench.start()
         for index in (1, 2):
@@ -359,8 +431,7 @@ class TestMlflow:
             manifest.flush()
             sink.record(make_result(index))
             deadline = time.monotonic() + 60
-            while len(manifest_names(bench)) < index and time.monotonic() < deadline:
-                manifest.flush()
+            while len(children(bench)) < index and time.monotonic() < deadline:
                 time.sleep(0.1)
             if index == 1:
                 self.trash(bench)
@@ -391,12 +462,3 @@ class TestMlflow:
         told = [record for record in caplog.records if "goes without pictures" in record.message]
         assert len(told) == 1
         assert str(output) in told[0].message
-
-
-def manifest_names(bench: Bench) -> list[str]:
-    """Return the ids of the runs that the manifest knows to be in MLflow."""
-    folder = Path(bench.sweep.output) / "manifest"
-    if not folder.is_dir():
-        return []
-    rows = pq.read_table(folder).to_pylist()
-    return [row["run_id"] for row in rows if row["mlflow_run_id"]]

@@ -101,9 +101,9 @@ def _check_mlflow(output: Path, rows: list[dict[str, Any]]) -> None:
     assert Counter(run.data.tags["blendsweep.run_id"] for run in children) == Counter(
         row["run_id"] for row in rows
     )
-    assert {run.info.run_id: run.data.tags["blendsweep.run_id"] for run in children} == {
-        row["mlflow_run_id"]: row["run_id"] for row in rows
-    }
+    held = {run.data.tags["blendsweep.run_id"]: run.info.run_id for run in children}
+    for row in rows:  # where MLflow had not taken a run yet, the manifest does not name it
+        assert row["mlflow_run_id"] in (None, held[row["run_id"]])
     expected = {"succeeded": "FINISHED", "failed": "FAILED"}
     status = {row["run_id"]: expected[row["status"]] for row in rows}
     assert {r.data.tags["blendsweep.run_id"]: r.info.status for r in children} == status

@@ -99,10 +99,10 @@ def test_mlflow_holds_one_child_for_each_run(
     parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
     assert len(parents) == 1
-    assert {run.info.run_id for run in children} == {
-        row["mlflow_run_id"] for row in manifest(output)
-    }
     assert len(children) == 3
+    assert {run.data.tags["blendsweep.run_id"] for run in children} == {
+        row["run_id"] for row in manifest(output)
+    }
     (parent,) = parents
     reported = {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
     assert reported >= {"report/report.html", "report/contact_sheet.png"}

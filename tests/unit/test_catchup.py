@@ -3,145 +3,160 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, override
 
 import pytest
 
+from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.results import Attempt, AttemptOutcome, RunResult, RunStatus
+from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
-from orchestrator.tracking import follower as catchup
+from orchestrator.tracking import follower as module
 from orchestrator.tracking.follower import (
     CROWDED_QUEUE,
-    Backlog,
-    CatchUp,
+    Follower,
     LastingError,
     RefusedError,
+    Target,
 )
 
 SECONDS = 0.001
+START = datetime(2025, 1, 1, tzinfo=UTC)
+ORIGIN = Origin("demo", "beads", "f" * 16)
 
 
-class Busy:
-    """Takes a millisecond of the processor for each row."""
+class Log:
+    """A target: what it took, over all connections, by run id."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
         self.logged: list[str] = []
-        self.finished = False
+        self.ended: dict[str, datetime] = {}
+        self.faults: list[Exception | None] = []
+        self.connections = 0
+        self.plan: Plan | None = None
 
-    def log(self, row: dict[str, Any]) -> str:
+    def connect(self) -> Log:
+        self.connections += 1
+        self.fail()
+        return self
+
+    def fail(self) -> None:
+        if self.faults and (fault := self.faults.pop(0)) is not None:
+            raise fault
+
+    def holds(self, run_id: str, finished_at: datetime) -> bool:
+        return self.ended.get(run_id) == finished_at
+
+    def log(self, row: dict[str, Any]) -> None:
+        self.fail()
+        self.logged.append(row["run_id"])
+        self.ended[row["run_id"]] = row["finished_at"]
+
+    def finish(self, plan: Plan) -> None:
+        self.plan = plan
+
+
+class Busy(Log):
+    """Takes a millisecond of the processor for each row."""
+
+    seconds = 0.0
+
+    @override
+    def fail(self) -> None:
         start = time.monotonic()
         while time.monotonic() - start < SECONDS:
             pass
         self.seconds += time.monotonic() - start
-        self.logged.append(row["run_id"])
-        return row["run_id"]
-
-    def finish(self) -> None:
-        self.finished = True
 
 
-def result(index: int) -> RunResult:
+class Following(Follower):
+    """A follower of any target."""
+
+    def __init__(self, target: Log, storage: Storage) -> None:
+        super().__init__("Log", storage, ORIGIN, close_timeout_s=30.0)
+        self._log = target
+
+    @override
+    def connect(self) -> Target:
+        return self._log.connect()
+
+
+def result(index: int, tries: int = 1) -> RunResult:
     run = Run(index, f"{index:016x}", {}, (), {})
-    now = datetime.now(UTC)
-    outcome = AttemptOutcome(Attempt(run, 1), "w", "n", "CPU", now, now)
+    end = START + timedelta(seconds=tries)
+    outcome = AttemptOutcome(Attempt(run, 1), "w", "n", "CPU", START, end)
     return RunResult(run, RunStatus.SUCCEEDED, 1, outcome)
 
 
-def test_a_target_that_lags_works_a_tenth_of_the_time_until_the_sweep_ends() -> None:
-    target = Busy()
-    backlog = Backlog(lambda found: {"run_id": found.run.run_id}, lambda: iter(()), lambda *_: None)
-    catch_up = CatchUp("Busy", lambda: target, backlog, close_timeout_s=30.0)
-    catch_up.start()
+def ids(count: int) -> list[str]:
+    return [f"{index:016x}" for index in range(count)]
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    made = Storage(str(tmp_path))
+    made.write_file("sweep.yaml", f"name: demo\nruns: 9\nrecipe_hash: {'f' * 16}\n".encode())
+    return made
+
+
+@pytest.fixture
+def target() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def follow(target: Log, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Record results, as the driver does, and wait until the target has no fault left."""
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(module, "LASTING_PAUSE_S", 0.01)
+
+    def run(*results: RunResult, origin: Origin = ORIGIN, one_by_one: bool = False) -> None:
+        manifest, following = ManifestSink(storage, origin, Columns()), Following(target, storage)
+        manifest.open()
+        following.open()
+        for found in results:
+            before = len(target.logged)
+            manifest.record(found)
+            following.record(found)
+            wait_for(lambda now=before: not one_by_one or len(target.logged) > now)  # type: ignore[misc]
+        wait_for(lambda: not target.faults or isinstance(target.faults, Always))
+        manifest.flush()
+        following.close()
+        manifest.close()
+
+    return run
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def test_a_target_that_lags_works_a_tenth_of_the_time_until_the_sweep_ends(
+    storage: Storage,
+) -> None:
+    manifest, target = ManifestSink(storage, ORIGIN, Columns()), Busy()
+    manifest.open()
+    following = Following(target, storage)
+    following.open()
     count = CROWDED_QUEUE + 1000
     for index in range(count):
-        catch_up.add(result(index))
+        following.record(result(index))
     start = time.monotonic()
     while time.monotonic() - start < 1.0:
         time.sleep(0.01)
     assert 0 < len(target.logged) < count - CROWDED_QUEUE
     assert target.seconds < 0.3 * (time.monotonic() - start)
-    catch_up.close()
-    assert target.logged == [f"{index:016x}" for index in range(count)]
-    assert target.finished
-
-
-class Flaky:
-    """Takes rows unless it is told to raise; keeps what it took over all its connections."""
-
-    def __init__(self) -> None:
-        self.faults: list[Exception | None] = []
-        self.logged: list[str] = []
-        self.connections = 0
-
-    def connect(self) -> Flaky:
-        self.connections += 1
-        self._fail()
-        return self
-
-    def log(self, row: dict[str, Any]) -> str:
-        self._fail()
-        self.logged.append(row["run_id"])
-        return row["run_id"]
-
-    def finish(self) -> None:
-        pass
-
-    def _fail(self) -> None:
-        if self.faults and (fault := self.faults.pop(0)) is not None:
-            raise fault
-
-
-class Manifest:
-    """What is recorded, and what of it the target has."""
-
-    def __init__(self) -> None:
-        self.rows: list[str] = []
-        self.named: dict[str, str] = {}
-
-    def row(self, found: RunResult) -> dict[str, Any]:
-        return {"run_id": found.run.run_id}
-
-    def unlogged(self) -> Iterator[dict[str, Any]]:
-        return ({"run_id": row} for row in list(self.rows) if row not in self.named)
-
-    def backlog(self) -> Backlog:
-        return Backlog(self.row, self.unlogged, self.named.__setitem__)
-
-
-@pytest.fixture
-def target() -> Flaky:
-    return Flaky()
-
-
-@pytest.fixture
-def manifest() -> Manifest:
-    return Manifest()
-
-
-@pytest.fixture
-def follow(
-    target: Flaky, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[int], None]:
-    monkeypatch.setattr(catchup, "LONGEST_PAUSE_S", 0.01)
-    monkeypatch.setattr(catchup, "LASTING_PAUSE_S", 0.01)
-
-    def run(count: int) -> None:
-        following = CatchUp("Flaky", target.connect, manifest.backlog(), close_timeout_s=30.0)
-        following.start()
-        for index in range(count):
-            manifest.rows.append(f"{index:016x}")
-            following.add(result(index))
-        deadline = time.monotonic() + 20
-        while (
-            target.faults and time.monotonic() < deadline and not isinstance(target.faults, Always)
-        ):
-            time.sleep(0.005)
-        following.close()
-
-    return run
+    following.close()
+    assert target.logged == ids(count)
+    assert target.plan is not None
+    manifest.close()
 
 
 AWAY = ConnectionError("nobody answers")
@@ -163,98 +178,105 @@ class Always(list[Exception | None]):
     ],
 )
 def test_no_result_is_dropped_while_the_target_is_away(
-    faults: list[Exception | None],
-    target: Flaky,
-    manifest: Manifest,
-    follow: Callable[[int], None],
+    faults: list[Exception | None], target: Log, follow: Callable[..., None]
 ) -> None:
     target.faults = list(faults)
-    follow(5)
-    assert sorted(target.logged) == manifest.rows
-    assert manifest.named.keys() == set(manifest.rows)
+    follow(*map(result, range(5)))
+    assert sorted(target.logged) == ids(5)
     assert target.connections == 1 + faults.count(AWAY)
 
 
-def test_a_result_that_was_being_logged_is_not_dropped(manifest: Manifest) -> None:
-    """With a manifest that does not list it yet, the queue alone can keep it."""
-    target = Flaky()
+def test_a_result_that_was_being_logged_is_not_dropped(target: Log, storage: Storage) -> None:
+    """With a manifest that does not have it, the queue alone can keep it."""
+    manifest = ManifestSink(storage, ORIGIN, Columns())
+    manifest.open()
     target.faults = [None, AWAY]
-    backlog = Backlog(manifest.row, lambda: iter(()), manifest.named.__setitem__)
-    following = CatchUp("Flaky", target.connect, backlog, close_timeout_s=30.0)
-    following.start()
-    following.add(result(0))
-    deadline = time.monotonic() + 20
-    while not target.logged and time.monotonic() < deadline:
-        time.sleep(0.005)
+    following = Following(target, storage)
+    following.open()
+    following.record(result(0))
+    wait_for(lambda: bool(target.logged))
     following.close()
-    assert target.logged == [f"{0:016x}"]
+    manifest.close()
+    assert target.logged == ids(1)
 
 
 def test_what_the_queue_can_not_hold_comes_from_the_manifest(
-    target: Flaky,
-    manifest: Manifest,
-    follow: Callable[[int], None],
-    monkeypatch: pytest.MonkeyPatch,
+    target: Log, follow: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catchup, "QUEUE_LENGTH", 2)
+    monkeypatch.setattr(module, "QUEUE_LENGTH", 2)
     target.faults = [AWAY] * 20
-    follow(50)
-    assert sorted(target.logged) == manifest.rows
+    follow(*map(result, range(50)))
+    assert sorted(target.logged) == ids(50)
+
+
+def test_a_later_start_logs_what_the_target_lacks_and_nothing_else(
+    target: Log, follow: Callable[..., None]
+) -> None:
+    follow(*map(result, range(3)))
+    del target.ended[ids(2)[1]]
+    follow(result(0, tries=2))
+    assert target.logged[3:] in ([ids(2)[1], ids(1)[0]], [ids(1)[0], ids(2)[1]])
+    follow()
+    assert len(target.logged) == 5
+
+
+def test_a_target_that_lost_everything_gets_all_again(
+    target: Log, follow: Callable[..., None]
+) -> None:
+    follow(*map(result, range(3)))
+    target.ended.clear()
+    follow()
+    assert target.logged == ids(3) * 2
+
+
+def test_runs_that_were_not_asked_for_are_left_out(
+    target: Log, follow: Callable[..., None]
+) -> None:
+    follow(result(0), origin=Origin("other", "other", "0" * 16))
+    assert target.logged == ids(1), "the driver was asked for it just now"
+    target.ended.clear()
+    follow()
+    assert target.logged == ids(1)
 
 
 REMEDY = "the schema is old; " + "a long remedy " * 40 + "END"
 
 
 def test_a_lasting_fault_is_told_once_and_whole_and_may_be_mended_meanwhile(
-    target: Flaky,
-    manifest: Manifest,
-    follow: Callable[[int], None],
-    caplog: pytest.LogCaptureFixture,
+    target: Log, follow: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     target.faults = [LastingError(REMEDY) for _ in range(5)]
-    follow(3)
-    assert [record.message for record in caplog.records] == [f"Flaky can't record: {REMEDY}"]
-    assert sorted(target.logged) == manifest.rows
+    follow(*map(result, range(3)))
+    assert [record.message for record in caplog.records] == [f"Log can't record: {REMEDY}"]
+    assert sorted(target.logged) == ids(3)
 
 
 def test_what_is_promised_at_the_end_has_its_condition(
-    target: Flaky, follow: Callable[[int], None], caplog: pytest.LogCaptureFixture
+    target: Log, follow: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     target.faults = Always([LastingError("the schema is old")])
-    follow(1)
+    follow(result(0))
     assert not target.logged
     assert caplog.records[-1].message == (
-        "Flaky lacks some runs, which the manifest holds; once it is mended that the schema is "
-        "old, the next start of this sweep adds them"
+        "Log lacks some runs, which the manifest holds; the next start of this sweep adds them, "
+        "once this is fixed: the schema is old"
     )
 
 
 def test_many_refusals_are_counted(
-    target: Flaky, follow: Callable[[int], None], caplog: pytest.LogCaptureFixture
+    target: Log, follow: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     target.faults = [None, *(RefusedError("too long") for _ in range(20))]
-    follow(20)
+    follow(*map(result, range(20)))
     messages = [record.message for record in caplog.records]
-    assert len(messages) == catchup.SHOWN_REFUSALS + 1
-    assert messages[-1].startswith("Flaky refused ")
+    assert len(messages) == module.SHOWN_REFUSALS + 1
+    assert messages[-1] == "Log refused 20 runs in all"
 
 
-def test_what_is_logged_but_not_yet_noted_in_the_manifest_is_not_logged_again(
-    target: Flaky, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+def test_what_is_logged_is_not_logged_again_by_a_look_at_the_manifest(
+    target: Log, follow: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unnoted() -> Iterator[dict[str, Any]]:
-        return iter([{"run_id": row} for row in manifest.rows])
-
-    backlog = Backlog(manifest.row, unnoted, manifest.named.__setitem__)
-    following = CatchUp("Flaky", target.connect, backlog, close_timeout_s=30.0)
-    following.start()
-    for index in range(4):
-        if index == 3:  # has to come from the manifest, with all the others
-            monkeypatch.setattr(catchup, "QUEUE_LENGTH", 0)
-        manifest.rows.append(f"{index:016x}")
-        following.add(result(index))
-        deadline = time.monotonic() + 20
-        while len(target.logged) <= index and time.monotonic() < deadline:
-            time.sleep(0.005)
-    following.close()
-    assert target.logged == manifest.rows
+    follow(*map(result, range(3)), one_by_one=True)
+    monkeypatch.setattr(module, "QUEUE_LENGTH", 0)  # all has to come from the manifest
+    follow(result(3))
+    assert target.logged == ids(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.common.names import short_keys
 from orchestrator.tracking import mlflow_mapping as entries
 
 GRAVITY = "synth_chain.feature_generation_steps.5.gravity.2"
@@ -24,19 +25,19 @@ SEED = "initial_runtime_state.seed"
     ],
 )
 def test_params_have_short_names_of_their_own(keys: list[str], names: list[str]) -> None:
-    assert list(entries.param_names(keys, {}).values()) == names
+    assert list(short_keys(keys, {}, entries.entity_name).values()) == names
 
 
 def test_a_name_that_is_taken_is_not_given_again() -> None:
     known = {NUMBER: "Bead.number"}
-    assert entries.param_names(["x.Bead.number", NUMBER], known) == {
+    assert short_keys(["x.Bead.number", NUMBER], known, entries.entity_name) == {
         "x.Bead.number": "x.Bead.number",
         NUMBER: "Bead.number",
     }
 
 
 def test_a_runs_name_tells_what_differs() -> None:
-    names = entries.param_names([NUMBER, GRAVITY, SEED], {})
+    names = short_keys([NUMBER, GRAVITY, SEED])
     pairs = {NUMBER: "600", GRAVITY: "-100", SEED: "1", "render.max_samples": "4"}
     row = {
         "index": 7,

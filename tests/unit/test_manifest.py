@@ -349,18 +349,22 @@ def test_a_retried_run_replaces_its_row_and_particles_where_they_are(
     assert particles == [1.0]
 
 
-def test_statuses_and_annotations_survive_a_restart(storage: Storage) -> None:
-    sink = make_sink(storage)
-    sink.record(make_result(0))
-    sink.record(make_result(1, failed=True))
-    sink.annotate(f"{1:016x}", "m1")
-    sink.close()
+def test_statuses_survive_a_restart(storage: Storage) -> None:
+    record(storage, make_result(0), make_result(1, failed=True))
     again = make_sink(storage)
     assert again.statuses() == {f"{0:016x}": RunStatus.SUCCEEDED, f"{1:016x}": RunStatus.FAILED}
-    assert [row["index"] for row in again.unlogged()] == [0]
-    again.annotate(f"{0:016x}", "m0")
     again.close()
-    assert [row["mlflow_run_id"] for row in rows(storage)] == ["m0", "m1"]
+
+
+def test_the_mlflow_runs_that_are_known_stand_in_the_rows_and_stay(storage: Storage) -> None:
+    known = {f"{1:016x}": "m1"}
+    sink = ManifestSink(storage, Origin("demo", "beads"), COLUMNS, known)
+    sink.open()
+    sink.record(make_result(0))
+    sink.record(make_result(1))
+    sink.close()
+    record(storage, make_result(2))
+    assert [row["mlflow_run_id"] for row in rows(storage)] == [None, "m1", None]
 
 
 def test_particles_of_a_run_that_the_manifest_lacks_do_not_stay(storage: Storage) -> None:
