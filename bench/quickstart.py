@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.dataset.reading import manifest_rows
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.opening import open_storage
 from scene.imaging.overlay import overlay
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -27,7 +27,9 @@ PART = np.s_[120:300, 80:360]
 
 def main(output: str) -> None:
     """Draw both pictures from the data set in `output`."""
-    rows = sorted(manifest_rows(Storage(output), ["run_id", "index"]), key=lambda row: row["index"])
+    rows = sorted(
+        manifest_rows(open_storage(output), ["run_id", "index"]), key=lambda row: row["index"]
+    )
     runs = [Path(output, "runs", row["run_id"]) for row in rows]
     first = {name: pixels(runs[0], name) for name in ("real", "instances")}
     labels = overlay(first["real"], first["instances"], ("outlines",), 1).pixels

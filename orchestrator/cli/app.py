@@ -404,10 +404,10 @@ def _commands(context: typer.Context) -> Collection[str]:
 def _print_runs(sweep: Sweep, runs: Expansion, *, as_json: bool) -> None:
     from orchestrator.dataset.provenance import code_of_sweep, settled
     from orchestrator.dataset.reading import read_errors_told
-    from orchestrator.dataset.storage.storage import Storage
+    from orchestrator.dataset.storage.opening import open_storage
     from orchestrator.execution.dry_run import listed, recorded
 
-    storage = Storage(sweep.output)
+    storage = open_storage(sweep.output)
     with read_errors_told(storage):
         settled(storage, code_of_sweep(sweep, runs), accept=sweep.accept_versions)
         found = recorded(sweep, runs, storage)

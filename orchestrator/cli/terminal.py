@@ -64,7 +64,7 @@ def _sentence(error: Exception) -> str:
 
 def _exit_code(error: Exception) -> int:
     from orchestrator.common.interruption import INTERRUPTED
-    from orchestrator.dataset.storage.lock import OutputLockedError
+    from orchestrator.dataset.storage.locking import OutputLockedError
     from orchestrator.dataset.storage.storage import OutputError
     from orchestrator.execution.executors.base import WorkersLostError, WorkerStartError
 

@@ -11,8 +11,8 @@ from scene.errors import ConfigurationError, Problem
 from scene.language.paths import shown_path, written_path
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)")
-_STORES = frozenset({"s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss"})
-"""Schemes of object stores that pyarrow knows."""
+_STORES = frozenset({"s3", "gs", "gcs", "az", "abfs", "abfss"})
+"""Schemes of object stores."""
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?P<database>[^?]*)(?:\?(?P<query>.*))?", re.DOTALL)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from orchestrator.dataset.reading import described_sweep
-from orchestrator.dataset.storage.lease import exclusive
-from orchestrator.dataset.storage.storage import OutputError, Storage, denied
+from orchestrator.dataset.storage.locking import exclusive
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.storage.storage import OutputError, denied
 from orchestrator.dataset.writer import compact
 from scene.errors import ConfigurationError, Problem
 
@@ -24,7 +25,7 @@ def compact_output(uri: str) -> dict[str, int]:
     OutputLockedError
         If a driver is at work on it.
     """
-    storage = Storage(uri)
+    storage = open_storage(uri)
     described_sweep(storage)  # tells of a folder that is no data set
     try:
         with exclusive(storage):

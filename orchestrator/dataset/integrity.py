@@ -12,7 +12,8 @@ from orchestrator.dataset.provenance import Made, codes_of, mixture
 from orchestrator.dataset.reading import tables
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import DAMAGED, difference, set_aside
-from orchestrator.dataset.storage.lease import exclusive
+from orchestrator.dataset.storage.locking import exclusive
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, denied
 
 
@@ -90,7 +91,7 @@ def verify_output(uri: str) -> Verification:
     OutputLockedError
         If a driver is at work on it.
     """
-    storage = Storage(uri)
+    storage = open_storage(uri)
     plan = read_plan(storage)
     damaged: dict[str, str] = {}
     parts: list[str] = []

@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestrator.dataset.arrow import common_type, conform, united
-from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
 
 KEY = "run_id"
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.reading import described_sweep, tables
-from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
-from orchestrator.dataset.storage.storage import Storage, reason
+from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage, reason
 
 if TYPE_CHECKING:
     import numpy as np

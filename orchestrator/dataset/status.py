@@ -11,8 +11,8 @@ from typing import Any, final
 from orchestrator.dataset.plan_table import read_plan, rows_by_plan
 from orchestrator.dataset.provenance import Made, codes_of, mixture
 from orchestrator.dataset.results import RunStatus
-from orchestrator.dataset.storage.lease import driver_of
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.locking import driver_of
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.execution.driver import failure_log_path
 from orchestrator.execution.progress import duration
 from orchestrator.execution.summary import no_particle
@@ -183,7 +183,7 @@ def read_status(uri: str) -> Status:
     ConfigurationError
         If there is no data set.
     """
-    storage = Storage(uri)
+    storage = open_storage(uri)
     plan = read_plan(storage)
     counts: Counter[str] = Counter()
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)

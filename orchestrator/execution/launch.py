@@ -14,7 +14,8 @@ from orchestrator.common.uris import local_folder
 from orchestrator.dataset.plan_table import PlanWriter
 from orchestrator.dataset.provenance import code_of_sweep, settled
 from orchestrator.dataset.runs_folder import check_runs_folder
-from orchestrator.dataset.storage.lease import exclusive
+from orchestrator.dataset.storage.locking import exclusive
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
 from orchestrator.execution.driver import Driver
 from orchestrator.execution.executors import create as create_executor
@@ -92,7 +93,7 @@ def run_sweep(
     if sweep.execution.address is None:
         load_libraries()
     try:
-        storage = Storage(sweep.output)
+        storage = open_storage(sweep.output)
     except OutputError as error:
         message = f"{error.output} can't be reached: {error.reason}"
         raise ConfigurationError([Problem(sweep.source, "output", message)]) from error

@@ -16,7 +16,8 @@ from typing import final
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.dataset.runs_folder import RUNS, difference, set_aside
 from orchestrator.dataset.storage.disks import full_places, write_fault
-from orchestrator.dataset.storage.storage import OutputError, Storage
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.storage.storage import OutputError
 from orchestrator.execution.executors.base import ATTEMPTS_FOLDER, OtherCodeError, WorkerSettings
 from scene.blender.session import Session
 from scene.execution.chain import execute
@@ -78,7 +79,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, reservation: Resources, name: str) -> None:
         self._code = _checked_code(settings)
         self._name = name
-        self._storage = Storage(settings.output)
+        self._storage = open_storage(settings.output)
         self._registry = Registry(settings.plugins)
         self._scratch = _scratch_folder(self._storage.folder)
         self._session = Session(reservation)

@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
-from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
-from orchestrator.dataset.storage.lease import exclusive
-from orchestrator.dataset.storage.lock import LOCK_FILE, OutputLockedError
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.locking import LOCK_FILE, OutputLockedError, exclusive
+from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import Source
 from scene.errors import ConfigurationError, Problem

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 
 from orchestrator.common.uris import local_folder
-from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
 from orchestrator.export.base import Format, Outcome, plain
 from orchestrator.export.images import masks, read_instances
 from orchestrator.export.records import INSTANCES, Ids, Record
@@ -57,12 +57,14 @@ class Coco(Format):
         if self.options.split:
             if self.options.to.endswith(".json"):
                 raise _wrong(f"{self.options.to} is one file; with --split, give a folder")
-            return Storage(self.options.to), {name: f"{name}.json" for name in self.source.splits}
+            return open_storage(self.options.to), {
+                name: f"{name}.json" for name in self.source.splits
+            }
         folder, name = _parent(self.options.to)
         (split,) = self.source.splits
         if not name.endswith(".json"):
             raise _wrong(f"{self.options.to} does not end in .json; give the file to write")
-        return Storage(folder), {split: name}
+        return open_storage(folder), {split: name}
 
     def _write(self, stream: BinaryIO, ids: Ids, first: int) -> None:
         sweep = self.source.sweep

@@ -26,7 +26,8 @@ from orchestrator.dataset.reading import (
 )
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.schema import FEATURE, OVERRIDE, PARTICLE
-from orchestrator.dataset.storage.storage import OutputError, Storage
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.storage.storage import OutputError
 from orchestrator.export.names import image_names
 from orchestrator.export.splits import Splits
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem, unknown
@@ -161,7 +162,7 @@ class Source:
     def __init__(
         self, uri: str, splits: Splits, image: str = "real", *, all_runs: bool = False
     ) -> None:
-        self.storage = Storage(uri)
+        self.storage = open_storage(uri)
         self.splits = splits
         self.image = image
         self.manifest_schema = pa.schema([])

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, ClassVar, Protocol, final, override
 import numpy as np
 
 from orchestrator.dataset.reading import RUN_ID
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.base import STATE, Format, Outcome, claimed, remove_litter
 from orchestrator.export.records import Ids, Record
@@ -105,7 +106,7 @@ class ShardedFormat(Format):
     @override
     def export(self) -> Outcome:
         """Write the shards of all runs that are in none."""
-        outcome, target = Outcome(), Storage(self.options.to)
+        outcome, target = Outcome(), open_storage(self.options.to)
         settings = {
             "format": self.name,
             "split": str(self.source.splits),

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from orchestrator.dataset.reading import RUN_ID
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.base import Format, Outcome, claimed, remember, remove_litter
 from orchestrator.export.images import joined, masks, outlines, read_instances
@@ -32,7 +33,7 @@ class Yolo(Format):
     def export(self) -> Outcome:
         """Write label and image of each run that is not there, and ``data.yaml``."""
         source, outcome = self.source, Outcome(files=["data.yaml"])
-        target = Storage(self.options.to)
+        target = open_storage(self.options.to)
         settings = {"format": self.name, "split": str(source.splits), "image": source.image}
         with claimed(target, settings) as found:
             # A class keeps its number when others come.

@@ -11,7 +11,8 @@ from typing import Any, final
 import numpy as np
 
 from orchestrator.dataset.reading import read_errors_told
-from orchestrator.dataset.storage.lease import driver_of
+from orchestrator.dataset.storage.locking import driver_of
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.storage.target import target_errors_told
 from orchestrator.report import figures
@@ -89,8 +90,8 @@ def write_report(uri: str, to: str | None = None, runs: int = DEFAULT_RUNS) -> s
     ConfigurationError
         If there is no data set, or the report can't be written.
     """
-    storage = Storage(uri)
-    target, folder = (storage, "report") if to is None else (Storage(to), "")
+    storage = open_storage(uri)
+    target, folder = (storage, "report") if to is None else (open_storage(to), "")
     place = posixpath.join(target.public_uri, folder)
     with read_errors_told(storage):
         report = build_report(storage, runs)

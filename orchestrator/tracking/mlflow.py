@@ -28,7 +28,7 @@ from orchestrator.common.uris import sqlite_file, sqlite_uri
 from orchestrator.dataset.arrow import Row
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.sink import SinkContext
-from orchestrator.dataset.storage.backends import TEMPORARY_PREFIX
+from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX
 from orchestrator.dataset.writer import MANIFEST
 from orchestrator.tracking import mlflow_mapping as mapping
 from orchestrator.tracking.follower import Follower, LastingError, RefusedError

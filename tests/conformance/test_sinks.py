@@ -16,6 +16,7 @@ import pytest
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.sink import Sink, SinkContext
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
@@ -192,7 +193,7 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(params=["manifest", *SINKS])
 def bench(request: pytest.FixtureRequest, tmp_path: Path, tracking_uri: str) -> Bench:
     output = tmp_path / "output"
-    return Bench(request.param, make_sweep(output, tracking_uri), Storage(str(output)))
+    return Bench(request.param, make_sweep(output, tracking_uri), open_storage(str(output)))
 
 
 def test_every_sink_has_a_reader_here() -> None:
@@ -236,7 +237,7 @@ class TestMlflow:
     @pytest.fixture
     def bench(self, tmp_path: Path, tracking_uri: str) -> Bench:
         output = tmp_path / "output"
-        return Bench("mlflow", make_sweep(output, tracking_uri), Storage(str(output)))
+        return Bench("mlflow", make_sweep(output, tracking_uri), open_storage(str(output)))
 
     def test_a_child_holds_values_features_timings_and_its_preview(self, bench: Bench) -> None:
         bench.storage.write_file(f"runs/{1:016x}/preview.jpg", b"jpeg")
@@ -368,7 +369,7 @@ class TestMlflow:
 
     def test_a_database_that_was_deleted_is_filled_again(self, tmp_path: Path) -> None:
         output, uri = tmp_path / "output", f"sqlite:///{tmp_path}/own.db"
-        bench = Bench("mlflow", make_sweep(output, uri), Storage(str(output)))
+        bench = Bench("mlflow", make_sweep(output, uri), open_storage(str(output)))
         bench.session(make_result(1))
         for file in tmp_path.glob("own.db*"):
             file.unlink()
@@ -452,7 +453,7 @@ class TestMlflow:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         output, uri = tmp_path / "output", f"sqlite:///{tmp_path}/own.db"
-        bench = Bench("mlflow", make_sweep(output, uri), Storage(str(output)))
+        bench = Bench("mlflow", make_sweep(output, uri), open_storage(str(output)))
         # The file stands where the folder of artifacts would be.
         (tmp_path / "mlartifacts").write_text("")
         for index in (1, 2):

@@ -23,7 +23,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.dataset.storage.lock import locked
+from orchestrator.dataset.storage.locking import exclusive
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
 from orchestrator.export.progress import ExportProgress
@@ -409,7 +410,10 @@ def test_a_target_has_one_export_and_no_litter_of_dead_ones(rendered: Path, tmp_
     export_output("webdataset", str(rendered), str(tars))
     left = {path.name for path in tmp_path.rglob(".partial-*")}
     assert left == set(others)
-    with locked(tars), pytest.raises(ConfigurationError, match=r"another export, process .* work"):
+    with (
+        exclusive(open_storage(str(tars))),
+        pytest.raises(ConfigurationError, match=r"another export, process .* work"),
+    ):
         export_output("webdataset", str(rendered), str(tars))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.dataset.integrity import verify_output
 from orchestrator.dataset.status import read_status
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.report.data import read_data
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def told(output: Path) -> tuple[set[int], int]:
         ((logged,),) = database.execute(query).fetchall()
     counts = {
         read_status(str(output)).succeeded,
-        read_data(Storage(str(output))).succeeded,
+        read_data(open_storage(str(output))).succeeded,
         verified.runs - verified.others,
         int(logged),
     }
@@ -68,7 +68,7 @@ def test_a_data_set_of_before_there_were_plans(
     (output / "plan.parquet").unlink()
     assert read_status(str(output)).succeeded == 3
     assert verify_output(str(output)).others == 0
-    assert read_data(Storage(str(output))).succeeded == 3
+    assert read_data(open_storage(str(output))).succeeded == 3
     assert orchestrate(cheap_sweep(2), *options).code == 0
     assert read_status(str(output)).succeeded == 2
 

@@ -13,6 +13,7 @@ import pytest
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.results import Attempt, AttemptOutcome, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
@@ -99,7 +100,7 @@ def ids(count: int) -> list[str]:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    made = Storage(str(tmp_path))
+    made = open_storage(str(tmp_path))
     made.write_file("sweep.yaml", f"name: demo\nruns: 9\nrecipe_hash: {'f' * 16}\n".encode())
     return made
 

@@ -18,7 +18,8 @@ from orchestrator.cli.app import COST, HELP, app
 from orchestrator.cli.command_group import with_default_command
 from orchestrator.common import commands
 from orchestrator.dataset.results import Attempt, AttemptOutcome
-from orchestrator.dataset.storage.lock import OutputLockedError, locked
+from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.execution.progress import Pace, Shares, duration
 from orchestrator.execution.scheduler import Counts
 from orchestrator.execution.summary import Commands, FailedRun, Summary
@@ -359,8 +360,9 @@ def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_output_has_one_driver(tmp_path: Path) -> None:
+    output = open_storage(str(tmp_path))
     refused = pytest.raises(OutputLockedError, match=r"in use by process \d+ on ")
-    with locked(tmp_path), refused, locked(tmp_path):
+    with exclusive(output), refused, exclusive(output):
         pass
-    with locked(tmp_path):
+    with exclusive(output):
         pass

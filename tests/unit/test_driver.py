@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.sink import Sink
-from orchestrator.dataset.storage.storage import OutputError, Storage
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.storage.storage import OutputError
 from orchestrator.execution.driver import Driver
 from orchestrator.execution.executors.base import Executor, WorkersLostError, WorkerStartError
 from orchestrator.execution.progress import Progress
@@ -119,7 +120,7 @@ def test_an_output_that_can_not_be_written_ends_the_sweep_and_fails_no_run(tmp_p
     runs = [Run(index, f"{index:016d}", {}, (), {}) for index in range(3)]
     executor, sink = FullDisk(), Kept()
     scheduler = Scheduler(runs, 3, {}, max_attempts=1)
-    driver = Driver(scheduler, executor, [sink], Storage(str(tmp_path)), Silent(), TIMEOUT_S)
+    driver = Driver(scheduler, executor, [sink], open_storage(str(tmp_path)), Silent(), TIMEOUT_S)
     with pytest.raises(OutputError, match="No space left on device"):
         driver.run()
     assert sink.results == []
@@ -130,7 +131,7 @@ def test_an_attempt_that_shared_its_worker_has_its_whole_time_again(tmp_path: Pa
     run = Run(0, "0" * 16, {}, (), {})
     executor, sink = Hanging(), Kept()
     scheduler = Scheduler([run], 1, {}, max_attempts=1)
-    driver = Driver(scheduler, executor, [sink], Storage(str(tmp_path)), Silent(), TIMEOUT_S)
+    driver = Driver(scheduler, executor, [sink], open_storage(str(tmp_path)), Silent(), TIMEOUT_S)
     assert driver.run()
     first, second = executor.kills
     assert first - executor.submitted[0] >= TIMEOUT_S
@@ -172,7 +173,7 @@ def test_workers_that_never_came_are_another_error_than_workers_that_are_lost(
     runs = [Run(index, f"{index:016d}", {}, (), {}) for index in range(3)]
     sink = Kept()
     scheduler = Scheduler(runs, 3, {}, max_attempts=1)
-    driver = Driver(scheduler, Dying(finished), [sink], Storage(str(tmp_path)), Silent(), 60.0)
+    driver = Driver(scheduler, Dying(finished), [sink], open_storage(str(tmp_path)), Silent(), 60.0)
     with pytest.raises(error, match="no worker can start"):
         driver.run()
     assert len(sink.results) == finished

@@ -24,6 +24,7 @@ from orchestrator.dataset import writer as manifest_module
 from orchestrator.dataset.parts import PartTable
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import TIME, Columns, Origin, manifest_schema, particles_schema
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink, compact
 from orchestrator.plan.run import Run
@@ -106,7 +107,7 @@ def make_result(
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return Storage(str(tmp_path / "out"))
+    return open_storage(str(tmp_path / "out"))
 
 
 def make_sink(storage: Storage, columns: Columns = COLUMNS) -> ManifestSink:
@@ -250,7 +251,7 @@ scalars = st.one_of(
 def test_whatever_values_are_swept_they_come_back(
     tmp_path_factory: pytest.TempPathFactory, sweep: list[dict[str, Any]], sessions: int
 ) -> None:
-    storage = Storage(str(tmp_path_factory.mktemp("out")))
+    storage = open_storage(str(tmp_path_factory.mktemp("out")))
     for session in range(sessions):
         chosen = [(i, values) for i, values in enumerate(sweep) if i % sessions == session]
         record(storage, *(make_result(i, values=v) for i, v in chosen), columns=Columns())

@@ -16,6 +16,7 @@ import yaml
 
 from orchestrator.dataset import plan_table as plan_module
 from orchestrator.dataset.plan_table import PLAN, PlanWriter, read_plan, write_plan
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.plan import resolution
 from orchestrator.plan.expansion import Expansion
@@ -40,7 +41,7 @@ def expansion(composition: Composition, *texts: str) -> Expansion:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    storage = Storage(str(tmp_path / "out"))
+    storage = open_storage(str(tmp_path / "out"))
     describe(storage)
     return storage
 
@@ -103,7 +104,7 @@ def test_a_damaged_plan_is_told_of_and_passed_over(
 
 def test_a_folder_without_a_sweep_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is not the output of a sweep"):
-        read_plan(Storage(str(tmp_path)))
+        read_plan(open_storage(str(tmp_path)))
 
 
 def test_readers_find_the_old_plan_until_the_new_one_is_whole(

@@ -15,6 +15,7 @@ import yaml
 
 from orchestrator.dataset.provenance import codes_of, mixture, settled
 from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
 from scene.errors import ConfigurationError
@@ -56,7 +57,7 @@ def describe(storage: Storage, code: Mapping[str, str], accepted: list[str] | No
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    storage = Storage(str(tmp_path / "out"))
+    storage = open_storage(str(tmp_path / "out"))
     describe(storage, A)
     return storage
 

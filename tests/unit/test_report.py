@@ -16,7 +16,8 @@ import yaml
 from orchestrator.common.names import short_keys, step_name
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
-from orchestrator.dataset.storage.lease import exclusive
+from orchestrator.dataset.storage.locking import exclusive
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
@@ -68,7 +69,7 @@ def result(index: int, *, features: int = 2, error: str | None = None) -> RunRes
 
 
 def data_set(folder: Path, results: Iterable[RunResult], runs: int = 9) -> Storage:
-    storage = Storage(str(folder))
+    storage = open_storage(str(folder))
     sink = ManifestSink(storage, Origin("beads & <co>", "beads", HASH), Columns())
     sink.open()
     for each in results:
@@ -113,7 +114,7 @@ def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> Non
     for each in results:
         assert f"{tmp_path}/failures/{each.run.run_id}.log" in text
     assert f"--output {tmp_path} --retry-failed" in text
-    assert [*build_report(Storage(str(tmp_path))).files] == ["report.html"]
+    assert [*build_report(open_storage(str(tmp_path))).files] == ["report.html"]
 
 
 @pytest.mark.parametrize(("count", "features"), [(1, 2), (2, 0), (9, 300)])

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import check_runs_folder, difference, set_aside
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 
 ID = "0123456789abcdef"
@@ -17,7 +18,7 @@ ID = "0123456789abcdef"
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    made = Storage(str(tmp_path / "out"))
+    made = open_storage(str(tmp_path / "out"))
     for name, data in (("a.png", b"first"), ("b.png", b"second")):
         made.write_file(f"runs/{ID}/{name}", data)
     return made

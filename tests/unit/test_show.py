@@ -16,7 +16,7 @@ from PIL import Image
 from orchestrator.cli.app import app
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
 from orchestrator.report.show.build import show
@@ -70,7 +70,7 @@ def data_set(
     folder: Path, images: Mapping[str, NDArray[Any]] = BOTH, runs: int = 3, failed: int = 0
 ) -> Path:
     """Write a data set of runs, the last of which failed."""
-    storage = Storage(str(folder))
+    storage = open_storage(str(folder))
     sink = ManifestSink(storage, Origin("beads", "beads", HASH), Columns())
     sink.open()
     for index in range(runs):

@@ -5,25 +5,26 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.fs
 import pytest
+from obstore.store import MemoryStore
 
 from orchestrator.common.redaction import without_credentials
 from orchestrator.dataset.storage import storage as storage_module
-from orchestrator.dataset.storage.object_store import ObjectStore
+from orchestrator.dataset.storage.object_store import ObjectStorage
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Storage:
-    return Storage(str(tmp_path / "out"))
+    return open_storage(str(tmp_path / "out"))
 
 
 @pytest.fixture(params=["local", "object store"])
 def storage(request: pytest.FixtureRequest, local: Storage) -> Storage:
-    """Both kinds; the object store's code works on pyarrow's file system of this machine."""
+    """Both kinds; the object store is one in memory."""
     if request.param == "object store":
-        local._backend = ObjectStore(pyarrow.fs.LocalFileSystem(), str(local.folder))
+        return ObjectStorage("s3://bucket/out", MemoryStore(), 10.0)
     return local
 
 
@@ -151,19 +152,18 @@ def test_no_path_leads_out(storage: Storage, path: str) -> None:
 
 
 def test_uris(tmp_path: Path) -> None:
-    assert Storage(f"file://{tmp_path}/with%20space").folder == tmp_path / "with space"
-    remote = Storage("s3://key:secret@bucket/prefix?region=eu-north-1")
+    assert open_storage(f"file://{tmp_path}/with%20space").folder == tmp_path / "with space"
+    remote = open_storage("s3://key:secret@bucket/prefix?region=eu-north-1")
     assert remote.folder is None
     assert remote.public_uri == "s3://bucket/prefix"
     assert without_credentials("outputs/sem") == "outputs/sem"
 
 
 def test_a_full_disk_of_this_machine_is_not_taken_for_a_full_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(storage_module, "full_places", lambda: "; /tmp: No space left on device")
-    store = Storage("s3://bucket/prefix?region=eu-north-1")
-    store._backend = ObjectStore(pyarrow.fs.LocalFileSystem(), str(tmp_path))
+    store = ObjectStorage("s3://bucket/out", MemoryStore(), 10.0)
     with (
         pytest.raises(OutputError, match="a disk of this machine is full; /tmp: No space left"),
         store.replacing("x"),

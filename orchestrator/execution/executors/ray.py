@@ -31,7 +31,7 @@ import psutil
 
 from orchestrator.common.environment import environment
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.execution.executors.base import Executor, WorkerSettings, WorkerStartError
 from orchestrator.execution.executors.batching import CallSize
 from orchestrator.execution.executors.host import (
@@ -139,7 +139,7 @@ class RayExecutor(Executor):
         self, settings: WorkerSettings, address: str | None = None, limit: int | None = None
     ) -> None:
         self._settings = settings
-        self._storage = Storage(settings.output)
+        self._storage = open_storage(settings.output)
         self._address = address
         self._limit = limit
         self._useful = 0

@@ -10,6 +10,7 @@ from typing import final
 
 from PIL import Image
 
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
 from orchestrator.report.choice import spread_runs
 from orchestrator.report.data import read_data
@@ -192,7 +193,7 @@ def _format(to: str | None) -> str:
 
 def _write(picture: Image.Image, kind: str, to: str) -> str:
     folder, name = posixpath.split(to)
-    target = Storage(folder or ".")
+    target = open_storage(folder or ".")
     buffer = io.BytesIO()
     picture.save(buffer, format=kind, compress_level=3, quality=90)
     if target.folder is not None:

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from orchestrator.dataset.reading import manifest_rows
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
 from scene.execution.record import RECORD_FILE, FileRecord, RunRecord
@@ -86,7 +87,7 @@ def locate(uri: str, run: str | None) -> tuple[Storage, Place | None]:
     ConfigurationError
         If there is no such place or run, or if the run failed.
     """
-    storage = Storage(uri)
+    storage = open_storage(uri)
     if storage.exists("sweep.yaml"):
         return storage, None if run is None else _in_data_set(storage, run)
     above, name = _split(storage)
@@ -176,7 +177,7 @@ def _split(storage: Storage) -> tuple[Storage | None, str]:
     """Return the data set that a folder ``runs/<run id>`` belongs to, and the run's id."""
     head, separator, name = storage.uri.rstrip("/").rpartition("/runs/")
     if separator and _RUN_ID.fullmatch(name):
-        return Storage(head), name
+        return open_storage(head), name
     return None, ""
 
 
