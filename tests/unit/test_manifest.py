@@ -24,6 +24,7 @@ from orchestrator.dataset import writer as manifest_module
 from orchestrator.dataset.parts import PartTable
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import TIME, Columns, Origin, manifest_schema, particles_schema
+from orchestrator.dataset.storage.local import LocalStorage
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink, compact
@@ -523,7 +524,7 @@ def test_a_crash_between_the_tables_leaves_no_run_without_its_particles(
 ) -> None:
     sink = make_sink(storage)
     written: list[str] = []
-    write_file = Storage.write_file
+    write_file = LocalStorage.write_file
 
     def crash_after_one(self: Storage, relative: str, data: bytes) -> None:
         if written:
@@ -532,7 +533,7 @@ def test_a_crash_between_the_tables_leaves_no_run_without_its_particles(
         write_file(self, relative, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Storage, "write_file", crash_after_one)
+        patch.setattr(LocalStorage, "write_file", crash_after_one)
         sink.record(make_result(0))
         with pytest.raises(OSError, match="crash"):
             sink.flush()
@@ -545,14 +546,14 @@ def test_flushing_waits_for_what_is_being_written(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = make_sink(storage)
-    begun, write_file = threading.Event(), Storage.write_file
+    begun, write_file = threading.Event(), LocalStorage.write_file
 
     def slowly(self: Storage, relative: str, data: bytes) -> None:
         begun.set()
         time.sleep(0.2)
         write_file(self, relative, data)
 
-    monkeypatch.setattr(Storage, "write_file", slowly)
+    monkeypatch.setattr(LocalStorage, "write_file", slowly)
     sink.record(make_result(0))
     assert begun.wait(10)  # on the sink's own thread
     sink.flush()
