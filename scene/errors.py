@@ -6,7 +6,7 @@
     ├── ConfigurationError      bad input; carries every problem found, not just the first
     ├── MissingLibraryError     a system library that bpy needs is not installed
     ├── DeviceError             a reserved GPU that Cycles can't use
-    ├── ThreadError             Blender is asked for on a thread that is not the main one
+    ├── ThreadError             Blender belongs to another thread and would crash
     ├── StepError               a step of the synth chain failed
     ├── SimulationError         physics came to no sensible end
     └── RenderError             Blender finished without the image it was asked for
@@ -101,7 +101,7 @@ class DeviceError(BlendsweepError):
 
 
 class ThreadError(BlendsweepError):
-    """Blender would crash: it works on the main thread of a process alone."""
+    """Blender belongs to another thread and would crash on this one."""
 
 
 class RenderError(BlendsweepError):

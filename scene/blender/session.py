@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, final
 
@@ -12,7 +11,7 @@ import psutil
 
 from scene.blender.capture import CapturedLog, captured_output
 from scene.blender.devices import select_device
-from scene.errors import ThreadError
+from scene.blender.thread import claim_thread
 from scene.machine.libraries import load_libraries
 from scene.machine.resources import Resources
 from scene.machine.scratch import lasting_scratch_folder, remove_orphans
@@ -44,15 +43,11 @@ class Session:
     DeviceError
         If a GPU is reserved that Cycles can't use.
     ThreadError
-        If this is not the main thread.
+        If Blender belongs to another thread.
     """
 
     def __init__(self, resources: Resources) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            raise ThreadError(
-                "Blender renders on the main thread of a process alone, and this is another; "
-                "the executor 'ray', which has processes of its own, can be used from any thread"
-            )
+        claim_thread()
         load_libraries()
         remove_orphans()
         _import_bpy()

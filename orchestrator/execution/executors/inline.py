@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 from collections import deque
 from datetime import UTC, datetime
+from functools import partial
 from typing import final
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.execution.executors.base import Executor, WorkerSettings
 from orchestrator.execution.worker import Worker
+from scene.blender.thread import on_blenders_thread
 from scene.machine.resources import Resources
 
 WORKER_NAME = "inline"
@@ -17,7 +19,7 @@ WORKER_NAME = "inline"
 
 @final
 class InlineExecutor(Executor):
-    """Runs each attempt inside `wait`, in the calling thread.
+    """Runs each attempt inside `wait`, on Blender's own thread if it has one, else the caller's.
 
     A run here can't be interrupted: `kill` ends an attempt only as long as it has not begun, and
     the process, which is the caller's own, is never recycled.
@@ -37,7 +39,8 @@ class InlineExecutor(Executor):
 
     def start(self) -> None:
         """Start Blender in this process."""
-        self._worker = Worker(self._settings, self._reservation, WORKER_NAME)
+        make = partial(Worker, self._settings, self._reservation, WORKER_NAME)
+        self._worker = on_blenders_thread(make)
 
     def scale(self, useful: int) -> None:
         """Do nothing: there is one worker."""
@@ -64,7 +67,7 @@ class InlineExecutor(Executor):
         self._killed.clear()
         if self._submitted is not None and self._worker is not None:
             attempt, self._submitted = self._submitted, None
-            outcomes.append(self._worker.execute(attempt))
+            outcomes.append(on_blenders_thread(partial(self._worker.execute, attempt)))
         return outcomes
 
     def kill(self, attempt: Attempt, failure: Failure) -> bool:
