@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 
 import numpy as np
 
 from bench.measure import Row, Stats, at_most, paired, publish, seconds, shown
 from bench.scenes import NUMBER, RELAX, all_ids, begun, generated, session
-from scene.recipe.relaxation import RelaxationSettings
+from scene.specimen.relaxation import RelaxationSettings
 from scene.steps.relax import RelaxCollisions
 
 BEADS = 600
@@ -19,7 +18,7 @@ def relaxation_settings(**changes: object) -> RelaxationSettings:
     """Return the recipe's relaxation, changed."""
     step = begun().recipe.synth_chain.feature_generation_steps[RELAX]
     assert isinstance(step, RelaxCollisions)
-    return dataclasses.replace(step.settings, **changes)
+    return step.model_copy(update=changes)
 
 
 def feature_generation() -> float:
@@ -41,7 +40,7 @@ def bare_stepping() -> float:
     from scene.blender import physics
 
     state = generated(f"{NUMBER}={BEADS}", f"~synth_chain.feature_generation_steps.{RELAX}")
-    state.stage.sync(state.specimen)
+    state.sync_scene()
     scene = bpy.context.scene
     settings = relaxation_settings()
     bodies = [made for made in scene.objects if "particle_id" in made]
@@ -62,7 +61,7 @@ def relaxed_positions(settings: RelaxationSettings) -> tuple[np.ndarray, np.ndar
     """Return the beads' centres (N, 3) and radii (N,) after a relaxation, and its seconds."""
     state = generated(f"{NUMBER}={BEADS}", f"~synth_chain.feature_generation_steps.{RELAX}")
     with session().captured():
-        spent = seconds(lambda: state.stage.relax(state.specimen, all_ids(state), settings))
+        spent = seconds(lambda: state.relax(all_ids(state), settings))
     particles = state.specimen.particles
     centres = np.array([particle.features["location"] for particle in particles])
     radii = np.array([particle.features["dimensions"][0] / 2 for particle in particles])

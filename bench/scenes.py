@@ -55,7 +55,7 @@ def recipe(*overrides: str) -> Recipe:
 
 def begun(*overrides: str) -> RuntimeState:
     """Return the state of a run before its first step."""
-    return initial_state(recipe(*overrides), session(), Path("outputs/bench"), registry())
+    return initial_state(recipe(*overrides), session(), Path("outputs/bench"))
 
 
 def generated(*overrides: str) -> RuntimeState:
@@ -64,7 +64,7 @@ def generated(*overrides: str) -> RuntimeState:
     with session().captured():
         for step in state.recipe.synth_chain.feature_generation_steps:
             step.execute(state)
-        _ = state.stage
+        state.sync_scene()
     return state
 
 

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem
-from scene.execution.record import PREVIEW_FILE, RunRecord
+from scene.execution.record import RunRecord
 from scene.execution.run_summary import drawn_features, outcome, timings
+from scene.imaging.files import PREVIEW_FILE
 from scene.language.override_texts import override_problem
 from scene.language.paths import shown_path, written_path
 from scene.machine.resources import Resources
@@ -178,7 +179,7 @@ def execute_alone(
     try:
         session = Session(resources)
         with session.captured():
-            record = execute(recipe, session, unfinished, registry)
+            record = execute(recipe, session, unfinished)
         unfinished.replace(output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

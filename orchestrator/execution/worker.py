@@ -21,7 +21,8 @@ from orchestrator.dataset.storage.storage import OutputError
 from orchestrator.execution.executors.base import ATTEMPTS_FOLDER, OtherCodeError, WorkerSettings
 from scene.blender.session import Session
 from scene.execution.chain import execute
-from scene.execution.record import RECORD_FILE, RunRecord
+from scene.execution.record import RunRecord
+from scene.imaging.files import RECORD_FILE
 from scene.machine.resources import Resources
 from scene.machine.scratch import lasting_scratch_folder
 from scene.recipe.code import Code, code_of, code_of_versions, differences
@@ -161,7 +162,7 @@ class Worker:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         recipe = parse(attempt.run.recipe, f"run {attempt.run.run_id}", self._registry)
-        return execute(recipe, self._session, folder, self._registry)
+        return execute(recipe, self._session, folder)
 
     def _published(self, run_id: str) -> RunRecord | None:
         target = f"{RUNS}/{run_id}"

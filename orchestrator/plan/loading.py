@@ -130,8 +130,7 @@ def load_sweep(
         file = _SweepFile.model_validate(document)
     except ValidationError as error:
         raise ConfigurationError(
-            Problem(*place_of(*map(str, keys)), message)
-            for keys, message in schema_problems(_SweepFile, error)
+            Problem(*place_of(*map(str, keys)), message) for keys, message in schema_problems(error)
         ) from error
     problems: list[Problem] = []
     recipe_dirs = _recipe_dirs(source, base, file, problems)

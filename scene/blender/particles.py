@@ -7,6 +7,7 @@ from typing import final
 
 import bpy  # noqa: TID253
 
+from scene.language.plugin_code import described
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     Fidelity,
@@ -14,7 +15,6 @@ from scene.prototypes.base import (
     MaterialPrototype,
     Prototype,
 )
-from scene.recipe.plugins import described
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import Particle

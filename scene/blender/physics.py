@@ -10,7 +10,10 @@ import bpy  # noqa: TID253
 import numpy as np
 
 from scene.blender.render import temporarily
-from scene.recipe.relaxation import FRAME_RATE, RelaxationSettings
+from scene.specimen.relaxation import RelaxationSettings
+
+FRAME_RATE = 24
+"""Frames in a second of simulated time, for a `time_scale` of 1."""
 
 _VOLUME_FRICTION = 0.5
 _VOLUME_RESTITUTION = 0.0
@@ -123,8 +126,7 @@ def _set_up_particle(body: bpy.types.RigidBodyObject, settings: RelaxationSettin
     body.type = "ACTIVE"
     body.collision_shape = settings.collision_shape
     body.mass = settings.mass
-    body.linear_damping = settings.linear_damping
-    body.angular_damping = settings.angular_damping
+    body.linear_damping, body.angular_damping = settings.dampings
     body.friction = settings.friction
     body.restitution = settings.restitution
     body.use_margin = True

@@ -27,7 +27,7 @@ from scene.prototypes.base import (
     SUBSTRATE,
     MeasurementTechniquePrototype,
 )
-from scene.recipe.relaxation import RelaxationSettings
+from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import logging
 import platform
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scene.errors import StepError
-from scene.execution.record import RECIPE_FILE, RECORD_FILE, FileRecord, RunRecord
-from scene.execution.state import RuntimeState, WrittenFile
+from scene.execution.record import RunRecord
+from scene.execution.state import RuntimeState
+from scene.imaging.files import RECIPE_FILE, RECORD_FILE
 from scene.imaging.modes import category_color
 from scene.imaging.visibility import occluded_fractions, visibility
 from scene.imaging.writing import write_preview
-from scene.recipe.plugins import blamed
+from scene.language.plugin_code import blamed
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import POSE
 from scene.specimen.streams import Streams
@@ -25,7 +25,6 @@ from scene.specimen.streams import Streams
 if TYPE_CHECKING:
     from scene.blender.session import Session
     from scene.blender.stage import Stage
-    from scene.recipe.registry import Registry
     from scene.recipe.schema import Recipe
     from scene.steps.base import Step
 
@@ -34,7 +33,7 @@ _PYTHON = {"python": platform.python_version()}
 logger = logging.getLogger(__name__)
 
 
-def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) -> RunRecord:
+def execute(recipe: Recipe, session: Session, output: Path) -> RunRecord:
     """Execute a recipe and write all its files, and ``preview.jpg``, which is not on record.
 
     Parameters
@@ -45,8 +44,6 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
         A warm Blender; it is reset when a step first asks for the stage.
     output
         The run's folder, which exists and is empty.
-    registry
-        Where names in the recipe are found.
 
     Returns
     -------
@@ -58,7 +55,7 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
     StepError
         If a step raises; it names the step.
     """
-    state = initial_state(recipe, session, output, registry)
+    state = initial_state(recipe, session, output)
     chain = recipe.synth_chain
     for place, steps in (
         ("feature_generation_steps", chain.feature_generation_steps),
@@ -67,16 +64,14 @@ def execute(recipe: Recipe, session: Session, output: Path, registry: Registry) 
         for index, step in enumerate(steps):
             _execute_step(step, f"synth_chain.{place}.{index} ({step.label})", state)
     recipe.write(output / RECIPE_FILE)
-    state.files.append(WrittenFile("recipe", Path(RECIPE_FILE)))
+    state.record_file("recipe", Path(RECIPE_FILE))
     record = _record(state, session)
     write_preview(output, record.files)
     record.write(output / RECORD_FILE)
     return record
 
 
-def initial_state(
-    recipe: Recipe, session: Session, output: Path, registry: Registry
-) -> RuntimeState:
+def initial_state(recipe: Recipe, session: Session, output: Path) -> RuntimeState:
     """Return the state before the first step; the parameters are those of `execute`."""
     streams = Streams(recipe.initial_runtime_state.seed)
 
@@ -84,11 +79,10 @@ def initial_state(
         from scene.blender.stage import Stage  # the driver imports this module without Blender
 
         session.reset()
-        return Stage(session, registry, recipe.render, streams.integer("cycles"))
+        registry, seed = recipe.names.registry, streams.integer("cycles")
+        return Stage(session, registry, recipe.render, seed)
 
-    return RuntimeState(
-        recipe=recipe, registry=registry, output=output, streams=streams, new_stage=new_stage
-    )
+    return RuntimeState(recipe, output, streams, new_stage)
 
 
 def _execute_step(step: Step, name: str, state: RuntimeState) -> None:
@@ -114,7 +108,6 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
             particles["occluded_fraction"] = particles["occluded_share"] = fractions
             visible = sum(pixels > 0 for pixels in particles["visible_pixels"])
             coverage = float((instance > 0).mean())
-        files = tuple(_file_record(state.output, file) for file in _by_path(state.files))
     return RunRecord(
         seed=state.recipe.initial_runtime_state.seed,
         features={k: v for t in state.specimen.techniques for k, v in t.features.items()},
@@ -122,7 +115,7 @@ def _record(state: RuntimeState, session: Session) -> RunRecord:
         particles=particles,
         visible_particles=visible,
         coverage=coverage,
-        files=files,
+        files=tuple(sorted(state.files, key=lambda file: file.path)),
         timings=dict(state.stopwatch.seconds),
         device=session.device,
         versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
@@ -142,7 +135,7 @@ def _particle_table(state: RuntimeState) -> dict[str, list[Any]]:
         "blueprint": [particle.blueprint for particle in particles],
         "category_color": ["#{:02x}{:02x}{:02x}".format(*category_color(p.id)) for p in particles],
     }
-    for spec in state.recipe.all_particle_features():
+    for spec in state.recipe.all_particle_features().values():
         for component, column in enumerate(spec.columns):
             table[column] = [_component(p.features, spec.name, component) for p in particles]
     for name in POSE:
@@ -159,23 +152,3 @@ def _component(
 ) -> FeatureValue | None:
     value = features.get(name)
     return value[component] if isinstance(value, tuple) else value
-
-
-def _by_path(files: list[WrittenFile]) -> list[WrittenFile]:
-    return sorted(files, key=lambda file: file.path.as_posix())
-
-
-def _file_record(output: Path, file: WrittenFile) -> FileRecord:
-    path = output / file.path
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    width, height = file.size or (None, None)
-    return FileRecord(
-        mode=file.mode,
-        path=file.path.as_posix(),
-        sha256=digest,
-        bytes=path.stat().st_size,
-        width=width,
-        height=height,
-        particle_id=file.particle_id,
-    )

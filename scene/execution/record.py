@@ -8,42 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from scene.imaging.files import FileRecord
 from scene.specimen.features import FeatureValue
-
-RECORD_FILE = "record.json"
-RECIPE_FILE = "recipe.yaml"
-PREVIEW_FILE = "preview.jpg"
-RUN_FILES = (RECORD_FILE, RECIPE_FILE, PREVIEW_FILE)
-"""What every run's folder holds beside the files of its rendering steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """One file of a run.
-
-    Parameters
-    ----------
-    mode
-        Rendering mode or kind of file: ``real``, ``instances``, ``state``, ...
-    path
-        Relative to the run's folder, with forward slashes.
-    sha256
-        Hex digest of the bytes.
-    bytes
-        Size in bytes.
-    width, height
-        Pixels; None for files that are no images.
-    particle_id
-        The particle that an image shows alone in the scene; None for all other files.
-    """
-
-    mode: str
-    path: str
-    sha256: str
-    bytes: int
-    width: int | None = None
-    height: int | None = None
-    particle_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

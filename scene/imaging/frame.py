@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.imaging.footprint import Footprint
-from scene.recipe.plugins import described
+from scene.language.plugin_code import described
 
 type Image = NDArray[Any]
 

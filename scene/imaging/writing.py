@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from scene.execution.record import PREVIEW_FILE, FileRecord
+from scene.imaging.files import PREVIEW_FILE, FileRecord
 from scene.imaging.frame import Image
 
 PNG_COMPRESSION = 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC
-from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,12 +11,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    ModelWrapValidatorHandler,
     Strict,
     StringConstraints,
+    ValidationError,
+    model_validator,
 )
 
-if TYPE_CHECKING:
-    from scene.recipe.names import RecipeNames
+from scene.language.messages import in_sentences
 
 
 def _whole(value: object) -> object:
@@ -58,24 +58,14 @@ type RelativeFolder = Annotated[
 
 
 class StrictModel(BaseModel):
-    """A mapping of the recipe in which every key is known."""
+    """A mapping of the recipe in which every key is known; what is wrong is put into sentences."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class Configurable(StrictModel, ABC):
-    """What a ``_target_`` in a recipe makes: a variability, a set or a step.
-
-    A subclass's fields are its parameters in YAML. Plugins subclass one of its abstract children.
-    """
-
-    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
-        """Yield a (key, message) for every parameter that does not fit the rest of the recipe.
-
-        Parameters
-        ----------
-        names
-            Everything that the recipe names. Elements that are themselves faulty are missing.
-        """
-        del names
-        yield from ()
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_sentences(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise in_sentences(error, cls) from None

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-import types
-import typing
 from collections.abc import Iterator, Sized
-from typing import Any, final
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from scene.errors import unknown
 
 type Path = tuple[str | int, ...]
 
-
-@final
-class Faulty:
-    """Stands in for an element whose problems are told already."""
-
-
-FAULTY = Faulty()
+_SENTENCE = "sentence"
+"""Type of the errors whose message is one of ours."""
 
 _EXPECTED = {
     "int_type": "expected a whole number",
@@ -50,47 +43,71 @@ _NAME_PATTERN = re.compile(
 )
 
 
-def schema_problems(model: type[BaseModel], error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """Yield the (path, message) of every problem in `error`.
+def schema_problems(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    """Yield the (path, message) of every problem in what validating a `StrictModel` raised."""
+    for details in error.errors(include_url=False):
+        # Pydantic marks the keys of mappings where a key itself is wrong.
+        yield tuple(part for part in details["loc"] if part != "[key]"), details["msg"]
+
+
+def in_sentences(error: ValidationError, model: type[BaseModel]) -> ValidationError:
+    """Return an error of the same problems, each in a sentence of ours.
 
     Parameters
     ----------
     model
         The model that was validated; its fields are the valid keys.
-    error
-        What its validation raised.
     """
-    for details in error.errors(include_url=False):
-        if isinstance(details["input"], Faulty):
-            continue
-        path = _visible(details["loc"])
-        yield path, _sentence(model, details)
+    told = [
+        _problem(
+            details["msg"] if details["type"] == _SENTENCE else _sentence(model, details),
+            details["input"],
+            *details["loc"],
+        )
+        for details in error.errors(include_url=False)
+    ]
+    return ValidationError.from_exception_data(error.title, told)
 
 
-def _visible(loc: Path) -> Path:
-    """Return the path without the markers that pydantic adds for keys and union members."""
-    return tuple(part for part in loc if part != "[key]")
+def problem(message: str, value: object, *place: str | int) -> ValidationError:
+    """Return the error for one problem, for a validator to raise.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    value
+        What is wrong.
+    place
+        Where `value` lies below what is validated.
+    """
+    return ValidationError.from_exception_data("", [_problem(message, value, *place)])
+
+
+def _problem(message: str, value: object, *place: str | int) -> InitErrorDetails:
+    sentence = PydanticCustomError(_SENTENCE, "{text}", {"text": message})
+    return InitErrorDetails(type=sentence, loc=place, input=value)
 
 
 def _sentence(model: type[BaseModel], details: ErrorDetails) -> str:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        return unknown("key", details["loc"][-1], _fields_at(model, details["loc"][:-1]))
+        return unknown("key", details["loc"][-1], model.model_fields)
     if kind == "missing":
         return "is missing"
     if kind in _EXPECTED:
-        return f"{_EXPECTED[kind]}, got {_shown(value)}"
+        return f"{_EXPECTED[kind]}, got {shown(value)}"
     if kind in _BOUND:
         words, key = _BOUND[kind]
-        return f"must be {words} {context[key]}, got {_shown(value)}"
+        return f"must be {words} {context[key]}, got {shown(value)}"
     if kind == "literal_error":
         if isinstance(value, str):
             return unknown("value", value, _literals(context["expected"]))
-        return f"expected {context['expected']}, got {_shown(value)}"
+        return f"expected {context['expected']}, got {shown(value)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
-        return f"{_characters(context['pattern'])}, got {_shown(value)}"
+        return f"{_characters(context['pattern'])}, got {shown(value)}"
     if kind in {"too_short", "too_long"}:
         low, high = context.get("min_length"), context.get("max_length")
         bound = f"at least {low}" if kind == "too_short" else f"at most {high}"
@@ -98,7 +115,7 @@ def _sentence(model: type[BaseModel], details: ErrorDetails) -> str:
         number = context["actual_length"]
         got = len(value) if number is None and isinstance(value, Sized) else number
         return f"must have {bound} entries, got {got}"
-    return f"{details['msg']}, got {_shown(value)}"
+    return f"{details['msg']}, got {shown(value)}"
 
 
 def _characters(pattern: str) -> str:
@@ -112,38 +129,11 @@ def _characters(pattern: str) -> str:
     return f"must {start}have at most {most + bool(first)} of A-Z, a-z, 0-9 and {marks}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as a message shows it, in at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _literals(expected: str) -> list[str]:
     return [part.strip(" '") for part in expected.replace(" or ", ",").split(",")]
-
-
-def _fields_at(model: type[BaseModel], loc: Path) -> tuple[str, ...]:
-    """Return the valid keys of the mapping at `loc` below `model`."""
-    annotation: Any = model
-    for part in loc:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            annotation = _plain(annotation.model_fields[str(part)].annotation)
-        else:
-            arguments = typing.get_args(annotation)
-            annotation = _plain(arguments[1] if len(arguments) > 1 else arguments[0])
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return tuple(annotation.model_fields)
-    return ()
-
-
-def _plain(annotation: Any) -> Any:
-    """Return the annotation without aliases, ``Annotated`` and ``| None``."""
-    while True:
-        if isinstance(annotation, typing.TypeAliasType):
-            annotation = annotation.__value__
-        elif typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
-        elif typing.get_origin(annotation) in {typing.Union, types.UnionType}:
-            arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
-            annotation = arguments[0]
-        else:
-            return annotation

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from scene.imaging.frame import IMAGE_ENDINGS, RenderingMode
+from scene.language.element import Members
 from scene.prototypes.base import Prototype
-from scene.recipe.names import Members
 from scene.specimen.features import FeatureSpec
 from scene.specimen.sets import ObjectSet
 
@@ -60,7 +60,7 @@ def _mode(cls: type) -> Iterator[str]:
 def _set(cls: type) -> Iterator[str]:
     members = getattr(cls, "members", None)
     if not isinstance(members, Members):
-        yield f"its 'members' must be one of scene.recipe.names.Members, not {members!r:.60}"
+        yield f"its 'members' must be one of Members, not {members!r:.60}"
 
 
 def _instance(cls: type) -> Iterator[str]:

@@ -4,51 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import final
 
 from scene.errors import unknown
+from scene.language.element import CheckContext, Members
+from scene.language.plugin_code import failed
+from scene.recipe.registry import Registry
+from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.features import FeatureSpec
-
-if TYPE_CHECKING:
-    from scene.recipe.registry import Registry
-    from scene.specimen.distributions import FeatureDistribution
-    from scene.specimen.sets import ObjectSet
+from scene.specimen.sets import ObjectSet
+from scene.specimen.specimen import DIMENSIONS, MeasurementVolume
 
 type Features = Mapping[str, FeatureSpec]
 
 
-class Members(StrEnum):
-    """What a set can hold."""
-
-    PARTICLES = "particles"
-    TECHNIQUES = "measurement techniques"
-    PARTICLE_BLUEPRINTS = "particle blueprints"
-    TECHNIQUE_BLUEPRINTS = "measurement technique blueprints"
-    NOTHING = "nothing"
-
-
+@final
 @dataclass(frozen=True, slots=True)
-class RecipeNames:
-    """What the names in a recipe stand for.
+class RecipeNames(CheckContext):
+    """What the names in a recipe stand for; None for what is faulty.
 
     Parameters
     ----------
     registry
         Where modes and prototypes are found.
-    variabilities
-        Entries of ``process_conditions.feature_variabilities``; None for a faulty one.
+    distributions
+        Entries of ``process_conditions.feature_variabilities``.
     sets
-        Built-in sets and those that the recipe defines; None for a faulty one.
+        Built-in sets and those that the recipe defines.
     particle_blueprints, technique_blueprints
-        Blueprint name to the features of what is made from it; None for a faulty one.
+        Blueprint name to the features of what is made from it.
+    numbers
+        Particle blueprint to the number of particles that are made from it.
+    volume
+        The measurement volume, if the recipe is sound enough to have one.
     """
 
     registry: Registry
-    variabilities: Mapping[str, FeatureDistribution | None]
+    distributions: Mapping[str, FeatureDistribution | None]
     sets: Mapping[str, ObjectSet | None]
     particle_blueprints: Mapping[str, Features | None]
     technique_blueprints: Mapping[str, Features | None]
+    numbers: Mapping[str, int]
+    volume: MeasurementVolume | None = None
 
     def set_problem(self, name: str, *allowed: Members) -> str | None:
         """Return what is wrong with naming the set `name` where `allowed` sets are expected."""
@@ -60,24 +57,77 @@ class RecipeNames:
             return f"expected a set of {expected}, but {name!r} is a set of {found.members}"
         return None
 
+    def blueprint_problem(self, name: str) -> str | None:
+        """Return what is wrong with naming the particle blueprint `name`."""
+        known = self.particle_blueprints
+        return None if name in known else unknown("particle blueprint", name, known)
+
     def feature_problem(self, set_name: str, feature_name: str) -> str | None:
         """Return what is wrong with setting `feature_name` on the members of a set."""
-        for blueprint, features in self.members(set_name).items():
+        for blueprint, features in self._blueprints(set_name).items():
             if features is not None and feature_name not in features:
                 return f"{unknown('feature', feature_name, features)} (blueprint {blueprint!r})"
         return None
 
-    def members(self, set_name: str) -> Mapping[str, Features | None]:
-        """Return the blueprints, with their features, whose objects the set can hold."""
+    def distribution_problem(self, name: str, set_name: str) -> str | None:
+        """Return what is wrong with drawing a feature of a set's members from a distribution."""
+        if name not in self.distributions:
+            return unknown("feature variability", name, self.distributions)
+        entry = self.distributions[name]
+        if entry is None:
+            return None
+        if problem := self.feature_problem(set_name, entry.feature_name):
+            return problem
+        try:
+            return self._misfit(entry, set_name)
+        except Exception as error:  # noqa: BLE001 (a plugin's own code)
+            return failed(type(entry.variability), "unfit or extremes", error)
+
+    def members(self, set_name: str) -> Members:
+        """Return what a set holds; nothing if the set is unknown or faulty."""
+        found = self.sets.get(set_name)
+        return Members.NOTHING if found is None else found.members
+
+    def particles_made(self, set_name: str) -> int:
+        """Return how many particles are made from the blueprints in a set."""
         found = self.sets.get(set_name)
         if found is None:
+            return 0
+        return sum(number for name, number in self.numbers.items() if found.includes(name))
+
+    def drawn_feature(self, name: str) -> str | None:
+        """Return the feature of the entry `name` of ``feature_variabilities``, if there is one."""
+        entry = self.distributions.get(name)
+        return None if entry is None else entry.feature_name
+
+    def image_files(self, mode: str) -> Mapping[str, str]:
+        """Return the images of a rendering mode, name to file ending.
+
+        Raises
+        ------
+        ValueError
+            If there is no such mode.
+        """
+        return self.registry.mode(mode).outputs
+
+    def _blueprints(self, set_name: str) -> Mapping[str, Features | None]:
+        """Return the blueprints, with their features, whose objects a set can hold."""
+        found = self.sets.get(set_name)
+        if found is None or found.members is Members.NOTHING:
             return {}
-        kinds = {
-            Members.PARTICLES: self.particle_blueprints,
-            Members.PARTICLE_BLUEPRINTS: self.particle_blueprints,
-            Members.TECHNIQUES: self.technique_blueprints,
-            Members.TECHNIQUE_BLUEPRINTS: self.technique_blueprints,
-            Members.NOTHING: {},
-        }
-        blueprints = kinds[found.members]
+        of_particles = found.members in {Members.PARTICLES, Members.PARTICLE_BLUEPRINTS}
+        blueprints = self.particle_blueprints if of_particles else self.technique_blueprints
         return {name: value for name, value in blueprints.items() if found.includes(name)}
+
+    def _misfit(self, entry: FeatureDistribution, set_name: str) -> str | None:
+        """Return why no member of the set could have what is drawn; strict only where sure."""
+        members = self._blueprints(set_name)
+        for features in members.values():
+            if features is not None and (
+                problem := entry.variability.unfit(features[entry.feature_name])
+            ):
+                return problem
+        if not members or entry.feature_name != DIMENSIONS or self.volume is None:
+            return None
+        drawn = [value for value in entry.variability.extremes() if isinstance(value, tuple)]
+        return self.volume.misfit(min(drawn, key=min)) if drawn else None

@@ -15,15 +15,13 @@ from typing import final
 
 from scene.errors import MissingLibraryError, unknown
 from scene.language.paths import is_file, is_there
+from scene.language.plugin_code import blamed, remember_plugin
 from scene.machine.libraries import load_libraries
 
 ENTRY_POINTS = "blendsweep.plugins"
 """Group of the entry points by which an installed distribution offers a plugin package."""
 
 _NAMESPACE = "blendsweep_plugins_"
-
-_files: dict[str, Path] = {}
-"""Name of a plugin's outermost module to its file."""
 
 
 @final
@@ -94,40 +92,6 @@ class PluginPackages:
         return unknown("plugin package", name, known) + hint
 
 
-def described(cls: type) -> str:
-    """Return how errors name a class: with its file where it is a plugin's."""
-    file = plugin_file(cls.__module__)
-    return cls.__name__ if file is None else f"plugin class {cls.__name__} in {file}"
-
-
-def failed(cls: type, doing: str, error: BaseException) -> str:
-    """Return the sentence for code of `cls` that raised, or gave what can't be used."""
-    text = " ".join(str(error).split())
-    return f"{described(cls)} fails in {doing}: {type(error).__name__}: {text}{blamed(error)}"
-
-
-def plugin_file(module: str) -> Path | None:
-    """Return the file of the plugin that a module belongs to; None for what is none's."""
-    loaded = sys.modules.get(module)
-    for root, file in _files.items():
-        if module == root or module.startswith(f"{root}."):
-            own = getattr(loaded, "__file__", None)
-            return Path(own) if own else file
-    return None
-
-
-def blamed(error: BaseException) -> str:
-    """Return where in a plugin an error was raised, in words; empty if no plugin took part."""
-    place = ""
-    step = error.__traceback__
-    while step is not None:
-        frame = step.tb_frame
-        if plugin_file(frame.f_globals.get("__name__", "")) is not None:
-            place = f" (plugin {frame.f_code.co_filename}, line {step.tb_lineno})"
-        step = step.tb_next
-    return place
-
-
 def _load_package(name: str, folder: Path) -> ModuleType:
     # A name of its own for every folder and content keeps a plugin from hiding an installed
     # package, another folder's plugin of the same name, or itself as it was before an edit.
@@ -145,7 +109,7 @@ def _load_package(name: str, folder: Path) -> ModuleType:
         raise ValueError(f"{file} can't be loaded as a Python package")
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module
-    _files[unique] = file
+    remember_plugin(unique, file)
     importlib.invalidate_caches()
     # Bytecode on disk is told from an edited file's by second and size alone.
     writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -177,7 +141,7 @@ def _load_entry_point(point: importlib.metadata.EntryPoint) -> ModuleType:
         ) from error
     if not isinstance(module, ModuleType):
         raise ValueError(f"plugin entry point {offered} must name a package, not {module!r:.60}")
-    _files[module.__name__] = Path(module.__file__ or point.value)
+    remember_plugin(module.__name__, Path(module.__file__ or point.value))
     return module
 
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from scene.errors import unknown
 from scene.imaging.frame import RenderingMode
-from scene.language.fields import Configurable
+from scene.language.element import Configurable
 from scene.prototypes.base import (
     GeometryPrototype,
     MaterialPrototype,

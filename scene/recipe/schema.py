@@ -1,31 +1,24 @@
-"""The recipe: schema of a resolved recipe, with every error of it reported at once."""
+"""The recipe: the schema of a resolved recipe."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, final
+from typing import Annotated, Any, Self, final
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from scene.imaging.size import rendered_size
-from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictModel, Text
+from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictModel
 from scene.language.yaml_files import write_mapping
-from scene.prototypes.base import (
-    PARTICLE_FEATURES,
-    Fidelity,
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-)
+from scene.prototypes.base import PARTICLE_FEATURES, Fidelity
 from scene.recipe.code import Code, code_of
-from scene.recipe.plugins import described
-from scene.recipe.registry import Registry
+from scene.recipe.names import Features, RecipeNames
+from scene.specimen.blueprints import Blueprints
 from scene.specimen.distributions import FeatureDistribution
-from scene.specimen.features import FeatureSpec
-from scene.specimen.sets import BUILTIN_SETS, ObjectSet
-from scene.specimen.specimen import LARGEST_PARTICLE_ID, MeasurementVolume
+from scene.specimen.sets import ObjectSet
+from scene.specimen.specimen import MeasurementVolume
 from scene.steps.base import FeatureGenerationStep, RenderingStep
 
 LARGEST_SEED = 2**63 - 1
@@ -40,42 +33,6 @@ class InitialRuntimeState(StrictModel):
 
     time: Real = 0.0
     seed: Annotated[Int, Field(ge=0, le=LARGEST_SEED)] = 0
-
-
-@final
-class MeasurementTechniqueBlueprint(StrictModel):
-    """A microscope, and the material of its substrate (None for no substrate)."""
-
-    measurement_technique_prototype_name: Text
-    background_material_prototype_name: Text | None = None
-
-
-@final
-class ParticleBlueprint(StrictModel):
-    """A kind of particle, and how many of it `InvokeBlueprints` makes."""
-
-    geometry_prototype_name: Text
-    material_prototype_name: Text
-    parent: Literal["MeasurementVolume"] = "MeasurementVolume"
-    number: Annotated[Int, Field(ge=1, le=LARGEST_PARTICLE_ID)]
-
-
-@final
-class Blueprints(StrictModel):
-    """What a specimen is made of: exactly one measurement technique, and particles."""
-
-    measurement_techniques: Annotated[
-        dict[Identifier, MeasurementTechniqueBlueprint], Field(min_length=1, max_length=1)
-    ]
-    particles: dict[Identifier, ParticleBlueprint]
-
-    @field_validator("particles")
-    @classmethod
-    def _ids_fit(cls, value: dict[str, ParticleBlueprint]) -> dict[str, ParticleBlueprint]:
-        total = sum(blueprint.number for blueprint in value.values())
-        if total > LARGEST_PARTICLE_ID:
-            raise ValueError(f"at most {LARGEST_PARTICLE_ID} particles in all, got {total}")
-        return value
 
 
 @final
@@ -102,7 +59,7 @@ class RenderSettings(StrictModel):
     resolution
         (width, height) in pixels at 100 %; the scene's size follows from the larger of both.
     resolution_percentage
-        Share of `resolution` that is rendered; the scene stays the same.
+        Percentage of `resolution` that is rendered; the scene stays the same.
     max_samples
         Most samples a pixel of `real` gets, whatever the noise threshold.
     fidelity
@@ -147,13 +104,18 @@ class Recipe(StrictModel):
     render: RenderSettings = RenderSettings()
 
     _document: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _registry: Registry = PrivateAttr(default_factory=Registry)
+    _names: RecipeNames = PrivateAttr()
 
-    def bound(self, document: Mapping[str, Any], registry: Registry) -> Self:
-        """Remember the plain form of the recipe and where its names were found."""
+    def bound(self, document: Mapping[str, Any], names: RecipeNames) -> Self:
+        """Remember the plain form of the recipe and what its names stand for."""
         self._document = dict(document)
-        self._registry = registry
+        self._names = names
         return self
+
+    @property
+    def names(self) -> RecipeNames:
+        """What the recipe's names stand for."""
+        return self._names
 
     def write(self, path: Path) -> None:
         """Write the resolved recipe as YAML that runs again by itself."""
@@ -161,97 +123,44 @@ class Recipe(StrictModel):
 
     def code(self) -> Code:
         """Return the code that executes this recipe."""
-        return code_of(self._document, self._registry.folders)
-
-    @property
-    def all_sets(self) -> Mapping[str, ObjectSet]:
-        """Built-in sets and the recipe's own, by name."""
-        return {**BUILTIN_SETS, **self.sets}
+        return code_of(self._document, self._names.registry.folders)
 
     @property
     def volume(self) -> MeasurementVolume:
         """The measurement volume, in scene units."""
-        (blueprint,) = self.blueprints.measurement_techniques.values()
-        technique = self._registry.prototype(
-            MeasurementTechniquePrototype, blueprint.measurement_technique_prototype_name
-        )
-        volume: object = technique.volume(self.render.resolution)
-        if not isinstance(volume, MeasurementVolume):
-            raise TypeError(
-                f"{described(type(technique))}: volume must give a MeasurementVolume, "
-                f"got {volume!r:.60}"
-            )
-        return volume
+        assert self._names.volume is not None
+        return self._names.volume
 
-    def technique_features(self) -> tuple[FeatureSpec, ...]:
+    def technique_features(self) -> Features:
         """Return the features of the measurement technique and its background material."""
-        (blueprint,) = self.blueprints.measurement_techniques.values()
-        return technique_features(
-            self._registry,
-            blueprint.measurement_technique_prototype_name,
-            blueprint.background_material_prototype_name,
-        )
+        (features,) = self._names.technique_blueprints.values()
+        assert features is not None
+        return features
 
-    def particle_features(self, blueprint_name: str) -> tuple[FeatureSpec, ...]:
+    def particle_features(self, blueprint: str) -> Features:
         """Return the features of the particles made from one blueprint."""
-        blueprint = self.blueprints.particles[blueprint_name]
-        return particle_features(
-            self._registry, blueprint.geometry_prototype_name, blueprint.material_prototype_name
-        )
+        features = self._names.particle_blueprints[blueprint]
+        assert features is not None
+        return features
 
-    def all_particle_features(self) -> tuple[FeatureSpec, ...]:
-        """Return the features of all particles, each name once.
+    def all_particle_features(self) -> Features:
+        """Return the features of all particles.
 
-        Those that every particle has are among them where a recipe makes none, too.
+        Those that every particle has are among them even if the recipe makes none.
         """
-        specs = (
-            spec for name in self.blueprints.particles for spec in self.particle_features(name)
-        )
-        return tuple({spec.name: spec for spec in (*PARTICLE_FEATURES, *specs)}.values())
+        features = {spec.name: spec for spec in PARTICLE_FEATURES}
+        for blueprint in self.blueprints.particles:
+            features |= self.particle_features(blueprint)
+        return features
 
     def sampled_particle_features(self) -> tuple[str, ...]:
         """Return the names of particle features that a step changes, sorted."""
-        names = {spec.name for spec in self.all_particle_features()}
-        changed = {
-            feature
-            for step in self.synth_chain.feature_generation_steps
-            for feature in step.changes(self)
-        }
-        return tuple(sorted(names & changed))
+        steps = self.synth_chain.feature_generation_steps
+        changed = {feature for step in steps for feature in step.changes(self._names)}
+        return tuple(sorted(changed & self.all_particle_features().keys()))
 
     def timing_labels(self) -> tuple[str, ...]:
         """Return the labels of all steps, each once, in the order of the chain."""
         chain = self.synth_chain
         steps = (*chain.feature_generation_steps, *chain.rendering_steps)
         return tuple(dict.fromkeys(step.label for step in steps))
-
-
-def technique_features(
-    registry: Registry, prototype: str, background_material: str | None
-) -> tuple[FeatureSpec, ...]:
-    """Return the features of a measurement technique on a substrate.
-
-    Raises
-    ------
-    ValueError
-        If a prototype does not exist.
-    """
-    own = registry.prototype(MeasurementTechniquePrototype, prototype).features
-    if background_material is None:
-        return own
-    return own + registry.prototype(MaterialPrototype, background_material).features
-
-
-def particle_features(registry: Registry, geometry: str, material: str) -> tuple[FeatureSpec, ...]:
-    """Return the features of a particle.
-
-    Raises
-    ------
-    ValueError
-        If a prototype does not exist.
-    """
-    return (
-        *PARTICLE_FEATURES,
-        *registry.prototype(GeometryPrototype, geometry).features,
-        *registry.prototype(MaterialPrototype, material).features,
-    )

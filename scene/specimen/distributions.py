@@ -1,4 +1,4 @@
-"""Variabilities: the distributions that feature values are drawn from.
+"""The distributions that feature values are drawn from; recipes call them variabilities.
 
 Randomness comes from the generator that `sample` is given and from nowhere else.
 """
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from scene.language.fields import Configurable, Int, Real
-from scene.recipe.names import RecipeNames
+from scene.language.element import CheckContext, Configurable
+from scene.language.fields import Int, Real
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
@@ -24,12 +24,14 @@ type Positive = Annotated[Real, Field(gt=0)]
 type NonNegative = Annotated[Real, Field(ge=0)]
 type _Int64 = Annotated[Int, Field(ge=-(2**63), le=2**63 - 1)]
 
-_LARGEST_REJECTED_SHARE = 0.999
-"""A truncated distribution must keep at least one draw in a thousand."""
+_SMALLEST_KEPT_FRACTION = 0.001
+"""Of the draws of a truncated distribution."""
 
 
 class Distribution(Configurable):
-    """A distribution of feature values."""
+    """A distribution of feature values; recipes call it a variability."""
+
+    _called = "variability"
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
@@ -51,7 +53,7 @@ class Distribution(Configurable):
         return ()
 
     def unfit(self, feature: FeatureSpec) -> str | None:
-        """Return why this variability can't feed `feature`, or None if it can."""
+        """Return why this distribution can't feed `feature`, or None if it can."""
         for value in self.extremes():
             try:
                 feature.checked(value)
@@ -146,7 +148,7 @@ class NormalDistribution(_Repeated):
     def _reachable(self) -> NormalDistribution:
         _check_range(self.min, self.max)
         z = [(bound - self.mean) / self.standard_deviation for bound in (self.min, self.max)]
-        _check_share(_normal_share(z[0], z[1]), self.min, self.max)
+        _check_fraction(_normal_fraction(z[0], z[1]), self.min, self.max)
         return self
 
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
@@ -182,7 +184,7 @@ class LogNormal3dHomogeneous(Distribution):
         mean = math.log(self.geometric_mean)
         low = (math.log(self.min) - mean) / sigma if self.min else -math.inf
         high = (math.log(self.max) - mean) / sigma
-        _check_share(_normal_share(low, high), self.min, self.max)
+        _check_fraction(_normal_fraction(low, high), self.min, self.max)
         return self
 
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
@@ -273,21 +275,22 @@ class UniformlyRandomLocationInMeasurementVolume(Distribution):
         return float(x), float(y), float(z)
 
     def unfit(self, feature: FeatureSpec) -> str | None:
-        """Return why this variability can't feed `feature`: it gives three numbers."""
+        """Return why this distribution can't feed `feature`: it gives three numbers."""
         if feature.components == 3:
             return None
         return f"{feature.name} takes one number, not a location"
 
 
+@final
 class FeatureDistribution(Configurable):
-    """A named entry of ``process_conditions.feature_variabilities``."""
+    """A feature and what it is drawn from, an entry of ``feature_variabilities``."""
 
     feature_name: Annotated[str, Field(min_length=1)]
     variability: Distribution
 
-    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
-        """Check what only the whole recipe can tell of the variability."""
-        for key, message in self.variability.check(names):
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
+        """Check the distribution."""
+        for key, message in self.variability.check(context):
             yield f"variability.{key}", message
 
 
@@ -300,13 +303,13 @@ def _check_range(low: float, high: float) -> None:
         raise ValueError(f"min ({low:g}) must be below max ({high:g})")
 
 
-def _check_share(share: float, low: float, high: float) -> None:
-    if share < 1 - _LARGEST_REJECTED_SHARE:
+def _check_fraction(fraction: float, low: float, high: float) -> None:
+    if fraction < _SMALLEST_KEPT_FRACTION:
         raise ValueError(
             f"less than one draw in a thousand would fall between min ({low:g}) and max ({high:g})"
         )
 
 
-def _normal_share(low: float, high: float) -> float:
+def _normal_fraction(low: float, high: float) -> float:
     """Return the probability that a standard normal number lies between `low` and `high`."""
     return 0.5 * (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2)))

@@ -9,14 +9,15 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, final
 
-from scene.errors import unknown
-from scene.language.fields import Configurable, Text
-from scene.recipe.names import Members, RecipeNames
+from scene.language.element import CheckContext, Configurable, Members
+from scene.language.fields import Text
 from scene.specimen.specimen import Particle
 
 
 class ObjectSet(Configurable):
-    """A set of objects, told by the blueprints they are made from."""
+    """A set of objects, chosen by the blueprints that they are made from."""
+
+    _called = "set"
 
     members: ClassVar[Members]
     """What the set holds."""
@@ -88,11 +89,10 @@ class ParticlesOfBlueprint(ObjectSet):
         """Return whether this is the set's blueprint."""
         return blueprint == self.blueprint_name
 
-    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Check that the blueprint exists."""
-        if self.blueprint_name not in names.particle_blueprints:
-            message = unknown("particle blueprint", self.blueprint_name, names.particle_blueprints)
-            yield "blueprint_name", message
+        if problem := context.blueprint_problem(self.blueprint_name):
+            yield "blueprint_name", problem
 
 
 BUILTIN_SETS: Mapping[str, ObjectSet] = {

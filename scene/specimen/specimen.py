@@ -9,6 +9,9 @@ from scene.specimen.features import FeatureValue
 LARGEST_PARTICLE_ID = 2**16 - 1
 """``instances.png`` holds ids in 16 bits."""
 
+DIMENSIONS = "dimensions"
+"""The feature that holds a particle's size."""
+
 POSE = ("location", "rotation")
 """The features that say where a particle is."""
 
@@ -37,6 +40,25 @@ class MeasurementVolume:
         assert isinstance(point, tuple)
         limits = zip(self.lower, point, self.upper, strict=True)
         return all(low <= value <= high for low, value, high in limits)
+
+    def misfit(self, dimensions: FeatureValue) -> str | None:
+        """Return why a particle can't be in the box, or None if it can.
+
+        One that is larger all round than the box at its widest has the camera inside it. One that
+        is only wider than the box is narrow is pushed through its walls, and may well be seen.
+
+        Parameters
+        ----------
+        dimensions
+            The particle's bounding box (x, y, z) in scene units.
+        """
+        assert isinstance(dimensions, tuple)
+        if min(dimensions) <= max(self.sides):
+            return None
+        return (
+            f"a particle of {_by(dimensions)} scene units is larger all round than "
+            f"the measurement volume of {_by(self.sides)}"
+        )
 
 
 @dataclass(slots=True)
@@ -106,3 +128,7 @@ class Specimen:
 
     particles: list[Particle] = field(default_factory=list)
     techniques: list[MeasurementTechnique] = field(default_factory=list)
+
+
+def _by(lengths: tuple[float, ...]) -> str:
+    return " x ".join(f"{length:g}" for length in lengths)

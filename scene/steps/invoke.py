@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import final
 
-from scene.execution.state import RuntimeState
+from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
-from scene.recipe.names import Members, RecipeNames
 from scene.specimen.specimen import LARGEST_PARTICLE_ID, MeasurementTechnique, Particle
-from scene.steps.base import FeatureGenerationStep
+from scene.steps.base import FeatureGenerationStep, StepContext
 
 
 @final
@@ -21,50 +20,49 @@ class InvokeBlueprints(FeatureGenerationStep):
 
     affected_set_name: Text
 
-    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Check that the set holds blueprints."""
         blueprints = (Members.PARTICLE_BLUEPRINTS, Members.TECHNIQUE_BLUEPRINTS, Members.NOTHING)
-        if problem := names.set_problem(self.affected_set_name, *blueprints):
+        if problem := context.set_problem(self.affected_set_name, *blueprints):
             yield "affected_set_name", problem
 
-    def makes(self, names: RecipeNames, numbers: Mapping[str, int]) -> Mapping[Members, int]:
-        """Return what the set's blueprints give."""
-        affected = names.sets.get(self.affected_set_name)
-        if affected is None:
-            return {}
-        if affected.members is Members.TECHNIQUE_BLUEPRINTS:
+    def makes(self, context: CheckContext) -> Mapping[Members, int]:
+        """Return what is made from the set's blueprints."""
+        members = context.members(self.affected_set_name)
+        if members is Members.TECHNIQUE_BLUEPRINTS:
             return {Members.TECHNIQUES: 1}
-        if affected.members is Members.PARTICLE_BLUEPRINTS:
-            total = sum(number for name, number in numbers.items() if affected.includes(name))
+        if members is Members.PARTICLE_BLUEPRINTS:
+            total = context.particles_made(self.affected_set_name)
             return {Members.PARTICLES: total} if total else {}
         return {}
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         """Append the new objects to the specimen."""
-        affected = state.recipe.all_sets[self.affected_set_name]
+        affected = context.object_set(self.affected_set_name)
         if affected.members is Members.TECHNIQUE_BLUEPRINTS:
-            self._invoke_technique(state)
+            self._invoke_technique(context)
         elif affected.members is Members.PARTICLE_BLUEPRINTS:
-            for name in state.recipe.blueprints.particles:
+            for name in context.blueprints.particles:
                 if affected.includes(name):
-                    self._invoke_particles(state, name)
+                    self._invoke_particles(context, name)
 
-    def _invoke_technique(self, state: RuntimeState) -> None:
-        if state.specimen.techniques:
+    def _invoke_technique(self, context: StepContext) -> None:
+        if context.specimen.techniques:
             raise ValueError("the measurement technique has been invoked already")
-        ((name, blueprint),) = state.recipe.blueprints.measurement_techniques.items()
+        ((name, blueprint),) = context.blueprints.measurement_techniques.items()
         technique = MeasurementTechnique(
             blueprint=name,
             prototype=blueprint.measurement_technique_prototype_name,
             background_material=blueprint.background_material_prototype_name,
-            features={spec.name: spec.default for spec in state.recipe.technique_features()},
+            features={spec.name: spec.default for spec in context.technique_features().values()},
         )
-        state.specimen.techniques.append(technique)
+        context.specimen.techniques.append(technique)
 
-    def _invoke_particles(self, state: RuntimeState, name: str) -> None:
-        blueprint = state.recipe.blueprints.particles[name]
-        defaults = {spec.name: spec.default for spec in state.recipe.particle_features(name)}
-        particles = state.specimen.particles
+    def _invoke_particles(self, context: StepContext, name: str) -> None:
+        blueprint = context.blueprints.particles[name]
+        features = context.particle_features(name).values()
+        defaults = {spec.name: spec.default for spec in features}
+        particles = context.specimen.particles
         first_id = len(particles) + 1
         if len(particles) + blueprint.number > LARGEST_PARTICLE_ID:
             raise ValueError(

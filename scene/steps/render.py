@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import final
 
-from scene.execution.state import RuntimeState, WrittenFile
-from scene.imaging.frame import RenderingMode
+from scene.language.element import CheckContext, Members
 from scene.language.fields import FileNamePart, Identifier, RelativeFolder, Text
-from scene.recipe.names import Members, RecipeNames
-from scene.steps.base import RenderingStep
+from scene.steps.base import RenderingStep, StepContext
 
 _DEFAULT_INTEREST = "AllParticles"
 _DEFAULT_OVERLAPPING = "Empty"
@@ -23,16 +21,14 @@ class SaveState(RenderingStep):
 
     name: Identifier = "state"
 
-    def files(self, names: RecipeNames) -> Iterable[str]:
+    def files(self, context: CheckContext) -> Iterable[str]:
         """Return the file's name."""
-        del names
+        del context
         return (f"{self.name}.blend",)
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         """Write the file."""
-        path = Path(f"{self.name}.blend")
-        state.stage.save(state.output / path)
-        state.files.append(WrittenFile("state", path))
+        context.save_scene(Path(f"{self.name}.blend"))
 
 
 class _RenderParticles(RenderingStep):
@@ -48,41 +44,40 @@ class _RenderParticles(RenderingStep):
         """Step and mode."""
         return f"{type(self).__name__}.{self.rendering_mode.rpartition('.')[2]}"
 
-    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Check that mode and sets exist."""
         try:
-            names.registry.mode(self.rendering_mode)
+            context.image_files(self.rendering_mode)
         except ValueError as error:
             yield "rendering_mode", str(error)
         for key in ("set_name_of_interest", "set_name_overlapping"):
             if (set_name := getattr(self, key, None)) is None:
                 continue
-            problem = names.set_problem(set_name, Members.PARTICLES, Members.NOTHING)
+            problem = context.set_problem(set_name, Members.PARTICLES, Members.NOTHING)
             if problem:
                 yield key, problem
 
-    def needs(self, names: RecipeNames) -> Iterable[Members]:
+    def needs(self, context: CheckContext) -> Iterable[Members]:
         """Return what takes the image."""
-        del names
+        del context
         return (Members.TECHNIQUES,)
 
-    def files(self, names: RecipeNames) -> Iterable[str]:
+    def files(self, context: CheckContext) -> Iterable[str]:
         """Return the mode's files."""
         try:
-            mode = names.registry.mode(self.rendering_mode)
+            outputs = context.image_files(self.rendering_mode)
         except ValueError:
             return ()
-        return [path.as_posix() for path in self._paths(mode, self._suffix("*")).values()]
+        return [path.as_posix() for path in self._paths(outputs, self._suffix("*")).values()]
 
     @abstractmethod
     def _suffix(self, particle_id: str) -> str:
         """Return what stands behind an image's name: the sets or the particle, where named."""
 
-    def _paths(self, mode: RenderingMode, suffix: str) -> dict[str, Path]:
+    def _paths(self, outputs: Mapping[str, str], suffix: str) -> dict[str, Path]:
         folder, prefix = Path(self.subfolder), self.output_file_name_prefix
         return {
-            name: folder / f"{prefix}{name}{suffix}.{ending}"
-            for name, ending in mode.outputs.items()
+            name: folder / f"{prefix}{name}{suffix}.{ending}" for name, ending in outputs.items()
         }
 
     def _set_suffix(self) -> str:
@@ -105,13 +100,13 @@ class RenderParticlesTogether(_RenderParticles):
         over = self.set_name_overlapping
         return self._set_suffix() + (f"_under_{over}" if over != _DEFAULT_OVERLAPPING else "")
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         """Render and write the images."""
-        interest = state.particle_ids(self.set_name_of_interest)
-        overlapping = state.particle_ids(self.set_name_overlapping) - interest
-        mode = state.registry.mode(self.rendering_mode)
-        images = mode.images(state.frame(interest, overlapping))
-        state.write_images(images, self._paths(mode, self._suffix("")))
+        interest = context.particle_ids(self.set_name_of_interest)
+        overlapping = context.particle_ids(self.set_name_overlapping) - interest
+        mode = context.mode(self.rendering_mode)
+        images = mode.images(context.frame(interest, overlapping))
+        context.write_images(images, self._paths(mode.outputs, self._suffix("")))
 
 
 @final
@@ -124,10 +119,10 @@ class RenderParticlesIndividually(_RenderParticles):
     def _suffix(self, particle_id: str) -> str:
         return f"{self._set_suffix()}_{particle_id}"
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         """Render and write the images."""
-        mode = state.registry.mode(self.rendering_mode)
-        for particle_id in sorted(state.particle_ids(self.set_name_of_interest)):
-            images = mode.images(state.frame(frozenset({particle_id})))
-            paths = self._paths(mode, self._suffix(f"{particle_id:05d}"))
-            state.write_images(images, paths, particle_id)
+        mode = context.mode(self.rendering_mode)
+        for particle_id in sorted(context.particle_ids(self.set_name_of_interest)):
+            images = mode.images(context.frame(frozenset({particle_id})))
+            paths = self._paths(mode.outputs, self._suffix(f"{particle_id:05d}"))
+            context.write_images(images, paths, particle_id)

@@ -23,7 +23,8 @@ from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Execution, Sweep, Tracking
 from orchestrator.tracking.mlflow import MlflowSink
 from orchestrator.tracking.sinks import SINKS
-from scene.execution.record import FileRecord, RunRecord
+from scene.execution.record import RunRecord
+from scene.imaging.files import FileRecord
 
 # MLflow's libraries warn about each other; that is no fault of ours.
 pytestmark = pytest.mark.filterwarnings("ignore")

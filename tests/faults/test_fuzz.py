@@ -22,7 +22,6 @@ from scene.errors import BlendsweepError
 from scene.language.yaml_files import parse_mapping, write_mapping
 from scene.prototypes.base import PARTICLE_FEATURES
 from scene.recipe.compose import Composition
-from scene.recipe.names import RecipeNames
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.specimen.columns import Declared, clash
@@ -269,9 +268,10 @@ def test_whatever_chain_is_taken_can_run(
     assert generation.count(0) <= 1
     assert generation.count(0) or not rendering
     assert 600 * generation.count(1) <= 65535
-    names = RecipeNames(REGISTRY, {}, recipe.all_sets, {}, {})
     files = ["record.json", "recipe.yaml", "preview.jpg"]
-    files += [file for step in recipe.synth_chain.rendering_steps for file in step.files(names)]
+    files += [
+        file for step in recipe.synth_chain.rendering_steps for file in step.files(recipe.names)
+    ]
     folders = {str(parent).lower() for file in files for parent in PurePosixPath(file).parents}
     assert len({file.lower() for file in files}) == len(files)
     assert not folders & {file.lower() for file in files}

@@ -217,7 +217,7 @@ def images(session: Session, folder: Path, nudge: float = 0.0) -> dict[str, Any]
     recipe = parse(Composition(FOLDER / "tiny.yaml").resolve(SHORT), "tiny.yaml", Registry())
     folder.mkdir()
     with session.captured(), _nudged(nudge):
-        record = chain.execute(recipe, session, folder, Registry())
+        record = chain.execute(recipe, session, folder)
     return {
         "files": {file.path: file.mode for file in record.files},
         "pixels": {

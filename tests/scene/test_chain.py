@@ -14,7 +14,8 @@ import tifffile
 from PIL import Image
 
 from scene.errors import StepError
-from scene.execution.record import RECORD_FILE, RunRecord
+from scene.execution.record import RunRecord
+from scene.imaging.files import RECORD_FILE
 from scene.imaging.modes import category_color
 from scene.prototypes.measurement_techniques.secondary_electron_microscope import NOISE_MATCH
 from scene.recipe.compose import Composition
@@ -49,7 +50,7 @@ def execute(session: Session) -> Execute:
         resolved = composition.resolve([*SMALL, *overrides])
         output.mkdir()
         with session.captured():
-            return chain.execute(parse(resolved, "r.yaml", registry), session, output, registry)
+            return chain.execute(parse(resolved, "r.yaml", registry), session, output)
 
     return run
 
@@ -186,10 +187,9 @@ def test_a_runs_recipe_runs_again_by_itself(
     record = execute(tmp_path / "first")
     resolved = Composition(tmp_path / "first" / "recipe.yaml").resolve()
     (tmp_path / "again").mkdir()
-    registry = Registry()
     with session.captured():
         again = chain.execute(
-            parse(resolved, "recipe.yaml", registry), session, tmp_path / "again", registry
+            parse(resolved, "recipe.yaml", Registry()), session, tmp_path / "again"
         )
     expected = {k: v for k, v in checksums(record).items() if k != "state.blend"}
     assert {k: v for k, v in checksums(again).items() if k != "state.blend"} == expected

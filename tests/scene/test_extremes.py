@@ -15,7 +15,7 @@ from scene.execution.record import RunRecord
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
-from scene.recipe.relaxation import RelaxationSettings
+from scene.specimen.relaxation import RelaxationSettings
 
 from .conftest import StageFactory, bead, specimen
 
@@ -52,7 +52,7 @@ def execute(session: Session) -> Execute:
         registry = Registry()
         output.mkdir()
         with session.captured():
-            return chain.execute(parse(resolved, "r.yaml", registry), session, output, registry)
+            return chain.execute(parse(resolved, "r.yaml", registry), session, output)
 
     return run
 

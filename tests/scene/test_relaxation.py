@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scene.recipe.relaxation import RelaxationSettings
+from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import Specimen
 
 from .conftest import StageFactory, bead, scattered, specimen

@@ -12,7 +12,6 @@ import pytest
 from scene.errors import ConfigurationError
 from scene.prototypes.materials.sem_patchy_silicone import SEEDS_AS_THEY_ARE, pattern_shift
 from scene.recipe.compose import Composition
-from scene.recipe.fitting import too_large
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.specimen.features import LARGEST_FLOAT, FeatureSpec
@@ -141,4 +140,4 @@ def test_a_particle_is_too_large_where_nothing_sensible_could_come_of_it(
     dimensions: tuple[float, float, float], *, fits: bool
 ) -> None:
     volume = MeasurementVolume((-60.0, -60.0, 0.0), (60.0, 60.0, 51.2))
-    assert (too_large(dimensions, volume) is None) == fits
+    assert (volume.misfit(dimensions) is None) == fits

@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from scene.execution.record import FileRecord
+from scene.imaging.files import FileRecord
 from scene.imaging.writing import PREVIEW_BYTES, preview, write_image, write_preview
 
 RNG = np.random.default_rng(5)

@@ -30,7 +30,8 @@ from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink, compact
 from orchestrator.plan.run import Run
 from scene.errors import ConfigurationError
-from scene.execution.record import FileRecord, RunRecord
+from scene.execution.record import RunRecord
+from scene.imaging.files import FileRecord
 from scene.specimen.columns import RESERVED_COLUMNS, RESERVED_TIMES
 from scene.specimen.features import FeatureSpec
 

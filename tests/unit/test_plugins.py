@@ -347,11 +347,11 @@ STEPS = {
     (
         "FeatureGenerationStep",
         "def makes(self, *_): raise KeyError(3)",
-    ): "fails in makes or needs: KeyErr",
+    ): "fails in makes: KeyError",
     ("FeatureGenerationStep", "def makes(self, *_): return 3"): "makes must give numbers by",
     ("FeatureGenerationStep", "def makes(self, *_): return {'x': 3}"): "makes must give numbers",
-    ("FeatureGenerationStep", "def needs(self, _): return None"): "fails in makes or needs",
-    ("FeatureGenerationStep", "def needs(self, _): return 'x'"): "needs such Members",
+    ("FeatureGenerationStep", "def needs(self, _): return None"): "fails in needs",
+    ("FeatureGenerationStep", "def needs(self, _): return 'x'"): "needs must give Members",
     ("FeatureGenerationStep", "label = property(lambda self: 3)"): "its label must be",
     ("FeatureGenerationStep", "label = property(lambda self: 'total')"): "another time of a run",
     ("RenderingStep", "label = property(lambda self: 1 / 0)"): "fails in label: ZeroDivisionError",
@@ -392,7 +392,7 @@ def drawn(folder: Path, write: WritePlugin, value: str, recipe: dict[str, Any]) 
     parsed = parse(recipe, "r.yaml", registry)
     bead = Particle(1, "Bead", 0, "sphere", "sem_polystyrene")
     state = RuntimeState(
-        recipe=parsed, registry=registry, output=folder, streams=Streams(0),
+        recipe=parsed, output=folder, streams=Streams(0),
         new_stage=lambda: pytest.fail("no Blender here"), specimen=Specimen([bead]),
     )  # fmt: skip
     step = TriggerFeatureUpdate(

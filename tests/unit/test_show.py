@@ -22,7 +22,8 @@ from orchestrator.plan.run import Run
 from orchestrator.report.show.build import show
 from orchestrator.report.show.runs import ShowError
 from scene.errors import ConfigurationError
-from scene.execution.record import FileRecord, RunRecord
+from scene.execution.record import RunRecord
+from scene.imaging.files import FileRecord
 from scene.imaging.writing import write_image
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

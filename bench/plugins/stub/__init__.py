@@ -1,11 +1,10 @@
 """A step that does nothing, to see what everything round the steps costs."""
 
-from scene.execution.state import RuntimeState
-from scene.steps.base import RenderingStep
+from scene.steps.base import RenderingStep, StepContext
 
 
 class Nothing(RenderingStep):
     """Does nothing."""
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         """Do nothing."""

@@ -7,11 +7,10 @@ from typing import Annotated, final
 
 from pydantic import Field
 
-from scene.execution.state import RuntimeState
+from scene.language.element import CheckContext, Members
 from scene.language.fields import Real, Text
-from scene.recipe.names import Members, RecipeNames
 from scene.specimen.specimen import Particle
-from scene.steps.base import FeatureGenerationStep
+from scene.steps.base import FeatureGenerationStep, StepContext
 
 
 @final
@@ -32,24 +31,25 @@ class Rinse(FeatureGenerationStep):
     affected_set_name: Text = "AllParticles"
     adhesion: Annotated[Real, Field(ge=0)] = 0.1
 
-    def check(self, names: RecipeNames) -> Iterator[tuple[str, str]]:
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Check that the set holds particles."""
-        if problem := names.set_problem(self.affected_set_name, Members.PARTICLES, Members.NOTHING):
+        allowed = (Members.PARTICLES, Members.NOTHING)
+        if problem := context.set_problem(self.affected_set_name, *allowed):
             yield "affected_set_name", problem
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         """Remove the particles from the specimen."""
-        substrate = state.recipe.volume.lower[2]
-        rinsed = state.particle_ids(self.affected_set_name)
+        substrate = context.volume.lower[2]
+        rinsed = context.particle_ids(self.affected_set_name)
         kept = [
             particle
-            for particle in state.specimen.particles
+            for particle in context.specimen.particles
             if particle.id not in rinsed or self._sticks(particle, substrate)
         ]
         # Ids are 1..N, without gaps; random draws go by `index`, which stays.
         for particle_id, particle in enumerate(kept, start=1):
             particle.id = particle_id
-        state.specimen.particles[:] = kept
+        context.specimen.particles[:] = kept
 
     def _sticks(self, particle: Particle, substrate: float) -> bool:
         location, dimensions = particle.features["location"], particle.features["dimensions"]

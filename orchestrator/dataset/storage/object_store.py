@@ -18,7 +18,7 @@ import obstore
 from obstore import exceptions
 
 from orchestrator.dataset.storage.storage import OutputError, Storage, TakenError
-from scene.execution.record import RECORD_FILE
+from scene.imaging.files import RECORD_FILE
 from scene.machine.scratch import scratch_folder
 
 if TYPE_CHECKING:

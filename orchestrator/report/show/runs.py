@@ -18,7 +18,8 @@ from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
-from scene.execution.record import RECORD_FILE, FileRecord, RunRecord
+from scene.execution.record import RunRecord
+from scene.imaging.files import RECORD_FILE, FileRecord
 
 INSTANCES = "instances"
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scene.execution.state import RuntimeState
 from scene.language.fields import Int, Real, Text
-from scene.steps.base import RenderingStep
+from scene.steps.base import RenderingStep, StepContext
 
 _eaten: list[bytes] = []
 
@@ -23,9 +22,9 @@ class Stripes(RenderingStep):
 
     value: Int = 0
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         image = np.full((4, 4), self.value, dtype=np.uint8)
-        state.write_images({"stripes": image}, {"stripes": Path("stripes.png")})
+        context.write_images({"stripes": image}, {"stripes": Path("stripes.png")})
 
 
 class Log(RenderingStep):
@@ -33,8 +32,8 @@ class Log(RenderingStep):
 
     file: Text
 
-    def execute(self, state: RuntimeState) -> None:
-        del state
+    def execute(self, context: StepContext) -> None:
+        del context
         with Path(self.file).open("a", encoding="utf-8") as stream:
             stream.write(f"{os.getpid()}\n")
 
@@ -53,7 +52,7 @@ class Fault(RenderingStep):
     times: Int = 1_000_000
     megabytes: Int = 0
 
-    def execute(self, state: RuntimeState) -> None:
+    def execute(self, context: StepContext) -> None:
         if self.until is not None:
             path = Path(self.until)
             done = len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
@@ -61,7 +60,7 @@ class Fault(RenderingStep):
                 return
             with path.open("a", encoding="utf-8") as stream:
                 stream.write("fault\n")
-        FAULTS[self.kind](self, state.output)
+        FAULTS[self.kind](self, context.output)
 
 
 def _raise(*_: object) -> None:
@@ -114,6 +113,6 @@ class Sleep(RenderingStep):
 
     seconds: Real = 0.0
 
-    def execute(self, state: RuntimeState) -> None:
-        del state
+    def execute(self, context: StepContext) -> None:
+        del context
         time.sleep(self.seconds)

@@ -1,0 +1,93 @@
+"""The features of what a recipe's blueprints make, and blueprints that can't be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scene.prototypes.base import (
+    PARTICLE_FEATURES,
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+    Prototype,
+)
+from scene.recipe.names import Features
+from scene.recipe.registry import Registry
+from scene.specimen.columns import Declared, clash, differing
+
+type Path = tuple[str | int, ...]
+
+PARTICLES, TECHNIQUES = "particles", "measurement_techniques"
+
+_PROTOTYPES: dict[str, dict[str, type[Prototype]]] = {
+    PARTICLES: {
+        "geometry_prototype_name": GeometryPrototype,
+        "material_prototype_name": MaterialPrototype,
+    },
+    TECHNIQUES: {
+        "measurement_technique_prototype_name": MeasurementTechniquePrototype,
+        "background_material_prototype_name": MaterialPrototype,
+    },
+}
+_OPTIONAL = {"background_material_prototype_name"}
+
+
+def blueprint_features(
+    blueprints: Mapping[str, Any], kind: str, registry: Registry, found: list[tuple[Path, str]]
+) -> dict[str, Features | None]:
+    """Return the features of what is made from each blueprint; None for a faulty blueprint.
+
+    Parameters
+    ----------
+    blueprints
+        Name to blueprint, as they stand in the recipe; they need not be sound.
+    kind
+        `PARTICLES` or `TECHNIQUES`.
+    registry
+        Where prototypes are found.
+    found
+        Receives the (path, message) of prototypes that don't exist or whose features clash.
+    """
+    declared: dict[str, list[Declared]] = {}
+    for name, blueprint in blueprints.items():
+        problems: list[tuple[Path, str]] = []
+        sources = _declared(blueprint, kind, registry, problems)
+        found += [(("blueprints", kind, name, *path), message) for path, message in problems]
+        if sources is not None:
+            declared[name] = sources
+    if kind == PARTICLES:
+        found += [(("blueprints", kind, name), text) for name, text in differing(declared)]
+    return {
+        name: {spec.name: spec for source in declared[name] for spec in source.specs}
+        if name in declared
+        else None
+        for name in blueprints
+    }
+
+
+def _declared(
+    blueprint: Any, kind: str, registry: Registry, problems: list[tuple[Path, str]]
+) -> list[Declared] | None:
+    """Return where a blueprint's features come from; None if that is not known."""
+    if not isinstance(blueprint, dict):
+        return None
+    own = [Declared("every particle", PARTICLE_FEATURES)] if kind == PARTICLES else []
+    sources, keys = own, [""] * len(own)
+    for key, base in _PROTOTYPES[kind].items():
+        name = blueprint.get(key)
+        if name is None and key in _OPTIONAL:
+            continue
+        if not isinstance(name, str):
+            return None
+        try:
+            features = registry.prototype(base, name).features
+        except ValueError as error:
+            problems.append(((key,), str(error)))
+            continue
+        sources.append(Declared(f"{registry.kind(base)} {name!r}", features))
+        keys.append(key)
+    if not problems and (clashing := clash(sources, reserved=kind == PARTICLES)):
+        position, message = clashing
+        problems.append(((keys[position],), message))
+    return None if problems else sources
