@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import yaml
@@ -19,6 +19,7 @@ from pyarrow.fs import FileSelector, S3FileSystem
 
 from scene.errors import MissingLibraryError
 from scene.machine.libraries import load_libraries
+from tests.warm import CommandLine, Warm
 
 TESTS = Path(__file__).parent
 CHEAP_STEPS = "synth_chain.rendering_steps"
@@ -148,6 +149,15 @@ class Done:
     out: str
     err: str
 
+    @classmethod
+    def of(cls, process: CommandLine, timeout: float = 200) -> Self:
+        """Wait for its end."""
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return cls(process.wait(), out, err)
+
     @property
     def json(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
@@ -158,39 +168,32 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "orchestrator", *map(str, arguments)]
 
 
-@pytest.fixture
-def orchestrate() -> Callable[..., Done]:
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """What starts command lines at once, as many as a test likes."""
+    made = Warm()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def orchestrate(warm: Warm) -> Callable[..., Done]:
     """Run the command line to its end."""
 
     def run(*arguments: object, timeout: float = 200, **environment: str) -> Done:
-        done = subprocess.run(
-            command(*arguments),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env=os.environ | environment,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        process = warm.start("orchestrator", arguments, os.environ | environment)
+        return Done.of(process, timeout)
 
     return run
 
 
 @pytest.fixture
-def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def spawn(warm: Warm) -> Iterator[Callable[..., CommandLine]]:
     """Start the command line; killed at the end if it still runs."""
-    running: list[subprocess.Popen[str]] = []
+    running: list[CommandLine] = []
 
-    def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-        running.append(
-            subprocess.Popen(
-                command(*arguments),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=os.environ | environment,
-            )
-        )
+    def start(*arguments: object, **environment: str) -> CommandLine:
+        running.append(warm.start("orchestrator", arguments, os.environ | environment))
         return running[-1]
 
     yield start

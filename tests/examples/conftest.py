@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -13,20 +14,20 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="session")
-def example_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def example_output(
+    orchestrate: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Data set of the plugin example's own sweep, four runs made small."""
     output = tmp_path_factory.mktemp("examples") / "dropcast"
-    arguments = [
+    done = orchestrate(
         EXAMPLES / "plugins" / "dropcast" / "sweep.yaml",
         "blueprints.particles.Bead.number=20,60",
         "render.resolution_percentage=10",
         "render.max_samples=4",
         "synth_chain.feature_generation_steps.4.num_frames=25",
         *("--output", output, "--executor", "inline", "--no-mlflow"),
-    ]
-    subprocess.run(
-        [sys.executable, "-m", "orchestrator", *map(str, arguments)], check=True, timeout=200
     )
+    assert done.code == 0, done.err
     return output
 
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,28 +23,29 @@ OVERRIDES = [
 ]
 
 type Render = Callable[[Path, int], None]
+type Orchestrate = Callable[..., Any]
 
 
-def render_sweep(output: Path, seeds: int) -> None:
+@pytest.fixture(scope="session")
+def render(orchestrate: Orchestrate) -> Render:
     """Make or extend a sweep of 2 x `seeds` small runs: real, categorical, depth_map."""
-    sweep = output.with_name(f"{output.name}.yaml")
-    overrides = [text.format(seeds=seeds) for text in OVERRIDES]
-    document = {"name": "small", "recipe": "spheres_sem", "overrides": overrides}
-    sweep.write_text(yaml.safe_dump(document), encoding="utf-8")
-    arguments = [sweep, "--output", output, "--executor", "inline", "--no-mlflow"]
-    subprocess.run([sys.executable, "-m", "orchestrator", *map(str, arguments)], check=True)
+
+    def make(output: Path, seeds: int) -> None:
+        sweep = output.with_name(f"{output.name}.yaml")
+        overrides = [text.format(seeds=seeds) for text in OVERRIDES]
+        document = {"name": "small", "recipe": "spheres_sem", "overrides": overrides}
+        sweep.write_text(yaml.safe_dump(document), encoding="utf-8")
+        done = orchestrate(sweep, "--output", output, "--executor", "inline", "--no-mlflow")
+        assert done.code == 0, done.err
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def render() -> Render:
-    return render_sweep
-
-
-@pytest.fixture(scope="session")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rendered(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of 4 small runs that nobody changes."""
     output = tmp_path_factory.mktemp("export") / "small"
-    render_sweep(output, 2)
+    render(output, 2)
     return output
 
 
@@ -67,12 +66,13 @@ CHEAP = [
 
 
 @pytest.fixture(scope="session")
-def sem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sem(orchestrate: Orchestrate, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tutorial's own sweep, 100 to 600 beads and both gravities, at 192 x 192 pixels."""
     output = tmp_path_factory.mktemp("export") / "sem"
-    arguments = ["sweeps/sem.yaml", *CHEAP, "--output", output, "--executor", "inline"]
-    command = [sys.executable, "-m", "orchestrator", *map(str, arguments), "--no-mlflow"]
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    sweep = Path(__file__).parents[2] / "sweeps" / "sem.yaml"
+    options = ["--output", output, "--executor", "inline", "--no-mlflow"]
+    done = orchestrate(sweep, *CHEAP, *options)
+    assert done.code == 0, done.err
     return output
 
 

@@ -70,7 +70,7 @@ def put(output: Path, row: Row, path: str, data: bytes, **fields: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def background(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def background(orchestrate: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of a recipe without particles."""
     folder = tmp_path_factory.mktemp("background")
     overrides = [
@@ -81,9 +81,9 @@ def background(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     document = {"name": "background", "recipe": "spheres_sem", "overrides": overrides}
     (folder / "sweep.yaml").write_text(yaml.safe_dump(document))
-    arguments = [folder / "sweep.yaml", "--output", folder / "out", "--executor", "inline"]
-    command = [sys.executable, "-m", "orchestrator", *map(str, arguments), "--no-mlflow"]
-    subprocess.run(command, check=True)
+    options = ["--output", folder / "out", "--executor", "inline", "--no-mlflow"]
+    done = orchestrate(folder / "sweep.yaml", *options)
+    assert done.code == 0, done.err
     return folder / "out"
 
 

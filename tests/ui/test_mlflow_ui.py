@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,17 +42,16 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+def finished(
+    orchestrate: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Finished]:
     folder = tmp_path_factory.mktemp("ui")
     sweep, output = folder / "tiny.yaml", folder / "out"
     sweep.write_text(
         yaml.safe_dump({"name": "tiny", "recipe": "spheres_sem", "overrides": OVERRIDES})
     )
-    command = [sys.executable, "-m", "orchestrator", sweep, "--output", output]
-    done = subprocess.run(
-        [*command, "--executor", "inline"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = orchestrate(sweep, "--output", output, "--executor", "inline")
+    assert done.code == 0, done.out + done.err
 
     from mlflow import MlflowClient
 
@@ -65,7 +62,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     children = sorted((r for r in runs if r is not parent), key=lambda run: run.info.run_name)
     with served(database, folder / "ui.log") as address, browsing(address, experiment) as browser:
-        yield Finished(output, parent, children, browser, address, done.stdout)
+        yield Finished(output, parent, children, browser, address, done.out)
 
 
 def test_the_table_nests_the_children_and_has_columns_of_values_and_features(
