@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,27 +12,49 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import write_sweep
+
 pytestmark = pytest.mark.blender
 
-FAULT, LOG = (f"synth_chain.rendering_steps.{index}" for index in range(2))
+FAULT, LOG, _, VALUE = (f"synth_chain.rendering_steps.{index}" for index in range(4))
+LOG_FILE = "log"
+"""Below the current folder, so that a copy of the sweep has the same runs and a log of its own."""
+
+OPTIONS = ("--no-mlflow", "--executor", "inline")
 
 type Orchestrate = Callable[..., Any]
 type CheapSweep = Callable[..., Path]
 type Audit = Callable[..., list[dict[str, Any]]]
 
 
-@pytest.fixture
-def finished(orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path) -> list[object]:
-    """Arguments of a sweep of three runs that is complete; its executions are logged."""
-    sweep = cheap_sweep(3, f"{LOG}.file={tmp_path / 'log'}")
-    arguments = [sweep, "--output", tmp_path / "out", "--no-mlflow", "--executor", "inline"]
-    done = orchestrate(*arguments)
+@pytest.fixture(scope="module")
+def complete(
+    orchestrate: Orchestrate,
+    cheap_recipe: Path,
+    probe_plugins: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A folder with a sweep of three runs that is complete, and the log of its executions."""
+    folder = tmp_path_factory.mktemp("complete")
+    overrides = [f"{VALUE}.value=range(3)", f"{LOG}.file={LOG_FILE}"]
+    sweep = write_sweep(folder / "cheap.yaml", str(cheap_recipe), overrides, str(probe_plugins))
+    with pytest.MonkeyPatch.context() as there:
+        there.chdir(folder)
+        done = orchestrate(sweep, "--output", folder / "out", *OPTIONS)
     assert done.code == 0, done.out + done.err
-    return arguments
+    return folder
+
+
+@pytest.fixture
+def finished(complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Arguments of that sweep in a copy of the folder; its executions are logged there too."""
+    shutil.copytree(complete, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return [tmp_path / "cheap.yaml", "--output", tmp_path / "out", *OPTIONS]
 
 
 def executions(tmp_path: Path) -> int:
-    return len((tmp_path / "log").read_text().splitlines())
+    return len((tmp_path / LOG_FILE).read_text().splitlines())
 
 
 def test_foreign_files_are_named_and_set_aside(
