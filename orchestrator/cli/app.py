@@ -269,9 +269,9 @@ def status(
 ) -> None:
     """Tell how far a sweep is, and why runs failed."""
     with errors_told(debug=debug):
-        from orchestrator.dataset.status import read_status
+        from orchestrator.dataset.dataset import DataSet
 
-        found = read_status(output)
+        found = DataSet.open(output).status()
         for line in found.lines():
             typer.echo(line)
         if as_json:
@@ -287,9 +287,10 @@ def verify(
 ) -> None:
     """Compare every file with its checksum. Damaged runs are set aside, to be made again."""
     with errors_told(debug=debug):
-        from orchestrator.dataset.integrity import verify_output
+        from orchestrator.dataset.dataset import DataSet
+        from orchestrator.dataset.integrity import verify as verified
 
-        found = verify_output(output)
+        found = verified(DataSet.open(output))
         for line in found.lines():
             typer.echo(line)
         if as_json:
@@ -387,9 +388,10 @@ def compact(
 ) -> None:
     """Merge the manifest's and the particles table's part files."""
     with errors_told(debug=debug):
-        from orchestrator.dataset.compaction import compact_output
+        from orchestrator.dataset.compaction import compacted
+        from orchestrator.dataset.dataset import DataSet
 
-        for table, files in compact_output(output).items():
+        for table, files in compacted(DataSet.open(output)).items():
             typer.echo(f"{table}: {files} part file" + ("s" if files != 1 else ""))
 
 
@@ -403,8 +405,8 @@ def _commands(context: typer.Context) -> Collection[str]:
 
 def _print_runs(sweep: Sweep, runs: Expansion, *, as_json: bool) -> None:
     from orchestrator.dataset.provenance import code_of_sweep, settled
-    from orchestrator.dataset.reading import read_errors_told
     from orchestrator.dataset.storage.opening import open_storage
+    from orchestrator.dataset.tables import read_errors_told
     from orchestrator.execution.dry_run import listed, recorded
 
     storage = open_storage(sweep.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,29 +23,28 @@ def scalar_type(values: Iterable[Scalar]) -> pa.DataType:
 
 
 def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """Return the type of a column that can hold values of both.
-
-    Numbers widen, structs have the fields of both, the rest is text.
-    """
-    if one == other or pa.types.is_null(other):
+    """Return the type of a column that can hold values of both; text where nothing else does."""
+    if one == other:
         return one
-    if pa.types.is_null(one):
-        return other
-    if pa.types.is_list(one) and pa.types.is_list(other):
-        return pa.list_(common_type(one.value_type, other.value_type))
-    if pa.types.is_struct(one) and pa.types.is_struct(other):
-        return pa.struct(list(united(pa.schema(list(one)), pa.schema(list(other)))))
-    if {one, other} == {pa.int64(), pa.float64()}:
-        return pa.float64()
-    return pa.string()
+    columns = [pa.schema([("column", kind)]) for kind in (one, other)]
+    try:
+        return pa.unify_schemas(columns, promote_options="permissive").field(0).type
+    except pa.ArrowTypeError:
+        return pa.string()
 
 
-def united(one: pa.Schema, other: pa.Schema) -> pa.Schema:
-    """Return a schema with the columns of both; those of one name get a common type."""
-    types = {column.name: column.type for column in one}
-    for column in other:
+def united(*schemas: pa.Schema) -> pa.Schema:
+    """Return a schema with the columns of all; those of one name get a common type."""
+    types: dict[str, pa.DataType] = {}
+    for column in itertools.chain.from_iterable(schemas):
         types[column.name] = common_type(types.get(column.name, column.type), column.type)
     return pa.schema(list(types.items()))
+
+
+def as_one(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return tables, whose columns may differ, as one."""
+    schema = united(*(part.schema for part in parts))
+    return pa.concat_tables([conform(part, schema) for part in parts] or [schema.empty_table()])
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

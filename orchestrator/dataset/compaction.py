@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from orchestrator.dataset.reading import described_sweep
+from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.storage.locking import exclusive
-from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, denied
 from orchestrator.dataset.writer import compact
 from scene.errors import ConfigurationError, Problem
 
 
-def compact_output(uri: str) -> dict[str, int]:
-    """Merge the part files of the data set at `uri`.
+def compacted(data: Reader) -> dict[str, int]:
+    """Merge the part files of a data set.
 
     Returns
     -------
@@ -25,13 +24,12 @@ def compact_output(uri: str) -> dict[str, int]:
     OutputLockedError
         If a driver is at work on it.
     """
-    storage = open_storage(uri)
-    described_sweep(storage)  # tells of a folder that is no data set
+    _ = data.sweep  # raises where there is no data set
     try:
-        with exclusive(storage):
-            return compact(storage)
+        with exclusive(data.storage):
+            return compact(data.storage)
     except (OSError, OutputError) as error:
         if (why := denied(error)) is None:
             raise
         message = f"can't be compacted, since it can't be written: {why}"
-        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from error
+        raise ConfigurationError([Problem(data.uri, "", message)]) from error

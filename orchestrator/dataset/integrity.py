@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, final
 
-from orchestrator.dataset.plan_table import read_plan, rows_by_plan
+from orchestrator.dataset.layout import DAMAGED, PARTICLES
 from orchestrator.dataset.provenance import Made, codes_of, mixture
-from orchestrator.dataset.reading import tables
+from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunStatus
-from orchestrator.dataset.runs_folder import DAMAGED, difference, set_aside
+from orchestrator.dataset.runs_folder import difference, set_aside
+from orchestrator.dataset.schema import counts_particles, with_particles
 from orchestrator.dataset.storage.locking import exclusive
-from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, denied
 
 
@@ -36,6 +36,9 @@ class Verification:
         Which code made the runs.
     parts
         What is wrong with part files of the tables.
+    lost
+        Runs that made particles, but have no rows in the particles table, though all its parts
+        are whole.
     """
 
     runs: int
@@ -45,11 +48,12 @@ class Verification:
     kept: str | None = None
     codes: tuple[Made, ...] = ()
     parts: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is damaged."""
-        return not (self.damaged or self.parts)
+        """Whether nothing is damaged or lost."""
+        return not (self.damaged or self.parts or self.lost)
 
     def lines(self) -> Iterator[str]:
         """Yield the result as people read it."""
@@ -63,6 +67,10 @@ class Verification:
             yield f"set aside in {DAMAGED}/; the sweep's command makes them again"
         elif self.damaged:
             yield f"left in place, since the data set can't be written: {self.kept}"
+        if self.lost:
+            runs = "1 run has" if len(self.lost) == 1 else f"{len(self.lost)} runs have"
+            yield f"{runs} lost their rows in {PARTICLES}/; the sweep's command adds them again"
+            yield from (f"    {run_id}" for run_id in self.lost)
         yield from mixture(self.codes)
 
     def as_json(self) -> dict[str, Any]:
@@ -73,13 +81,14 @@ class Verification:
             "others": self.others,
             "damaged": dict(self.damaged),
             "damaged_parts": list(self.parts),
+            "lost_particles": list(self.lost),
             "set_aside": bool(self.damaged) and self.kept is None,
             "codes": [made.as_json() for made in self.codes],
         }
 
 
-def verify_output(uri: str) -> Verification:
-    """Compare every file of the data set at `uri` with its checksum.
+def verify(data: Reader) -> Verification:
+    """Compare every file of a data set with its checksum, and its tables with each other.
 
     A run that does not hold what its record says is moved to ``damaged/``, so that the next start
     of the sweep makes it again. A data set that can only be read is compared all the same.
@@ -91,27 +100,40 @@ def verify_output(uri: str) -> Verification:
     OutputLockedError
         If a driver is at work on it.
     """
-    storage = open_storage(uri)
-    plan = read_plan(storage)
     damaged: dict[str, str] = {}
     parts: list[str] = []
     runs = files = others = 0
+    made_particles: set[str] = set()
+    _ = data.plan  # raises where there is no data set
     with ExitStack() as stack:
-        kept = _hold(storage, stack)
-        columns = ["run_id", "recipe_hash", "status", "files"]
-        for row, asked in rows_by_plan(storage, plan, columns, parts):
-            if row["status"] != RunStatus.SUCCEEDED:
-                continue
-            runs += 1
-            files += len(row["files"])
-            others += not asked
-            if problem := difference(storage, row["files"]):
-                damaged[row["run_id"]] = problem
-                kept = kept or _set_aside(storage, row["run_id"])
-        for _ in tables(storage, "particles", damaged=parts):
-            pass  # read whole, a part at a time
-    codes = codes_of(storage)
-    return Verification(runs, files, others, damaged, kept, codes, tuple(parts))
+        kept = _hold(data.storage, stack)
+        for part, asked in data.recorded(_wanted, damaged=parts):
+            made_particles |= with_particles(part)
+            rows = part.select(["run_id", "status", "files"]).to_pylist()
+            for row, ours in zip(rows, asked.tolist(), strict=True):
+                if row["status"] != RunStatus.SUCCEEDED:
+                    continue
+                runs += 1
+                files += len(row["files"])
+                others += not ours
+                if problem := difference(data.storage, row["files"]):
+                    damaged[row["run_id"]] = problem
+                    kept = kept or _set_aside(data.storage, row["run_id"])
+        lost = _without_rows(data, made_particles, parts)
+    return Verification(runs, files, others, damaged, kept, codes_of(data), tuple(parts), lost)
+
+
+def _wanted(column: str) -> bool:
+    return column in {"run_id", "recipe_hash", "status", "files"} or counts_particles(column)
+
+
+def _without_rows(data: Reader, run_ids: set[str], damaged: list[str]) -> tuple[str, ...]:
+    """Return which of some runs have no particles on record; damaged parts are noted."""
+    known = len(damaged)
+    for part in data.parts(PARTICLES, damaged=damaged):  # whole, as any column may be damaged
+        run_ids = run_ids.difference(part["run_id"].unique().to_pylist())
+    # Whose rows a damaged part held can't be known.
+    return () if len(damaged) > known else tuple(sorted(run_ids))
 
 
 def _hold(storage: Storage, stack: ExitStack) -> str | None:

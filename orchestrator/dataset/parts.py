@@ -9,7 +9,6 @@ replace the old ones inside the part that holds them.
 from __future__ import annotations
 
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, final
@@ -19,11 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestrator.dataset.arrow import common_type, conform, united
+from orchestrator.dataset.layout import part_file, part_number
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
 
 KEY = "run_id"
 
-_PART = re.compile(r"part-(\d{5,})\.parquet")
 _log = logging.getLogger(__name__)
 
 
@@ -179,10 +178,9 @@ class PartTable:
         _MisfitError
             If it is damaged, or no part of this table.
         """
-        match = _PART.fullmatch(name)
-        if match is None:
+        number = part_number(name)
+        if number is None:
             raise _MisfitError("is no part of this table")
-        number = int(match[1])
         path = f"{self._folder}/{name}"
         try:
             with self._storage.open(path) as source:
@@ -226,7 +224,7 @@ class PartTable:
         _log.warning("%s/%s %s; it was set aside as %s", where, name, reason, target)
 
     def _path(self, number: int) -> str:
-        return f"{self._folder}/part-{number:05d}.parquet"
+        return part_file(self._folder, number)
 
     def _load(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
         if number not in self._row_counts:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from orchestrator.dataset.reading import described_sweep, tables
+from orchestrator.dataset.layout import PLAN
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage, reason
+from orchestrator.dataset.sweep_file import read_sweep_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.plan.expansion import Expansion
-
-PLAN = "plan.parquet"
 
 PATIENCE_S = 2.0
 """So long the first run waits for its plan; a longer one is written while runs go on."""
@@ -104,7 +103,7 @@ def read_plan(storage: Storage) -> Plan:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sweep = described_sweep(storage)  # tells of a folder that is no data set
+    sweep = read_sweep_file(storage)  # raises where there is no data set
     try:
         with storage.open(PLAN) as source, pq.ParquetFile(source, pre_buffer=False) as file:
             told = json.loads(file.metadata.metadata[_DESCRIPTION])
@@ -121,25 +120,7 @@ def read_plan(storage: Storage) -> Plan:
             "%s/%s can't be read (%s): all runs of the last recipe are taken for the last sweep's",
             storage.public_uri, PLAN, reason(error),
         )  # fmt: skip
-    return Plan(sweep["name"], sweep["recipe_hash"], sweep["runs"], None)
-
-
-def rows_by_plan(
-    storage: Storage, plan: Plan, columns: Sequence[str], damaged: list[str] | None = None
-) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Yield the manifest's rows, and whether each is of a run that was asked for.
-
-    Parameters
-    ----------
-    columns
-        The columns to read, ``run_id`` and ``recipe_hash`` among them; those that a part lacks
-        are None.
-    damaged
-        As for `tables`.
-    """
-    for part in tables(storage, "manifest", columns, damaged=damaged):
-        rows = (dict.fromkeys(columns) | row for row in part.to_pylist())
-        yield from zip(rows, plan.asks_for(part).tolist(), strict=True)
+    return Plan(sweep.name, sweep.recipe_hash, sweep.runs, None)
 
 
 @final

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from orchestrator.dataset.plan_table import Plan
-from orchestrator.dataset.reading import described_sweep, tables
+from orchestrator.dataset.layout import MANIFEST
+from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import ConfigurationError, Problem
@@ -41,25 +42,23 @@ def code_of_sweep(sweep: Sweep, runs: Expansion) -> Code:
     return code_of([runs.recipe_document, texts, runs[0].recipe], sweep.plugins)
 
 
-def codes_of(storage: Storage, plan: Plan | None = None) -> tuple[Made, ...]:
+def codes_of(data: Reader, *, asked_for: bool = False) -> tuple[Made, ...]:
     """Return which codes made the succeeded runs on record, that of the most runs first.
 
     Parameters
     ----------
-    plan
-        Counts only what it asks for.
+    asked_for
+        Whether to count only the runs that the last sweep asks for.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     runs: dict[str, int] = {}
     codes: dict[str, Code] = {}
-    for part in tables(storage, "manifest", _COLUMNS, damaged=[]):
-        if "status" not in part.schema.names:
-            continue  # none of ours
+    for part in data.parts(MANIFEST, _COLUMNS, damaged=[]):
         wanted = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED))
-        if plan is not None:
-            wanted = wanted.filter(pa.array(plan.asks_for(wanted)))
+        if asked_for:
+            wanted = wanted.filter(pa.array(data.plan.asks_for(wanted)))
         for code, count in _distinct(wanted):
             name = code_hash(code)
             codes[name] = code
@@ -100,16 +99,17 @@ def settled(storage: Storage, code: Code, *, accept: bool) -> list[str]:
     ConfigurationError
         If another code made runs that are here, and nobody has accepted that.
     """
-    made = [one.code for one in codes_of(storage)] if storage.list("manifest") else []
+    data = Reader(storage)
+    made = [one.code for one in codes_of(data)] if data.part_count(MANIFEST) else []
     if not made:
         return []
     try:
-        sweep = described_sweep(storage)
+        sweep = data.sweep
     except ConfigurationError:
         accepted = set()
     else:
-        accepted = set(sweep["accepted_code"]) - {code_hash(code)}
-        made.append(sweep["code"] or code_of_versions(sweep["versions"]))
+        accepted = set(sweep.accepted_code) - {code_hash(code)}
+        made.append(sweep.code or code_of_versions(sweep.versions))
     others = {code_hash(other): other for other in made if differences(other, code)}
     found = {
         change: None
@@ -131,16 +131,12 @@ def _distinct(rows: pa.Table) -> Iterator[tuple[Code, int]]:
     """Yield the codes that rows of the manifest name, or the versions of old, with their number."""
     import pyarrow.compute as pc
 
-    if "code_hash" in rows.schema.names:
-        for entry in pc.value_counts(rows["code_hash"]).to_pylist():
-            if entry["values"] is not None:
-                first = pc.index(rows["code_hash"], entry["values"]).as_py()
-                parts = rows["code"][first].as_py() or []
-                yield {part["component"]: part["version"] for part in parts}, entry["counts"]
-        rows = rows.filter(pc.is_null(rows["code_hash"]))
-    found: dict[tuple[tuple[str, str], ...], int] = {}
-    for versions in rows["versions"].to_pylist() if "versions" in rows.schema.names else ():
-        code = tuple(sorted(code_of_versions(versions or {}).items()))
-        found[code] = found.get(code, 0) + 1
+    for entry in pc.value_counts(rows["code_hash"]).to_pylist():
+        if entry["values"] is not None:
+            first = pc.index(rows["code_hash"], entry["values"]).as_py()
+            parts = rows["code"][first].as_py() or []
+            yield {part["component"]: part["version"] for part in parts}, entry["counts"]
+    unnamed = rows.filter(pc.is_null(rows["code_hash"]))["versions"].to_pylist()
+    found = Counter(tuple(code_of_versions(versions or {}).items()) for versions in unnamed)
     for code, count in found.items():
         yield dict(code), count

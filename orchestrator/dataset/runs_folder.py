@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
+from orchestrator.dataset.layout import DAMAGED, RUNS, is_run_id, run_folder
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.storage import Storage
 
-RUNS = "runs"
-DAMAGED = "damaged"
-
 _CHUNK_BYTES = 2**20
-_RUN_ID = re.compile(r"[0-9a-f]{16}")
 _log = logging.getLogger(__name__)
-
-
-def image_name(path: str) -> str:
-    """Return what an image is called: its path in the run's folder, without the ending.
-
-    >>> image_name("runs/0123456789abcdef/real.png")
-    'real'
-    """
-    return path.split("/", 2)[2].rpartition(".")[0]
 
 
 def difference(storage: Storage, files: Iterable[Mapping[str, Any]]) -> str | None:
@@ -50,12 +37,12 @@ def difference(storage: Storage, files: Iterable[Mapping[str, Any]]) -> str | No
 
 def set_aside(storage: Storage, name: str) -> str | None:
     """Move ``runs/<name>`` to ``damaged/``; return its new path, or None if there is no such."""
-    if not storage.exists(f"{RUNS}/{name}"):
+    if not storage.exists(run_folder(name)):
         return None
     taken = set(storage.list(DAMAGED))
     names = (f"{name}-{number}" for number in range(1, len(taken) + 2))
     target = f"{DAMAGED}/{next(free for free in names if free not in taken)}"
-    storage.move(f"{RUNS}/{name}", target)
+    storage.move(run_folder(name), target)
     return target
 
 
@@ -69,7 +56,7 @@ def check_runs_folder(storage: Storage, recorded: Mapping[str, RunStatus]) -> di
     """
     present = set()
     for name in storage.list(RUNS):
-        if _RUN_ID.fullmatch(name):
+        if is_run_id(name):
             present.add(name)
         elif not name.startswith("."):
             target = set_aside(storage, name)

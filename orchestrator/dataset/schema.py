@@ -13,9 +13,11 @@ from typing import Any, final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestrator.common.versions import versions
 from orchestrator.dataset.arrow import Row, array, common_type, scalar_type
+from orchestrator.dataset.layout import run_folder
 from orchestrator.dataset.results import RunResult
 from orchestrator.plan.run import Scalar
 from scene.errors import ConfigurationError, Problem
@@ -248,7 +250,7 @@ def manifest_row(result: RunResult, origin: Origin) -> Row:
         row["code_hash"] = code_hash(code)
         row["code"] = [{"component": name, "version": code[name]} for name in sorted(code)]
     row |= {f"{OVERRIDE}{key}": value for key, value in run.values.items()}
-    return row if record is None else row | _content(record, f"runs/{run.run_id}")
+    return row if record is None else row | content_of(record, run_folder(run.run_id))
 
 
 def particles_table(results: Iterable[RunResult], schema: pa.Schema) -> pa.Table:
@@ -281,6 +283,19 @@ def rows_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     return _table(schema, columns, len(rows))
 
 
+def counts_particles(name: str) -> bool:
+    """Whether a column of the manifest counts a run's particles."""
+    return name == "visible_particles" or (name.startswith(FEATURE) and name.endswith(".count"))
+
+
+def with_particles(rows: pa.Table) -> set[str]:
+    """Return the ids of the runs that have particles, by rows of the manifest."""
+    found: set[str] = set()
+    for name in filter(counts_particles, rows.schema.names):
+        found.update(rows.filter(pc.greater(rows[name], 0))["run_id"].to_pylist())
+    return found
+
+
 def _table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]], count: int) -> pa.Table:
     """Return a table of `count` rows; overrides and unknown columns take their values' type."""
     types = {column.name: column.type for column in schema}
@@ -298,8 +313,14 @@ def _number_type(spec: FeatureSpec) -> pa.DataType:
     return pa.int64() if spec.integer else pa.float64()
 
 
-def _content(record: RunRecord, folder: str) -> Row:
-    """Return the part of a row that tells what was made."""
+def content_of(record: RunRecord, folder: str) -> Row:
+    """Return the part of a row that says what was made.
+
+    Parameters
+    ----------
+    folder
+        Precedes the paths of the run's files.
+    """
     row: Row = {
         "files": [asdict(file) | {"path": f"{folder}/{file.path}"} for file in record.files],
         "visible_particles": record.visible_particles,

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, final
 
-from orchestrator.dataset.plan_table import read_plan, rows_by_plan
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestrator.common.words import duration, no_particle
+from orchestrator.dataset.layout import failure_log, recipe_file
 from orchestrator.dataset.provenance import Made, codes_of, mixture
+from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.locking import driver_of
-from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.execution.driver import failure_log_path
-from orchestrator.execution.progress import duration
-from orchestrator.execution.summary import no_particle
 
 SHOWN_LOGS = 3
 
 RECENT_RUNS = 200
-"""The rate is that of so many runs that ended last."""
+"""The pace is that of this many runs, those that ended last."""
 
 _COLUMNS = ("run_id", "sweep", "recipe", "recipe_hash", "status", "error_type", "error_message",
             "finished_at", "visible_particles")  # fmt: skip
@@ -117,7 +118,7 @@ class Status:
             message = cause.error_message.partition("\n")[0]
             yield f"{len(cause.run_ids)} x {cause.error_type}: {message}"
             for run_id in cause.run_ids[:SHOWN_LOGS]:
-                yield f"    {self.output}/{failure_log_path(run_id)}"
+                yield f"    {self.output}/{failure_log(run_id)}"
             if len(cause.run_ids) > SHOWN_LOGS:
                 yield f"    and {len(cause.run_ids) - SHOWN_LOGS} more"
         if self.hidden:
@@ -126,7 +127,7 @@ class Status:
         for other in self.others:
             yield (
                 f"also here: {other.succeeded} succeeded and {other.failed} failed runs of "
-                f"{other.sweep}, recipes/{other.recipe_hash}.yaml ({other.recipe})"
+                f"{other.sweep}, {recipe_file(other.recipe_hash)} ({other.recipe})"
             )
 
     def as_json(self) -> dict[str, Any]:
@@ -175,35 +176,35 @@ class Status:
         return work + (f" (last pace: {pace})" if pace else "")
 
 
-def read_status(uri: str) -> Status:
-    """Return the status of the data set at `uri`.
+def status_of(data: Reader) -> Status:
+    """Return the status of a data set.
 
     Raises
     ------
     ConfigurationError
         If there is no data set.
     """
-    storage = open_storage(uri)
-    plan = read_plan(storage)
+    plan = data.plan
     counts: Counter[str] = Counter()
     failed: dict[tuple[str, str], list[str]] = defaultdict(list)
     others: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     ended: list[datetime] = []
     hidden = 0
     damaged: list[str] = []
-    for row, asked in rows_by_plan(storage, plan, _COLUMNS, damaged):
-        ended.append(row["finished_at"])
-        place = row["sweep"] or "", row["recipe"] or "", row["recipe_hash"] or ""
-        if not asked:
-            others[place][row["status"]] += 1
-            continue
-        counts[row["status"]] += 1
-        hidden += row["status"] == RunStatus.SUCCEEDED and row["visible_particles"] == 0
-        if row["status"] == RunStatus.FAILED:
+    for part, asked in data.recorded(_COLUMNS, damaged=damaged):
+        ended = sorted([*ended, *filter(None, part["finished_at"].to_pylist())])[-RECENT_RUNS:]
+        own, other = part.filter(pa.array(asked)), part.filter(pa.array(~asked))
+        counts.update(own["status"].to_pylist())
+        shown = own.filter(pc.equal(own["status"], RunStatus.SUCCEEDED))
+        hidden += shown["visible_particles"].to_pylist().count(0)
+        for row in own.filter(pc.equal(own["status"], RunStatus.FAILED)).to_pylist():
             failed[row["error_type"], row["error_message"]].append(row["run_id"])
+        for row in other.select(["sweep", "recipe", "recipe_hash", "status"]).to_pylist():
+            place = row["sweep"] or "", row["recipe"] or "", row["recipe_hash"] or ""
+            others[place][row["status"]] += 1
     causes = [Cause(*key, tuple(run_ids)) for key, run_ids in failed.items()]
     return Status(
-        output=storage.public_uri,
+        output=data.uri,
         sweep=plan.sweep,
         total=plan.runs,
         succeeded=counts[RunStatus.SUCCEEDED],
@@ -213,15 +214,14 @@ def read_status(uri: str) -> Status:
             Others(*place, found[RunStatus.SUCCEEDED], found[RunStatus.FAILED])
             for place, found in sorted(others.items())
         ),
-        driver=driver_of(storage),
+        driver=driver_of(data.storage),
         runs_per_minute=_pace_of(ended),
-        codes=codes_of(storage, plan),
+        codes=codes_of(data, asked_for=True),
         hidden=hidden,
         damaged=tuple(damaged),
     )
 
 
 def _pace_of(ended: list[datetime]) -> float | None:
-    last = sorted(ended)[-RECENT_RUNS:]
-    span = (last[-1] - last[0]).total_seconds() if len(last) > 1 else 0.0
-    return 60 * (len(last) - 1) / span if span > 0 else None
+    span = (ended[-1] - ended[0]).total_seconds() if len(ended) > 1 else 0.0
+    return 60 * (len(ended) - 1) / span if span > 0 else None

@@ -10,24 +10,24 @@ from typing import final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestrator.dataset.layout import MANIFEST, PARTICLES
 from orchestrator.dataset.parts import KEY, PartTable
 from orchestrator.dataset.results import RunResult, RunStatus
 from orchestrator.dataset.schema import (
-    FEATURE,
     Columns,
     Origin,
+    counts_particles,
     manifest_row,
     manifest_schema,
     particles_of,
     particles_schema,
     particles_table,
     rows_table,
+    with_particles,
 )
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import Storage
 
-MANIFEST = "manifest"
-PARTICLES = "particles"
 RUNS_PER_PART = 2_048
 PARTICLES_PER_PART = 65_536
 
@@ -119,14 +119,8 @@ class ManifestSink(Sink):
 
     def _with_particles(self) -> set[str]:
         """Return the ids of the runs whose rows tell of particles."""
-        names = self._manifest_schema.names
-        features = [name for name in names if name.startswith(FEATURE) and name.endswith(".count")]
-        counts = ["visible_particles", *features]
-        found: set[str] = set()
-        for table in self._manifest.read([KEY, *counts]):
-            for name in counts:
-                found.update(table.filter(pc.greater(table[name], 0))[KEY].to_pylist())
-        return found
+        counts = filter(counts_particles, self._manifest_schema.names)
+        return set().union(*map(with_particles, self._manifest.read([KEY, *counts])))
 
     def without_particles(self) -> set[str]:
         """Return the ids of the runs on disk whose images show no particle."""

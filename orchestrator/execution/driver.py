@@ -10,6 +10,7 @@ from typing import final
 
 from orchestrator.common.interruption import Interruption
 from orchestrator.common.redaction import hidden
+from orchestrator.dataset.layout import failure_log
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import OutputError, Storage
@@ -147,7 +148,7 @@ class Driver:
 
     def _settle_failure(self, result: RunResult, failure: Failure) -> None:
         run_id = result.run.run_id
-        log = failure_log_path(run_id)
+        log = failure_log(run_id)
         text = _failure_log(result, failure).encode("utf-8", errors="replace")
         self._storage.write_file(log, text)
         if len(self.failures) < KEPT_FAILURES:
@@ -165,11 +166,6 @@ class Driver:
 
     def _set_deadline(self, attempt: Attempt) -> None:
         self._deadlines[attempt.run.run_id] = (attempt, time.monotonic() + self._timeout_s)
-
-
-def failure_log_path(run_id: str) -> str:
-    """Return where the log of a failed run lies, relative to the output."""
-    return f"failures/{run_id}.log"
 
 
 def _without_secrets(outcome: AttemptOutcome) -> AttemptOutcome:

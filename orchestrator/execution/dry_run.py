@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+from orchestrator.dataset.layout import MANIFEST, RUNS
 from orchestrator.dataset.results import RunStatus
-from orchestrator.dataset.runs_folder import RUNS
 
 if TYPE_CHECKING:
     from orchestrator.dataset.storage.storage import Storage
@@ -93,14 +93,12 @@ def recorded(sweep: Sweep, runs: Expansion, storage: Storage) -> Recorded:
 
 def _statuses(storage: Storage) -> dict[str, str]:
     """Return the status of every run on record, without those whose files are gone."""
-    if not storage.list("manifest"):
+    if not storage.list(MANIFEST):
         return {}
-    from orchestrator.dataset.reading import tables
+    from orchestrator.dataset.reader import Reader
 
     found: dict[str, str] = {}
-    for part in tables(storage, "manifest", ["run_id", "status"], damaged=[]):
-        if part.num_columns < 2:
-            continue  # none of ours
+    for part in Reader(storage).parts(MANIFEST, ["run_id", "status"], damaged=[]):
         found |= zip(part["run_id"].to_pylist(), part["status"].to_pylist(), strict=True)
     present = set(storage.list(RUNS))
     return {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator.common.interruption import Interruption, TerminationLimit
 from orchestrator.common.uris import local_folder
+from orchestrator.dataset.layout import ATTEMPTS, SWEEP, recipe_file
 from orchestrator.dataset.plan_table import PlanWriter
 from orchestrator.dataset.provenance import code_of_sweep, settled
 from orchestrator.dataset.runs_folder import check_runs_folder
@@ -19,7 +20,6 @@ from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
 from orchestrator.execution.driver import Driver
 from orchestrator.execution.executors import create as create_executor
-from orchestrator.execution.executors.base import ATTEMPTS_FOLDER
 from orchestrator.execution.progress import Shown, make_progress
 from orchestrator.execution.recording import create as create_sinks
 from orchestrator.execution.scheduler import Scheduler
@@ -176,8 +176,8 @@ def _take_over(
             stack.callback(_remove_attempts, storage.folder)
         # `status` reads both: what the sweep is of, even after the recipe has changed.
         document = sweep.document(runs.recipe_hash, len(runs), code, accepted)
-        storage.write_file(f"recipes/{runs.recipe_hash}.yaml", runs.recipe_document.encode())
-        storage.write_file("sweep.yaml", document.encode())
+        storage.write_file(recipe_file(runs.recipe_hash), runs.recipe_document.encode())
+        storage.write_file(SWEEP, document.encode())
         stack.callback(plan.close)
         plan.start()
     except (OSError, OutputError) as error:
@@ -189,4 +189,4 @@ def _take_over(
 
 def _remove_attempts(output: Path) -> None:
     """Remove what attempts left that nobody ended in order."""
-    shutil.rmtree(output / ATTEMPTS_FOLDER, ignore_errors=True)
+    shutil.rmtree(output / ATTEMPTS, ignore_errors=True)

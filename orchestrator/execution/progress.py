@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Literal, Self, final
 
 from orchestrator.common.names import step_name
 from orchestrator.common.redaction import guarded
+from orchestrator.common.words import duration
 from orchestrator.dataset.results import AttemptOutcome
 from orchestrator.execution.scheduler import Counts
 
@@ -294,20 +295,6 @@ def make_progress(shown: Shown, time_left: TimeLeft | None = None) -> Progress:
     if callable(shown):
         return Called(shown)
     return TerminalProgress(time_left) if sys.stdout.isatty() else PlainProgress(time_left)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people say it.
-
-    >>> duration(42.4), duration(200), duration(7500)
-    ('42 s', '3 min', '2 h 5 min')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _workers(count: int) -> str:

@@ -9,18 +9,14 @@ from typing import Any, final
 
 from orchestrator.common import commands
 from orchestrator.common.redaction import STARS, without_credentials
-from orchestrator.execution.progress import duration
+from orchestrator.common.words import duration, no_particle
+from orchestrator.dataset.layout import FAILURES, REPORT, REPORT_PAGE
 from orchestrator.execution.scheduler import Counts
 
 SHOWN_FAILURES = 10
 
 _UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` is to be found unless told otherwise."""
-
-
-def no_particle(runs: int) -> str:
-    """Return the line that tells of runs in whose images no particle is to be seen."""
-    return f"{runs} run{'s' if runs > 1 else ''} show{'' if runs > 1 else 's'} no particle"
 
 
 @final
@@ -115,7 +111,7 @@ class Summary:
         if self.succeeded:
             yield f"labels:  {commands.program('show', self.output)}"
             yield f"report:  {commands.program('report', self.output)}"
-            yield f"         makes {self.output}/report/report.html"
+            yield f"         makes {self.output}/{REPORT}/{REPORT_PAGE}"
         if self.tracking_uri is not None:
             yield from _mlflow(self.tracking_uri, self.tracking_page)
         for failure in self.failures:
@@ -123,7 +119,8 @@ class Summary:
             yield f"failed:  {failure.run_id}: {failure.error_type}: {first_line}"
             yield f"         log: {self.output}/{failure.log}"
         if counts.failed > len(self.failures):
-            yield f"         and {counts.failed - len(self.failures)} more: {self.output}/failures"
+            more = counts.failed - len(self.failures)
+            yield f"         and {more} more: {self.output}/{FAILURES}"
         yield from self._hints()
 
     def _hints(self) -> Iterator[str]:

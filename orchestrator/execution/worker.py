@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
 
+from orchestrator.dataset.layout import ATTEMPTS, run_folder
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
-from orchestrator.dataset.runs_folder import RUNS, difference, set_aside
+from orchestrator.dataset.runs_folder import difference, set_aside
 from orchestrator.dataset.storage.disks import full_places, write_fault
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError
-from orchestrator.execution.executors.base import ATTEMPTS_FOLDER, OtherCodeError, WorkerSettings
+from orchestrator.execution.executors.base import OtherCodeError, WorkerSettings
 from scene.blender.session import Session
 from scene.execution.chain import execute
 from scene.execution.record import RunRecord
@@ -92,7 +93,7 @@ class Worker:
         self._crash_stream = crash_log.open("w")
         faulthandler.enable(self._crash_stream)
         # Only a local output can be another folder on another machine.
-        probe = None if self._storage.folder is None else f"{ATTEMPTS_FOLDER}/{crash_log.name}"
+        probe = None if self._storage.folder is None else f"{ATTEMPTS}/{crash_log.name}"
         return WorkerInfo(
             os.getpid(), socket.gethostname(), self._session.device, str(crash_log), probe
         )
@@ -140,7 +141,7 @@ class Worker:
                 finally:
                     captured = log.text
             start = time.perf_counter()
-            while not self._storage.publish(folder, f"{RUNS}/{run_id}"):
+            while not self._storage.publish(folder, run_folder(run_id)):
                 # Another attempt, thought dead, got there first; both hold the same bytes.
                 if (published := self._published(run_id)) is not None:
                     record = published
@@ -165,7 +166,7 @@ class Worker:
         return execute(recipe, self._session, folder)
 
     def _published(self, run_id: str) -> RunRecord | None:
-        target = f"{RUNS}/{run_id}"
+        target = run_folder(run_id)
         if not self._storage.exists(target):
             return None
         try:
@@ -225,6 +226,6 @@ def thread_environment(reservation: Resources) -> dict[str, str]:
 def _scratch_folder(output: Path | None) -> Path:
     if output is None:
         return lasting_scratch_folder()
-    scratch = output / ATTEMPTS_FOLDER
+    scratch = output / ATTEMPTS
     scratch.mkdir(parents=True, exist_ok=True)
     return scratch

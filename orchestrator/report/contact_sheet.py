@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
-from orchestrator.dataset.runs_folder import image_name
+from orchestrator.dataset.layout import in_run_folder
 from orchestrator.dataset.storage.storage import Storage
 
 TILE = 240
@@ -125,7 +125,7 @@ def _images(files: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         ending = posixpath.splitext(file["path"])[1]
         shown = ending.lower() in {".png", ".jpg", ".jpeg"} and file["width"] is not None
         if shown and file["mode"] not in _LEFT_OUT:
-            found[image_name(file["path"])] = file["path"]
+            found[posixpath.splitext(in_run_folder(file["path"]))[0]] = file["path"]
     return found
 
 

@@ -11,7 +11,7 @@ from typing import final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from orchestrator.common.commands import program
-from orchestrator.execution.driver import failure_log_path
+from orchestrator.dataset.layout import failure_log
 from orchestrator.report.contact_sheet import SheetRow
 from orchestrator.report.data import ReportData
 from orchestrator.report.figures import Picture
@@ -79,7 +79,7 @@ def render(page: Page) -> bytes:
         data=page.data,
         modes=[tile.mode for tile in page.rows[0].tiles] if page.rows else [],
         left=max(0, page.data.asked - page.data.succeeded - page.data.failed),
-        log_path=failure_log_path,
+        log_path=failure_log,
         made=datetime.now(UTC),
     )
     return html.encode()

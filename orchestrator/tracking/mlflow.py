@@ -26,10 +26,10 @@ from orchestrator.common.environment import environment
 from orchestrator.common.names import short_keys
 from orchestrator.common.uris import sqlite_file, sqlite_uri
 from orchestrator.dataset.arrow import Row
+from orchestrator.dataset.layout import MANIFEST, SWEEP, failure_log, preview_file, run_folder
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.sink import SinkContext
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX
-from orchestrator.dataset.writer import MANIFEST
 from orchestrator.tracking import mlflow_mapping as mapping
 from orchestrator.tracking.follower import Follower, LastingError, RefusedError
 from orchestrator.tracking.mlflow_errors import (
@@ -38,8 +38,6 @@ from orchestrator.tracking.mlflow_errors import (
     is_out_of_place,
     sentence,
 )
-
-PREVIEW = "preview.jpg"
 
 REPORTED_RUNS = 50_000
 """A larger sweep's report is made by the command alone, since reading it would take too long."""
@@ -134,7 +132,7 @@ class _Tracker:
         self._experiment_id = self._experiment(context.sweep.experiment, uri)
         self._parent = self._take_over_parent() or self._create_parent()
         with self._artifacts():
-            self._client.log_text(self._parent, context.document, "sweep.yaml")
+            self._client.log_text(self._parent, context.document, SWEEP)
 
     @property
     def page(self) -> str:
@@ -201,7 +199,7 @@ class _Tracker:
                 for tag in mapping.ERROR_TAGS & known.tags.keys():
                     self._client.delete_tag(child.mlflow_run_id, tag)
         key = child.mlflow_run_id
-        folder = f"{self._storage.public_uri}/runs/{run_id}"
+        folder = f"{self._storage.public_uri}/{run_folder(run_id)}"
         tags = mapping.tags(row, folder)
         if child.status != status:
             tags[_NOTE] = mapping.run_note(row, folder, self._context.sweep.plugins)
@@ -211,9 +209,9 @@ class _Tracker:
         )
         for batch in itertools.batched(params.items(), _MOST_PARAMS, strict=False):
             self._client.log_batch(key, (), [Param(*pair) for pair in batch], ())
-        self._attach(key, f"runs/{run_id}/{PREVIEW}")
+        self._attach(key, preview_file(run_id))
         if row["status"] == "failed":
-            self._attach(key, f"failures/{run_id}.log")
+            self._attach(key, failure_log(run_id))
         self._client.set_terminated(key, status, ended)
         self._keep(run_id, _Child(key, status, ended))
         self._changed = True

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.dataset.integrity import verify_output
-from orchestrator.dataset.status import read_status
+from orchestrator.dataset.dataset import DataSet
+from orchestrator.dataset.integrity import verify
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.report.data import read_data
 
@@ -28,12 +28,12 @@ type CheapSweep = Callable[..., Path]
 
 def told(output: Path) -> tuple[set[int], int]:
     """Return how many succeeded runs of the last sweep the readers tell of, and of all."""
-    verified = verify_output(str(output))
+    verified = verify(DataSet.open(output))
     with closing(sqlite3.connect(output / "mlflow.db")) as database:
         query = "SELECT value FROM latest_metrics WHERE key = 'runs_succeeded'"
         ((logged,),) = database.execute(query).fetchall()
     counts = {
-        read_status(str(output)).succeeded,
+        DataSet.open(output).status().succeeded,
         read_data(open_storage(str(output))).succeeded,
         verified.runs - verified.others,
         int(logged),
@@ -66,11 +66,11 @@ def test_a_data_set_of_before_there_were_plans(
     options = ["--output", output, "--executor", "inline", "--no-mlflow"]
     assert orchestrate(cheap_sweep(3), *options).code == 0
     (output / "plan.parquet").unlink()
-    assert read_status(str(output)).succeeded == 3
-    assert verify_output(str(output)).others == 0
+    assert DataSet.open(output).status().succeeded == 3
+    assert verify(DataSet.open(output)).others == 0
     assert read_data(open_storage(str(output))).succeeded == 3
     assert orchestrate(cheap_sweep(2), *options).code == 0
-    assert read_status(str(output)).succeeded == 2
+    assert DataSet.open(output).status().succeeded == 2
 
 
 def test_a_dry_run_tells_what_is_recorded_and_writes_nothing(

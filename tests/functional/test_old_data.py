@@ -43,14 +43,18 @@ def run(*arguments: object) -> str:
     return done.stdout
 
 
+def table(output: Path, name: str) -> list[dict[str, object]]:
+    """Return a table's rows without their nulls: a later version may add columns."""
+    found = pq.read_table(output / name).to_pylist()
+    return [{key: value for key, value in row.items() if value is not None} for row in found]
+
+
 def rows(output: Path) -> dict[str, dict[str, object]]:
-    """Return the manifest's rows without their nulls, by run id."""
-    found = pq.read_table(output / "manifest").to_pylist()
-    return {row["run_id"]: {k: v for k, v in row.items() if v is not None} for row in found}
+    return {str(row["run_id"]): row for row in table(output, "manifest")}
 
 
 def particles(output: Path) -> list[dict[str, object]]:
-    return pq.read_table(output / "particles").to_pylist()
+    return table(output, "particles")
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestrator.dataset.integrity import verify_output
-from orchestrator.dataset.status import read_status
+from orchestrator.dataset.dataset import DataSet
+from orchestrator.dataset.integrity import verify
 from orchestrator.execution.executors.base import OtherCodeError, WorkerSettings
 from orchestrator.execution.worker import Worker
 from scene.machine.resources import Resources
@@ -76,10 +76,10 @@ def test_an_edited_plugin_is_refused_then_accepted_and_told_of(
     assert [path.name for path in (output / "damaged").iterdir()] == [f"{second['run_id']}-1"]
     assert orchestrate(sweep(3), *options).code == 0  # accepted once
 
-    told = read_status(str(output))
+    told = DataSet.open(output).status()
     assert [made.runs for made in told.codes] == [2, 1]
     assert any("other code: 1 run was made by plugins.probe" in line for line in told.lines())
-    assert any("other code: " in line for line in verify_output(str(output)).lines())
+    assert any("other code: " in line for line in verify(DataSet.open(output)).lines())
     document = yaml.safe_load((output / "sweep.yaml").read_text())
     assert document["code"].keys() == {"blendsweep", "bpy", "numpy", "scene", "plugins.probe"}
     assert document["accepted_code"] == [first["code_hash"]]

@@ -17,10 +17,11 @@ import orchestrator.execution.progress
 from orchestrator.cli.app import COST, HELP, app
 from orchestrator.cli.command_group import with_default_command
 from orchestrator.common import commands
+from orchestrator.common.words import duration
 from orchestrator.dataset.results import Attempt, AttemptOutcome
 from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.execution.progress import Pace, Shares, duration
+from orchestrator.execution.progress import Pace, Shares
 from orchestrator.execution.scheduler import Counts
 from orchestrator.execution.summary import Commands, FailedRun, Summary
 from orchestrator.execution.time_left import CostModel, TimeLeft

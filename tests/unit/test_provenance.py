@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from orchestrator.dataset.provenance import codes_of, mixture, settled
+from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
@@ -70,7 +71,11 @@ def test_rows_name_their_code(storage: Storage) -> None:
     assert first["code_hash"] == code_hash(A)
     assert {part["component"]: part["version"] for part in first["code"]} == A
     assert second["code_hash"] == code_hash(B)
-    assert codes_of(storage)[0].as_json() == {"code_hash": code_hash(A), "runs": 1, "code": A}
+    assert codes_of(Reader(storage))[0].as_json() == {
+        "code_hash": code_hash(A),
+        "runs": 1,
+        "code": A,
+    }
 
 
 def test_the_same_code_goes_on(storage: Storage) -> None:
@@ -112,7 +117,7 @@ def test_rows_of_before_there_was_a_code_are_told_by_their_versions(storage: Sto
     storage.write_file("sweep.yaml", yaml.safe_dump(old | {"versions": versions}).encode())
     add(storage, 0, {}, versions=versions)
     add(storage, 1, {}, versions=versions)
-    assert codes_of(storage)[0].runs == 2
+    assert codes_of(Reader(storage))[0].runs == 2
     assert settled(storage, A, accept=False) == []
     with pytest.raises(ConfigurationError, match=r"code: bpy 5.2.3 \(now 5.3.0\);"):
         settled(storage, B, accept=False)
@@ -121,7 +126,7 @@ def test_rows_of_before_there_was_a_code_are_told_by_their_versions(storage: Sto
 def test_mixtures_are_told_and_plugins_that_others_do_not_use_are_none(storage: Storage) -> None:
     for index, code in enumerate((A, A, A | {"plugins.more": "33"}, B)):
         add(storage, index, code)
-    made = codes_of(storage)
+    made = codes_of(Reader(storage))
     assert sorted(one.runs for one in made) == [1, 1, 2]
     assert list(mixture(made)) == [
         "other code: 1 run was made by bpy 5.3.0, plugins.probe 22; 2 runs by bpy 5.2.3, "

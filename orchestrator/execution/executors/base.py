@@ -9,9 +9,6 @@ from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from scene.errors import BlendsweepError
 from scene.recipe.code import Code
 
-ATTEMPTS_FOLDER = ".attempts"
-"""Private folders of attempts, in the output, so that publishing one is a rename."""
-
 
 class WorkerStartError(BlendsweepError):
     """No worker can be brought up, so that no run can be executed."""

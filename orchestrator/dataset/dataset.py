@@ -1,0 +1,222 @@
+"""A data set for whoever uses it: its runs, its tables, how far it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Self, final
+
+from orchestrator.dataset.layout import MANIFEST, PARTICLES
+from orchestrator.dataset.reader import Reader
+from orchestrator.dataset.recorded_run import RecordedRun
+from orchestrator.dataset.status import Status, status_of
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.tables import RUN_ID, read_errors_told
+from scene.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_WINDOW = 128
+"""This many runs' rows are in memory at a time."""
+
+_START_OF_ID = re.compile(r"[0-9a-f]{4,16}")
+
+
+class UnknownRunError(ConfigurationError, LookupError):
+    """There is no such run on record, or several are meant."""
+
+
+@final
+class DataSet(Reader):
+    """A data set: a folder, or a prefix on an object store, that a sweep has written to.
+
+    It holds nothing but what it was asked for last; a sweep may be at work on it meanwhile. All
+    that is counted and yielded is of the runs that the last sweep asks for, unless `all_runs` asks
+    for those of earlier sweeps, too.
+
+    Examples
+    --------
+    >>> data = DataSet.open("outputs/quickstart")  # doctest: +SKIP
+    >>> for run in data.runs(status="succeeded"):  # doctest: +SKIP
+    ...     print(run.index, run.image("real").shape, run.features["defocus"])
+    """
+
+    @classmethod
+    def open(cls, uri: str | os.PathLike[str]) -> Self:
+        """Return the data set in a folder or under a URI.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is none, or it can't be reached.
+        """
+        data = cls(open_storage(os.fspath(uri)))
+        with read_errors_told(data.storage):
+            _ = data.sweep  # raises where there is no data set
+        return data
+
+    def __len__(self) -> int:
+        """Return how many runs are on record, succeeded or failed."""
+        return int(self.index().asked.sum())
+
+    def __iter__(self) -> Iterator[RecordedRun]:
+        return self.runs()
+
+    def __getitem__(self, key: int | str) -> RecordedRun:
+        """Return a run by its index in the sweep, its id, or the start of its id.
+
+        Raises
+        ------
+        UnknownRunError
+            If there is no such run on record, or several are meant.
+        """
+        import numpy as np
+
+        with read_errors_told(self.storage):
+            index = self.index()
+            number = key if isinstance(key, int) else _index_of(key)
+            found = np.zeros(len(index.ids), bool) if number is None else index.numbers == number
+            if (found & index.asked).any():
+                found &= index.asked  # before those of the same index in earlier sweeps
+            elif not found.any() and isinstance(key, str) and _START_OF_ID.fullmatch(key):
+                found = np.char.startswith(index.ids, key.encode())
+            ids = [run_id.decode() for run_id in index.ids[found].tolist()]
+            if len(ids) > 1:
+                several = f"{key!r} can mean {len(ids)} runs, among them {', '.join(ids[:3])}"
+                raise self._unknown(f"{several}; give its id")
+            if not ids:
+                wanted = f"there is no run {key!r} on record"
+                raise self._unknown(f"{wanted}; a run is named by its id, or by its index")
+            (run,) = self.runs_of(ids)
+            return run
+
+    def runs(self, status: str | None = None, *, all_runs: bool = False) -> Iterator[RecordedRun]:
+        """Yield runs in the order of the sweep, a few at a time.
+
+        Parameters
+        ----------
+        status
+            ``succeeded`` or ``failed``; None for both.
+        all_runs
+            Whether to take runs, too, that the last sweep does not ask for.
+
+        Raises
+        ------
+        ConfigurationError
+            If a part of the manifest is damaged.
+        """
+        with read_errors_told(self.storage):
+            index = self.index()
+        yield from self.runs_of(index.ids[index.chosen(status, all_runs=all_runs)])
+
+    def runs_of(self, ids: Sequence[str] | np.ndarray[Any, Any]) -> Iterator[RecordedRun]:
+        """Yield the runs that have these ids, in the order of the ids.
+
+        Raises
+        ------
+        UnknownRunError
+            If one of them is not on record any more.
+        """
+        for start in range(0, len(ids), _WINDOW):
+            window = ids[start : start + _WINDOW]
+            run_ids = [i.decode() if isinstance(i, bytes) else str(i) for i in window]
+            rows = self._rows_of(run_ids)
+            # The first run that is asked for its particles reads those of the others along.
+            particles = cache(partial(self._particles_of, tuple(run_ids)))
+            for run_id in run_ids:
+                if run_id not in rows:
+                    raise self._unknown(f"run {run_id} is no longer on record")
+                row = rows[run_id].to_pylist()[0]
+                yield RecordedRun.of_row(self.storage, row, partial(_entry, particles, run_id))
+
+    def manifest(self, columns: Sequence[str] | None = None, *, all_runs: bool = False) -> pa.Table:
+        """Return the manifest, one row a run, in the order of the sweep.
+
+        Parameters
+        ----------
+        columns
+            The columns to read; None for all.
+        all_runs
+            Whether to take runs, too, that the last sweep does not ask for.
+
+        Examples
+        --------
+        >>> data.manifest(["index", "coverage"]).to_pandas()  # doctest: +SKIP
+        """
+        import pyarrow as pa
+
+        from orchestrator.dataset.arrow import as_one
+
+        wanted = None if columns is None else [*{*columns, "run_id", "recipe_hash", "index"}]
+        with read_errors_told(self.storage):
+            parts = [
+                part if all_runs else part.filter(pa.array(asked))
+                for part, asked in self.recorded(wanted)
+            ]
+        table = as_one(parts).sort_by([("index", "ascending"), ("run_id", "ascending")])
+        return table if columns is None else table.select(columns)
+
+    def particles(
+        self, columns: Sequence[str] | None = None, *, all_runs: bool = False
+    ) -> pa.Table:
+        """Return the particles table, one row a particle a run.
+
+        Parameters
+        ----------
+        columns, all_runs
+            As for `manifest`.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        from orchestrator.dataset.arrow import as_one
+
+        wanted = None if columns is None else [*{*columns, "run_id"}]
+        with read_errors_told(self.storage):
+            index = self.index()
+            ids = index.ids[index.chosen(all_runs=all_runs)]
+            parts = [
+                part.filter(pa.array(np.isin(np.array(part["run_id"].to_pylist(), RUN_ID), ids)))
+                for part in self.parts(PARTICLES, wanted)
+            ]
+        table = as_one(parts)
+        return table if columns is None else table.select(columns)
+
+    def status(self) -> Status:
+        """Return how far it is, and why runs failed."""
+        with read_errors_told(self.storage):
+            return status_of(self)
+
+    def __repr__(self) -> str:
+        return f"<DataSet {self.uri}>"
+
+    def _rows_of(self, run_ids: Sequence[str]) -> dict[str, pa.Table]:
+        with read_errors_told(self.storage):
+            rows = self._tables[MANIFEST].of_runs(run_ids)
+            if len(rows) < len(run_ids):  # recorded since runs were looked up; particles, too
+                for table in self._tables.values():
+                    table.forget()
+                rows = self._tables[MANIFEST].of_runs(run_ids)
+        return rows
+
+    def _particles_of(self, run_ids: tuple[str, ...]) -> dict[str, pa.Table]:
+        with read_errors_told(self.storage):
+            return self._tables[PARTICLES].of_runs(run_ids)
+
+    def _unknown(self, message: str) -> UnknownRunError:
+        return UnknownRunError([Problem(self.uri, "", message)])
+
+
+def _index_of(name: str) -> int | None:
+    return int(name) if name.isdecimal() and len(name) < 16 else None
+
+
+def _entry(particles: Any, run_id: str) -> pa.Table:
+    import pyarrow as pa
+
+    found = particles()
+    return found[run_id] if run_id in found else pa.table({"run_id": pa.array([], pa.string())})
