@@ -7,7 +7,7 @@ import argparse
 import numpy as np
 
 from bench.measure import Row, Stats, at_most, paired, publish, seconds, shown
-from bench.scenes import NUMBER, RELAX, all_ids, begun, generated, session
+from bench.scenes import NUMBER, RELAX, all_ids, generated, recipe, session
 from scene.specimen.relaxation import RelaxationSettings
 from scene.steps.relax import RelaxCollisions
 
@@ -16,7 +16,7 @@ BEADS = 600
 
 def relaxation_settings(**changes: object) -> RelaxationSettings:
     """Return the recipe's relaxation, changed."""
-    step = begun().recipe.synth_chain.feature_generation_steps[RELAX]
+    step = recipe().synth_chain.feature_generation_steps[RELAX]
     assert isinstance(step, RelaxCollisions)
     return step.model_copy(update=changes)
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench.measure import Row, progress, publish
-from bench.scenes import RESERVATION, registry, resolved
+from bench.scenes import RESOURCES, registry, resolved
 from bench.warm import SMALL
 
 EARLY = 20
@@ -34,7 +34,7 @@ def main() -> None:
     registry()
     sizes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="blendsweep-bench-") as name:
-        worker = Worker(WorkerSettings(name), RESERVATION, "bench")
+        worker = Worker(WorkerSettings(name), RESOURCES, "bench")
 
         def execute(index: int, *overrides: str) -> None:
             run = Run(index, f"{index:016d}", resolved(*overrides), (), {})

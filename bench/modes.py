@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import at_most, paired, publish, seconds, shown
-from bench.scenes import NUMBER, RESERVATION, all_ids, generated, resolved, session
+from bench.scenes import NUMBER, RESOURCES, all_ids, generated, resolved, session
 from scene.imaging.writing import write_image
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Runs:
         from orchestrator.execution.executors.base import WorkerSettings
         from orchestrator.execution.worker import Worker
 
-        self._worker = Worker(WorkerSettings(str(folder)), RESERVATION, "bench")
+        self._worker = Worker(WorkerSettings(str(folder)), RESOURCES, "bench")
         self._seeds = itertools.count()
         self.last: dict[str, float] = {}
 

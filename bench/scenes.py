@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.session import Session
-from scene.execution.chain import initial_state
-from scene.execution.state import RuntimeState
+from scene.execution.context import step_context
+from scene.execution.stopwatch import Stopwatch
 from scene.imaging.size import rendered_size
 from scene.machine.resources import Resources
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
+from scene.steps.context import StepContext
 
 RECIPE = Path("recipes/spheres_sem.yaml")
 NUMBER = "blueprints.particles.Bead.number"
@@ -27,14 +28,14 @@ RELAX = 5
 """Index of RelaxCollisions among the feature generation steps."""
 
 
-RESERVATION = Resources(cpus=os.process_cpu_count() or 1)
+RESOURCES = Resources(cpus=os.process_cpu_count() or 1)
 """All cores of this machine."""
 
 
 @cache
 def session() -> Session:
     """Return this process's Blender, with all cores."""
-    return Session(RESERVATION)
+    return Session(RESOURCES)
 
 
 @cache
@@ -53,19 +54,15 @@ def recipe(*overrides: str) -> Recipe:
     return parse(resolved(*overrides), str(RECIPE), registry())
 
 
-def begun(*overrides: str) -> RuntimeState:
-    """Return the state of a run before its first step."""
-    return initial_state(recipe(*overrides), session(), Path("outputs/bench"))
-
-
-def generated(*overrides: str) -> RuntimeState:
-    """Return the state of a run after its feature generation steps, its scene built."""
-    state = begun(*overrides)
+def generated(*overrides: str) -> StepContext:
+    """Return the context of a run after its feature generation steps, its scene built."""
+    made = recipe(*overrides)
+    context = step_context(made, session(), Path("outputs/bench"), Stopwatch())
     with session().captured():
-        for step in state.recipe.synth_chain.feature_generation_steps:
-            step.execute(state)
-        state.sync_scene()
-    return state
+        for step in made.synth_chain.feature_generation_steps:
+            step.execute(context)
+        context.sync_scene()
+    return context
 
 
 def rendered() -> NDArray[np.float32]:
@@ -80,6 +77,6 @@ def rendered() -> NDArray[np.float32]:
     return render_passes(bpy.context.scene, size)["Combined"][..., 0]
 
 
-def all_ids(state: RuntimeState) -> frozenset[int]:
+def all_ids(context: StepContext) -> frozenset[int]:
     """Return the ids of all particles."""
-    return state.particle_ids("AllParticles")
+    return context.particle_ids("AllParticles")

@@ -53,7 +53,7 @@ def _columns(sweep: Sweep, runs: Expansion) -> Columns:
     recipe = first_recipe(runs, sweep)
     return Columns(
         overrides=runs.value_samples,
-        technique_features=tuple(recipe.technique_features().values()),
+        technique_features=tuple(recipe.technique_features.values()),
         particle_features=tuple(recipe.all_particle_features().values()),
         sampled_particle_features=recipe.sampled_particle_features(),
         timings=recipe.timing_labels(),

@@ -128,20 +128,24 @@ class Recipe(StrictModel):
     @property
     def volume(self) -> MeasurementVolume:
         """The measurement volume, in scene units."""
-        assert self._names.volume is not None
-        return self._names.volume
+        return _sound(self._names.volume)
 
+    @property
+    def all_sets(self) -> Mapping[str, ObjectSet]:
+        """Built-in sets and the recipe's own, by name."""
+        return {name: _sound(found) for name, found in self._names.sets.items()}
+
+    @property
     def technique_features(self) -> Features:
-        """Return the features of the measurement technique and its background material."""
+        """Features of the measurement technique and its background material."""
         (features,) = self._names.technique_blueprints.values()
-        assert features is not None
-        return features
+        return _sound(features)
 
-    def particle_features(self, blueprint: str) -> Features:
-        """Return the features of the particles made from one blueprint."""
-        features = self._names.particle_blueprints[blueprint]
-        assert features is not None
-        return features
+    @property
+    def particle_features(self) -> Mapping[str, Features]:
+        """Particle blueprint to the features of what is made from it."""
+        blueprints = self._names.particle_blueprints
+        return {name: _sound(features) for name, features in blueprints.items()}
 
     def all_particle_features(self) -> Features:
         """Return the features of all particles.
@@ -149,8 +153,8 @@ class Recipe(StrictModel):
         Those that every particle has are among them even if the recipe makes none.
         """
         features = {spec.name: spec for spec in PARTICLE_FEATURES}
-        for blueprint in self.blueprints.particles:
-            features |= self.particle_features(blueprint)
+        for own in self.particle_features.values():
+            features |= own
         return features
 
     def sampled_particle_features(self) -> tuple[str, ...]:
@@ -164,3 +168,9 @@ class Recipe(StrictModel):
         chain = self.synth_chain
         steps = (*chain.feature_generation_steps, *chain.rendering_steps)
         return tuple(dict.fromkeys(step.label for step in steps))
+
+
+def _sound[T](found: T | None) -> T:
+    """Return what no recipe is made without."""
+    assert found is not None
+    return found

@@ -9,7 +9,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, final
+from typing import Annotated, Any, Self, final, override
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class Distribution(Configurable):
     def extremes(self) -> tuple[FeatureValue, ...]:
         """Return values at the edges of what `sample` can give; empty where they are not known.
 
-        The recipe's schema holds them against the feature's type and range.
+        They are checked against the feature's type and range before anything is drawn.
         """
         return ()
 
@@ -62,51 +62,65 @@ class Distribution(Configurable):
         return None
 
 
-class _Repeated(Distribution):
+class _Number(Distribution):
+    """One random number r, given as (r, r, r)."""
+
+    @property
+    def _times(self) -> int:
+        return 3
+
+    @abstractmethod
+    def _draw(self, rng: np.random.Generator) -> float:
+        """Return r."""
+
+    @abstractmethod
+    def _ends(self) -> tuple[float, float]:
+        """Return the smallest and the largest r."""
+
+    @override
+    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
+        return self._repeated(self._draw(rng))
+
+    @override
+    def extremes(self) -> tuple[FeatureValue, ...]:
+        return tuple(map(self._repeated, self._ends()))
+
+    def _repeated(self, number: float) -> FeatureValue:
+        return number if self._times == 1 else (number,) * self._times
+
+
+class _Repeated(_Number):
     """The same number `num_dimensions` times; a plain number for 1."""
 
     num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
 
-    def _repeated(self, number: float) -> FeatureValue:
-        return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
+    @property
+    @override
+    def _times(self) -> int:
+        return self.num_dimensions
 
 
-class _HomogeneousUniform(Distribution):
-    """Uniform draw r = location + scale * U[0, 1)."""
-
+class _HomogeneousUniform(_Number):
     location: Real
     scale: NonNegative
 
+    @override
     def _draw(self, rng: np.random.Generator) -> float:
         return self.location + self.scale * float(rng.random())
+
+    @override
+    def _ends(self) -> tuple[float, float]:
+        return self.location, self.location + self.scale
 
 
 @final
 class UniformDistribution3dHomogeneous(_HomogeneousUniform):
     """One draw r = location + scale * U[0, 1), given as (r, r, r)."""
 
-    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Draw (r, r, r)."""
-        del volume
-        return (self._draw(rng),) * 3
-
-    def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return both ends of the interval."""
-        return (self.location,) * 3, (self.location + self.scale,) * 3
-
 
 @final
-class UniformDistributionNdHomogeneous(_HomogeneousUniform, _Repeated):
+class UniformDistributionNdHomogeneous(_Repeated, _HomogeneousUniform):
     """One draw r = location + scale * U[0, 1), repeated `num_dimensions` times; a number for 1."""
-
-    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Draw r or (r, ..., r)."""
-        del volume
-        return self._repeated(self._draw(rng))
-
-    def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return both ends of the interval."""
-        return self._repeated(self.location), self._repeated(self.location + self.scale)
 
 
 @final
@@ -117,18 +131,17 @@ class UniformDistributionInt(Distribution):
     high: _Int64
 
     @model_validator(mode="after")
-    def _ordered(self) -> UniformDistributionInt:
+    def _ordered(self) -> Self:
         if self.low > self.high:
             raise ValueError(f"low ({self.low}) must not be above high ({self.high})")
         return self
 
+    @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Draw an int."""
-        del volume
         return int(rng.integers(self.low, self.high, endpoint=True))
 
+    @override
     def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return `low` and `high`."""
         return self.low, self.high
 
 
@@ -145,27 +158,25 @@ class NormalDistribution(_Repeated):
     max: Real
 
     @model_validator(mode="after")
-    def _reachable(self) -> NormalDistribution:
-        _check_range(self.min, self.max)
+    def _reachable(self) -> Self:
         z = [(bound - self.mean) / self.standard_deviation for bound in (self.min, self.max)]
-        _check_fraction(_normal_fraction(z[0], z[1]), self.min, self.max)
+        _check_cut(self.min, self.max, z[0], z[1])
         return self
 
-    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Draw r or (r, ..., r)."""
-        del volume
+    @override
+    def _draw(self, rng: np.random.Generator) -> float:
         while True:
             number = float(rng.normal(self.mean, self.standard_deviation))
             if self.min <= number <= self.max:
-                return self._repeated(number)
+                return number
 
-    def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return `min` and `max`."""
-        return self._repeated(self.min), self._repeated(self.max)
+    @override
+    def _ends(self) -> tuple[float, float]:
+        return self.min, self.max
 
 
 @final
-class LogNormal3dHomogeneous(Distribution):
+class LogNormal3dHomogeneous(_Number):
     """(r, r, r), r log-normal, redrawn until `min` < r < `max`.
 
     ln r is normal with mean ln(`geometric_mean`) and standard deviation
@@ -178,27 +189,24 @@ class LogNormal3dHomogeneous(Distribution):
     max: Positive
 
     @model_validator(mode="after")
-    def _reachable(self) -> LogNormal3dHomogeneous:
-        _check_range(self.min, self.max)
+    def _reachable(self) -> Self:
         sigma = math.log(self.geometric_standard_deviation)
         mean = math.log(self.geometric_mean)
         low = (math.log(self.min) - mean) / sigma if self.min else -math.inf
-        high = (math.log(self.max) - mean) / sigma
-        _check_fraction(_normal_fraction(low, high), self.min, self.max)
+        _check_cut(self.min, self.max, low, (math.log(self.max) - mean) / sigma)
         return self
 
-    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Draw (r, r, r)."""
-        del volume
+    @override
+    def _draw(self, rng: np.random.Generator) -> float:
         mean, sigma = math.log(self.geometric_mean), math.log(self.geometric_standard_deviation)
         while True:
             number = float(rng.lognormal(mean, sigma))
             if self.min < number < self.max:
-                return (number,) * 3
+                return number
 
-    def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return `max`, and the smallest number above `min`."""
-        return (math.nextafter(self.min, math.inf),) * 3, (self.max,) * 3
+    @override
+    def _ends(self) -> tuple[float, float]:
+        return math.nextafter(self.min, math.inf), self.max
 
 
 @final
@@ -214,7 +222,7 @@ class Choice(Distribution):
         return tuple(map(_frozen, values))
 
     @model_validator(mode="after")
-    def _weighted(self) -> Choice:
+    def _weighted(self) -> Self:
         if self.probabilities is None:
             return self
         if len(self.probabilities) != len(self.values):
@@ -226,9 +234,8 @@ class Choice(Distribution):
             raise ValueError(f"probabilities must add up to 1, got {sum(self.probabilities):g}")
         return self
 
+    @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Pick a value."""
-        del volume
         if self._edges is None:
             index = int(rng.integers(len(self.values)))
         else:
@@ -244,8 +251,8 @@ class Choice(Distribution):
         edges: NDArray[np.float64] = np.cumsum(self.probabilities) / sum(self.probabilities)
         return edges
 
+    @override
     def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return all values."""
         return self.values
 
 
@@ -255,13 +262,12 @@ class Constant(Distribution):
 
     value: Any
 
+    @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Return the value."""
-        del rng, volume
         return self.extremes()[0]
 
+    @override
     def extremes(self) -> tuple[FeatureValue, ...]:
-        """Return the value."""
         return (_frozen(self.value),)
 
 
@@ -269,13 +275,13 @@ class Constant(Distribution):
 class UniformlyRandomLocationInMeasurementVolume(Distribution):
     """A point (x, y, z) uniform in the measurement volume."""
 
+    @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        """Draw a point."""
         x, y, z = rng.uniform(volume.lower, volume.upper)
         return float(x), float(y), float(z)
 
+    @override
     def unfit(self, feature: FeatureSpec) -> str | None:
-        """Return why this distribution can't feed `feature`: it gives three numbers."""
         if feature.components == 3:
             return None
         return f"{feature.name} takes one number, not a location"
@@ -288,8 +294,8 @@ class FeatureDistribution(Configurable):
     feature_name: Annotated[str, Field(min_length=1)]
     variability: Distribution
 
+    @override
     def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
-        """Check the distribution."""
         for key, message in self.variability.check(context):
             yield f"variability.{key}", message
 
@@ -298,18 +304,18 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check_range(low: float, high: float) -> None:
+def _check_cut(low: float, high: float, z_low: float, z_high: float) -> None:
+    """Refuse to cut a normal distribution at `low` and `high` if next to nothing is left.
+
+    Parameters
+    ----------
+    z_low, z_high
+        Both, in standard deviations from the mean.
+    """
     if low >= high:
         raise ValueError(f"min ({low:g}) must be below max ({high:g})")
-
-
-def _check_fraction(fraction: float, low: float, high: float) -> None:
-    if fraction < _SMALLEST_KEPT_FRACTION:
+    kept = 0.5 * (math.erf(z_high / math.sqrt(2)) - math.erf(z_low / math.sqrt(2)))
+    if kept < _SMALLEST_KEPT_FRACTION:
         raise ValueError(
             f"less than one draw in a thousand would fall between min ({low:g}) and max ({high:g})"
         )
-
-
-def _normal_fraction(low: float, high: float) -> float:
-    """Return the probability that a standard normal number lies between `low` and `high`."""
-    return 0.5 * (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2)))

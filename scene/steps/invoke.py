@@ -8,7 +8,8 @@ from typing import final
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
 from scene.specimen.specimen import LARGEST_PARTICLE_ID, MeasurementTechnique, Particle
-from scene.steps.base import FeatureGenerationStep, StepContext
+from scene.steps.base import FeatureGenerationStep
+from scene.steps.context import StepContext
 
 
 @final
@@ -38,7 +39,7 @@ class InvokeBlueprints(FeatureGenerationStep):
 
     def execute(self, context: StepContext) -> None:
         """Append the new objects to the specimen."""
-        affected = context.object_set(self.affected_set_name)
+        affected = context.sets[self.affected_set_name]
         if affected.members is Members.TECHNIQUE_BLUEPRINTS:
             self._invoke_technique(context)
         elif affected.members is Members.PARTICLE_BLUEPRINTS:
@@ -54,13 +55,13 @@ class InvokeBlueprints(FeatureGenerationStep):
             blueprint=name,
             prototype=blueprint.measurement_technique_prototype_name,
             background_material=blueprint.background_material_prototype_name,
-            features={spec.name: spec.default for spec in context.technique_features().values()},
+            features={spec.name: spec.default for spec in context.technique_features.values()},
         )
         context.specimen.techniques.append(technique)
 
     def _invoke_particles(self, context: StepContext, name: str) -> None:
         blueprint = context.blueprints.particles[name]
-        features = context.particle_features(name).values()
+        features = context.particle_features[name].values()
         defaults = {spec.name: spec.default for spec in features}
         particles = context.specimen.particles
         first_id = len(particles) + 1

@@ -10,7 +10,8 @@ from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import POSE
-from scene.steps.base import FeatureGenerationStep, StepContext
+from scene.steps.base import FeatureGenerationStep
+from scene.steps.context import StepContext
 
 
 @final

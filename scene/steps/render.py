@@ -9,7 +9,8 @@ from typing import final
 
 from scene.language.element import CheckContext, Members
 from scene.language.fields import FileNamePart, Identifier, RelativeFolder, Text
-from scene.steps.base import RenderingStep, StepContext
+from scene.steps.base import RenderingStep
+from scene.steps.context import StepContext
 
 _DEFAULT_INTEREST = "AllParticles"
 _DEFAULT_OVERLAPPING = "Empty"

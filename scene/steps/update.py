@@ -10,7 +10,8 @@ from scene.language.fields import Text
 from scene.language.plugin_code import described
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import DIMENSIONS, MeasurementTechnique, Particle
-from scene.steps.base import FeatureGenerationStep, StepContext
+from scene.steps.base import FeatureGenerationStep
+from scene.steps.context import StepContext
 
 
 @final
@@ -45,18 +46,18 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
 
     def execute(self, context: StepContext) -> None:
         """Draw and set the values."""
-        drawn = context.distribution(self.feature_variability_name).feature_name
-        members = context.object_set(self.affected_set_name).members
+        drawn = context.distributions[self.feature_variability_name].feature_name
+        members = context.sets[self.affected_set_name].members
         if members is Members.PARTICLES:
             volume = context.volume
             for particle in context.particles(self.affected_set_name):
-                spec = context.particle_features(particle.blueprint)[drawn]
+                spec = context.particle_features[particle.blueprint][drawn]
                 self._update(context, particle, spec, particle.index)
                 if drawn == DIMENSIONS and (problem := volume.misfit(particle.features[drawn])):
                     raise ValueError(f"{particle.label}: {problem}")
         elif members is Members.TECHNIQUES:
             for technique in context.specimen.techniques:
-                self._update(context, technique, context.technique_features()[drawn], 0)
+                self._update(context, technique, context.technique_features[drawn], 0)
 
     def _update(
         self,
@@ -65,7 +66,7 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         spec: FeatureSpec,
         index: int,
     ) -> None:
-        distribution = context.distribution(self.feature_variability_name).variability
+        distribution = context.distributions[self.feature_variability_name].variability
         rng = context.streams.generator(self.feature_variability_name, owner.blueprint, index)
         value = distribution.sample(rng, context.volume)
         try:

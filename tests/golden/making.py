@@ -38,7 +38,7 @@ from scene.steps.relax import RelaxCollisions
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
-    from scene.execution.state import RuntimeState
+    from scene.steps.context import StepContext
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -285,9 +285,9 @@ def _nudged(distance: float) -> Iterator[None]:
         return
     relax, rng = RelaxCollisions.execute, np.random.default_rng(0)
 
-    def execute(step: RelaxCollisions, state: RuntimeState) -> None:
-        relax(step, state)
-        for particle in state.specimen.particles:
+    def execute(step: RelaxCollisions, context: StepContext) -> None:
+        relax(step, context)
+        for particle in context.specimen.particles:
             place: Any = particle.features["location"]
             away = rng.choice([-distance, distance], size=3)
             particle.features["location"] = tuple((np.array(place) + away).tolist())

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from scene.errors import ConfigurationError
-from scene.execution.state import RuntimeState
+from scene.execution.context import step_context
+from scene.execution.stopwatch import Stopwatch
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec
-from scene.specimen.specimen import Particle, Specimen
-from scene.specimen.streams import Streams
+from scene.specimen.specimen import Particle
 from scene.steps.update import TriggerFeatureUpdate
 
 ROOT = Path(__file__).parents[2]
@@ -388,17 +388,15 @@ def drawn(folder: Path, write: WritePlugin, value: str, recipe: dict[str, Any]) 
     write(folder, "draws", VARIABILITY.format(value=value))
     place = "process_conditions.feature_variabilities.ParticleDimension.variability"
     recipe = changed(recipe, place, {"_target_": "$plugins.draws.Draw"})
-    registry = Registry([folder])
-    parsed = parse(recipe, "r.yaml", registry)
+    parsed = parse(recipe, "r.yaml", Registry([folder]))
     bead = Particle(1, "Bead", 0, "sphere", "sem_polystyrene")
-    state = RuntimeState(
-        recipe=parsed, output=folder, streams=Streams(0),
-        new_stage=lambda: pytest.fail("no Blender here"), specimen=Specimen([bead]),
-    )  # fmt: skip
+    no_blender: Any = None
+    context = step_context(parsed, no_blender, folder, Stopwatch())
+    context.specimen.particles.append(bead)
     step = TriggerFeatureUpdate(
         feature_variability_name="ParticleDimension", affected_set_name="AllParticles"
     )
-    step.execute(state)
+    step.execute(context)
     return bead.features["dimensions"]
 
 

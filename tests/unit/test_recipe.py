@@ -52,7 +52,7 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
         "rotation",
         "subdivisions",
     )
-    assert list(recipe.technique_features()) == [
+    assert list(recipe.technique_features) == [
         "illumination_strength",
         "noise_threshold",
         "defocus",

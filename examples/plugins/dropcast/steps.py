@@ -10,7 +10,8 @@ from pydantic import Field
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Real, Text
 from scene.specimen.specimen import Particle
-from scene.steps.base import FeatureGenerationStep, StepContext
+from scene.steps.base import FeatureGenerationStep
+from scene.steps.context import StepContext
 
 
 @final

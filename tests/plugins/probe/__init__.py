@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from scene.language.fields import Int, Real, Text
-from scene.steps.base import RenderingStep, StepContext
+from scene.steps.base import RenderingStep
+from scene.steps.context import StepContext
 
 _eaten: list[bytes] = []
 

@@ -1,0 +1,63 @@
+"""The context of a run's steps, made from its recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scene.execution.stopwatch import Stopwatch
+from scene.recipe.schema import Recipe
+from scene.specimen.specimen import Specimen
+from scene.specimen.streams import Streams
+from scene.steps.context import StepContext
+
+if TYPE_CHECKING:
+    from scene.blender.session import Session
+    from scene.blender.stage import Stage
+
+
+def step_context(
+    recipe: Recipe, session: Session, output: Path, stopwatch: Stopwatch
+) -> StepContext:
+    """Return the context of the first step.
+
+    Parameters
+    ----------
+    recipe
+        What is executed.
+    session
+        A warm Blender. It is reset when a step first needs the scene, so that a run whose steps
+        never do leaves it alone.
+    output
+        The run's folder.
+    stopwatch
+        Where the time goes.
+    """
+    streams = Streams(recipe.initial_runtime_state.seed)
+    stage: Stage | None = None
+
+    def synced(specimen: Specimen) -> Stage:
+        nonlocal stage
+        if stage is None:
+            with stopwatch.measure("reset"):
+                from scene.blender.stage import Stage  # the driver loads no Blender
+
+                session.reset()
+                registry, seed = recipe.names.registry, streams.integer("cycles")
+                stage = Stage(session, registry, recipe.render, seed)
+        with stopwatch.measure("build"):
+            stage.sync(specimen)
+        return stage
+
+    return StepContext(
+        output=output,
+        streams=streams,
+        volume=recipe.volume,
+        blueprints=recipe.blueprints,
+        distributions=recipe.process_conditions.feature_variabilities,
+        sets=recipe.all_sets,
+        technique_features=recipe.technique_features,
+        particle_features=recipe.particle_features,
+        mode=recipe.names.registry.mode,
+        synced_scene=synced,
+    )

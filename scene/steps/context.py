@@ -1,0 +1,155 @@
+"""What a step of the synth chain works on and with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, final
+
+from scene.imaging.files import FileRecord
+from scene.imaging.frame import Frame, Image, RenderingMode
+from scene.imaging.writing import write_image
+from scene.language.element import Members
+from scene.specimen.blueprints import Blueprints
+from scene.specimen.distributions import FeatureDistribution
+from scene.specimen.features import FeatureSpec
+from scene.specimen.relaxation import RelaxationSettings
+from scene.specimen.sets import ObjectSet
+from scene.specimen.specimen import MeasurementVolume, Particle, Specimen
+from scene.specimen.streams import Streams
+
+type Features = Mapping[str, FeatureSpec]
+
+
+class Scene(Protocol):
+    """Blender's scene, as it stands."""
+
+    def relax(
+        self, specimen: Specimen, particle_ids: frozenset[int], settings: RelaxationSettings
+    ) -> None:
+        """Let particles fall and push each other apart; write their new poses to the specimen."""
+
+    def frame(self, interest: frozenset[int], overlapping: frozenset[int]) -> Frame:
+        """Return the view of some particles."""
+
+    def save(self, path: Path) -> None:
+        """Save the scene as a Blender file."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a step works on and with while a recipe is executed.
+
+    Parameters
+    ----------
+    output
+        The run's folder.
+    streams
+        Source of all randomness.
+    volume
+        The measurement volume, in scene units.
+    blueprints, distributions, sets
+        The recipe's; the distributions are the entries of ``feature_variabilities``, and the
+        built-in sets are among the sets.
+    technique_features
+        Features of the measurement technique and its background material.
+    particle_features
+        Blueprint name to the features of the particles made from it.
+    mode
+        Returns a rendering mode by its name.
+    synced_scene
+        Returns Blender's scene, brought up to a specimen.
+    specimen
+        Particles and measurement technique as they are now.
+    files
+        Every file written so far.
+    """
+
+    output: Path
+    streams: Streams
+    volume: MeasurementVolume
+    blueprints: Blueprints
+    distributions: Mapping[str, FeatureDistribution]
+    sets: Mapping[str, ObjectSet]
+    technique_features: Features
+    particle_features: Mapping[str, Features]
+    mode: Callable[[str], RenderingMode]
+    synced_scene: Callable[[Specimen], Scene]
+    specimen: Specimen = field(default_factory=Specimen)
+    files: list[FileRecord] = field(default_factory=list)
+
+    def particles(self, set_name: str) -> list[Particle]:
+        """Return the particles of a set, by id; empty for a set that holds no particles."""
+        chosen = self.sets[set_name]
+        if chosen.members is not Members.PARTICLES:
+            return []
+        return [particle for particle in self.specimen.particles if chosen.contains(particle)]
+
+    def particle_ids(self, set_name: str) -> frozenset[int]:
+        """Return the ids of the particles of a set."""
+        return frozenset(particle.id for particle in self.particles(set_name))
+
+    def sync_scene(self) -> None:
+        """Bring Blender's scene up to the specimen, for a step that works on it with bpy.
+
+        The first call of a run empties what an earlier run left there; a run that never calls it
+        does without Blender. `relax`, `frame` and `save_scene` do the same.
+        """
+        self.synced_scene(self.specimen)
+
+    def relax(self, particle_ids: frozenset[int], settings: RelaxationSettings) -> None:
+        """Let particles fall and push each other apart; their new poses go to the specimen."""
+        self.synced_scene(self.specimen).relax(self.specimen, particle_ids, settings)
+
+    def frame(self, interest: frozenset[int], overlapping: frozenset[int] = frozenset()) -> Frame:
+        """Return the view of some particles; see :class:`~scene.imaging.frame.Frame`.
+
+        Parameters
+        ----------
+        interest
+            Ids of the particles to show.
+        overlapping
+            Ids of those that are present without being shown.
+        """
+        return self.synced_scene(self.specimen).frame(interest, overlapping)
+
+    def save_scene(self, path: Path) -> None:
+        """Save the scene as a Blender file, `path` below the run's folder, and record the file."""
+        self.synced_scene(self.specimen).save(self.output / path)
+        self.record_file("state", path)
+
+    def write_images(
+        self,
+        images: Mapping[str, Image],
+        paths: Mapping[str, Path],
+        particle_id: int | None = None,
+    ) -> None:
+        """Write images below the run's folder and record them.
+
+        Parameters
+        ----------
+        images
+            One array for each name.
+        paths
+            Where each goes, relative to the run's folder.
+        particle_id
+            The particle that they show alone in the scene; None for images of a set.
+        """
+        for name, image in images.items():
+            target = self.output / paths[name]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_image(target, image)
+            height, width = image.shape[:2]
+            self.record_file(name, paths[name], (width, height), particle_id)
+
+    def record_file(
+        self,
+        mode: str,
+        path: Path,
+        size: tuple[int, int] | None = None,
+        particle_id: int | None = None,
+    ) -> None:
+        """Record a file that a step wrote; see :meth:`scene.imaging.files.FileRecord.of`."""
+        self.files.append(FileRecord.of(self.output, path, mode, size, particle_id))
