@@ -1,1 +1,1 @@
-"""The front door of Blendsweep."""
+"""Blendsweep from Python: run sweeps, render one recipe, open data sets."""

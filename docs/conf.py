@@ -59,7 +59,7 @@ myst_heading_anchors = 3
 
 copybutton_prompt_text = "$ "
 
-autoapi_dirs = ["../scene", "../orchestrator"]
+autoapi_dirs = ["../blendsweep", "../scene", "../orchestrator"]
 autoapi_root = "reference/api"
 autoapi_template_dir = "_templates/autoapi"
 # A class's fields are a recipe's parameters: they are shown with their types and defaults.

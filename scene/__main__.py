@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import typer
 
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem
+from scene.execution.alone import PREVIEW_SAMPLES, PREVIEW_SIDE, execute_alone, written_paths
 from scene.execution.record import RunRecord
 from scene.execution.run_summary import drawn_features, outcome, timings
 from scene.imaging.files import PREVIEW_FILE
-from scene.language.override_texts import override_problem
-from scene.language.paths import shown_path, written_path
 from scene.machine.resources import Resources
-from scene.recipe.compose import Composition, recipe_file
-from scene.recipe.parse import parse
-from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
-
-PREVIEW_SIDE, PREVIEW_SAMPLES = 240, 16
-"""Pixels along the longer side, and samples a pixel, of a preview; enough to tell how it looks."""
 
 _HELP = """Render one run of a recipe, in this process.
 
@@ -126,78 +118,6 @@ class Job(Protocol):
         """Execute it, all of it, or small and with few samples."""
 
 
-def execute_alone(
-    path: Path,
-    overrides: list[str],
-    output: Path,
-    *,
-    plugins: list[Path],
-    resources: Resources,
-    small: bool = False,
-) -> tuple[Recipe, RunRecord]:
-    """Compose, check and execute one recipe; `output` appears whole or not at all.
-
-    Parameters
-    ----------
-    small
-        Whether to render at `PREVIEW_SIDE` with `PREVIEW_SAMPLES`, where `overrides` do not say
-        otherwise.
-
-    Raises
-    ------
-    ConfigurationError
-        If the recipe, an override or the output folder is not usable.
-    BlendsweepError
-        If a step fails.
-    """
-    path, output, *plugins = _written([path, output, *plugins])
-    output = output.absolute()
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
-    unclear = [(text, override_problem(text)) for text in overrides]
-    if problems := [Problem(COMMAND_LINE, text, found) for text, found in unclear if found]:
-        raise ConfigurationError(problems)
-    registry = Registry(plugins)
-    path = recipe_file(path)
-    document = Composition(path).resolve(overrides)
-    recipe = parse(document, str(path), registry)
-    if small:
-        recipe = parse(_reduced(document, recipe, overrides), str(path), registry)
-
-    from scene.blender.session import Session
-    from scene.execution.chain import execute
-    from scene.machine.libraries import load_libraries
-
-    load_libraries()
-    # A name of its own, since the folder's may be as long as names can be.
-    unfinished = output.resolve().with_name(f".partial-{os.getpid()}")
-    try:
-        unfinished.mkdir(parents=True)
-    except OSError as error:
-        message = f"{output} can't be written: {error.strerror}"
-        raise ConfigurationError([Problem("--output", "", message)]) from error
-    try:
-        session = Session(resources)
-        with session.captured():
-            record = execute(recipe, session, unfinished)
-        unfinished.replace(output)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return recipe, record
-
-
-def _written(given: list[Path]) -> list[Path]:
-    problems, paths = [], []
-    for text in given:
-        try:
-            paths.append(written_path(text))
-        except ValueError as error:
-            problems.append(Problem(shown_path(text), "", str(error)))
-    if problems:
-        raise ConfigurationError(problems)
-    return paths
-
-
 def preview_alone(file: Path, job: Job) -> tuple[Recipe, RunRecord]:
     """Execute a recipe, small, and keep its preview alone.
 
@@ -206,7 +126,7 @@ def preview_alone(file: Path, job: Job) -> tuple[Recipe, RunRecord]:
     ConfigurationError
         If `file` is no name of a JPEG that can be written, or the recipe makes no image.
     """
-    (file,) = _written([file])
+    (file,) = written_paths([file])
     problem = None
     if file.suffix.lower() not in {".jpg", ".jpeg"}:
         problem = f"{file} names no JPEG: a name ends with .jpg"
@@ -227,19 +147,6 @@ def preview_alone(file: Path, job: Job) -> tuple[Recipe, RunRecord]:
             message = f"{file} can't be written: {error.strerror}"
             raise ConfigurationError([Problem(COMMAND_LINE, "--preview", message)]) from error
     return recipe, record
-
-
-def _reduced(document: dict[str, Any], recipe: Recipe, overrides: list[str]) -> dict[str, Any]:
-    """Return a recipe with fewer pixels and samples, except where an override asks for others."""
-    settings = recipe.render
-    share = min(settings.resolution_percentage, 100 * PREVIEW_SIDE // max(settings.resolution))
-    wanted = {
-        "resolution_percentage": max(1, share),
-        "max_samples": min(settings.max_samples, PREVIEW_SAMPLES),
-    }
-    asked = {text.partition("=")[0].lstrip("+") for text in overrides}
-    less = {key: value for key, value in wanted.items() if f"render.{key}" not in asked}
-    return document | {"render": document.get("render", {}) | less}
 
 
 if __name__ == "__main__":

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import os
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import final
 
 PREFIX = "blendsweep-scratch-"
 
@@ -20,7 +21,7 @@ SHARED_MEMORY = Path("/dev/shm")
 ORPHAN_SECONDS = 60.0
 """A folder younger than this may be one whose owner is about to lock it."""
 
-_held: list[int] = []
+_lasting: list[ScratchFolder] = []
 
 
 def memory_folder(needed_bytes: float) -> Path | None:
@@ -31,6 +32,21 @@ def memory_folder(needed_bytes: float) -> Path | None:
     if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 2 * needed_bytes:
         return SHARED_MEMORY
     return None
+
+
+@final
+class ScratchFolder:
+    """A private folder that is removed when this object is no longer used, or the process ends.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    """
+
+    def __init__(self) -> None:
+        self.path, lock = _locked_folder(None)
+        weakref.finalize(self, _remove, self.path, lock)
 
 
 @contextmanager
@@ -46,16 +62,13 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        _remove(folder, lock)
 
 
 def lasting_scratch_folder() -> Path:
     """Return a private folder that lasts as long as this process."""
-    folder, lock = _locked_folder(None)
-    _held.append(lock)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    _lasting.append(ScratchFolder())
+    return _lasting[-1].path
 
 
 def remove_orphans() -> None:
@@ -68,13 +81,16 @@ def remove_orphans() -> None:
         for folder in parent.glob(f"{PREFIX}*"):
             with suppress(OSError):  # another's, in use, or gone meanwhile
                 if not folder.is_symlink() and _age(folder) > ORPHAN_SECONDS:
-                    lock = _lock(folder)
-                    shutil.rmtree(folder, ignore_errors=True)
-                    os.close(lock)
+                    _remove(folder, _lock(folder))
 
 
 def _age(folder: Path) -> float:
     return time.time() - folder.stat().st_mtime
+
+
+def _remove(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
 
 
 def _locked_folder(parent: Path | None) -> tuple[Path, int]:

@@ -54,7 +54,9 @@ def test_links_and_own_files_are_no_matter(fetched: Fetched, tmp_path: Path) -> 
 def test_every_module_is_listed_with_what_it_is_for() -> None:
     listed = list(runpy.run_path(str(ROOT / "docs" / "modules.py"))["modules"]())
     files = [
-        path for package in ("scene", "orchestrator") for path in (ROOT / package).rglob("*.py")
+        path
+        for package in ("blendsweep", "scene", "orchestrator")
+        for path in (ROOT / package).rglob("*.py")
     ]
     assert len(dict(listed)) == len(listed) >= len(files)
     assert [name for name, line in listed if not line.endswith(".")] == []
@@ -86,7 +88,7 @@ def attribute_docstrings(tree: ast.Module) -> Iterator[str]:
 def test_no_attribute_begins_with_a_colon_that_is_taken_for_its_type() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {text}"
-        for package in ("scene", "orchestrator")
+        for package in ("blendsweep", "scene", "orchestrator")
         for path in (ROOT / package).rglob("*.py")
         for text in attribute_docstrings(ast.parse(path.read_text(encoding="utf-8")))
         if ":" in text.strip().partition("\n")[0].replace("::", "")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from scene.__main__ import PREVIEW_SAMPLES, _reduced
+from scene.execution.alone import PREVIEW_SAMPLES, _reduced
 from scene.execution.record import RunRecord
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse

@@ -10,8 +10,8 @@ import yaml
 
 from orchestrator.common.uris import local_folder
 from orchestrator.plan.loading import load_sweep
-from scene.__main__ import execute_alone
 from scene.errors import ConfigurationError
+from scene.execution.alone import execute_alone
 from scene.language.paths import shown_path, written_path
 from scene.machine.resources import Resources
 
@@ -95,7 +95,7 @@ def test_the_home_folder_is_meant_everywhere(
     content = {"recipe": "~/r.yaml", "recipe_dirs": ["~/plugins"], "plugins": ["~/plugins"]}
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(content | {"output": "~/out"}))
     sweep = load_sweep("~/s.yaml", plugins=["~/plugins"])
-    assert sweep.source == tmp_path / "s.yaml"
+    assert sweep.source == str(tmp_path / "s.yaml")
     assert sweep.recipe == tmp_path / "r.yaml"
     assert set(sweep.plugins) == {str(tmp_path / "plugins")}
     assert tmp_path / "plugins" in sweep.recipe_dirs
@@ -121,7 +121,7 @@ def test_a_tilde_in_a_database_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     for uri in ("sqlite:///~/mlflow.db", "sqlite:////~nosuchuser/x"):
         with pytest.raises(ConfigurationError, match=f"write it out: sqlite:///{tmp_path}/"):
             load_sweep(sweep, tracking_uri=uri)
-    with pytest.raises(ConfigurationError, match="--tracking-uri: expected a text, got ''"):
+    with pytest.raises(ConfigurationError, match="tracking_uri: expected a text, got ''"):
         load_sweep(sweep, tracking_uri="")
 
 

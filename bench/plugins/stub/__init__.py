@@ -1,7 +1,6 @@
 """A step that does nothing, to see what everything round the steps costs."""
 
-from scene.steps.base import RenderingStep
-from scene.steps.context import StepContext
+from blendsweep.plugins import RenderingStep, StepContext
 
 
 class Nothing(RenderingStep):

@@ -8,10 +8,7 @@ from typing import Annotated, final
 import numpy as np
 from pydantic import Field, model_validator
 
-from scene.language.fields import Real
-from scene.specimen.distributions import Distribution
-from scene.specimen.features import FeatureValue
-from scene.specimen.specimen import MeasurementVolume
+from blendsweep.plugins import Distribution, FeatureValue, MeasurementVolume, Real
 
 type Positive = Annotated[Real, Field(gt=0)]
 

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.imaging.frame import Frame, Image, RenderingMode
+from blendsweep.plugins import Frame, Image, RenderingMode
 
 INSIDE, BOUNDARY = 128, 255
 

@@ -7,11 +7,15 @@ from typing import Annotated, final
 
 from pydantic import Field
 
-from scene.language.element import CheckContext, Members
-from scene.language.fields import Real, Text
-from scene.specimen.specimen import Particle
-from scene.steps.base import FeatureGenerationStep
-from scene.steps.context import StepContext
+from blendsweep.plugins import (
+    CheckContext,
+    FeatureGenerationStep,
+    Members,
+    Particle,
+    Real,
+    StepContext,
+    Text,
+)
 
 
 @final

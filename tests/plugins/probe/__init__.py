@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scene.language.fields import Int, Real, Text
-from scene.steps.base import RenderingStep
-from scene.steps.context import StepContext
+from blendsweep.plugins import Int, Real, RenderingStep, StepContext, Text
 
 _eaten: list[bytes] = []
 

@@ -1,0 +1,82 @@
+"""All that a plugin needs: ``from blendsweep.plugins import RenderingMode``.
+
+A plugin package offers classes that derive from one of the bases here:
+
+- `Distribution`: what feature values are drawn from
+- `ObjectSet`: which objects a step works on
+- `FeatureGenerationStep`, `RenderingStep`: steps of the synth chain
+- `RenderingMode`: images of a frame
+- `GeometryPrototype`, `MaterialPrototype`, `MeasurementTechniquePrototype`
+
+Nothing here imports bpy, since plugins are loaded where recipes are checked, too. A plugin imports
+it inside the functions that use it.
+"""
+
+from scene.errors import BlendsweepError, RenderError, SimulationError
+from scene.imaging.footprint import Footprint
+from scene.imaging.frame import Frame, GeometryBuffers, Image, RenderingMode
+from scene.language.element import CheckContext, Members
+from scene.language.fields import (
+    Bool,
+    FileNamePart,
+    Identifier,
+    Int,
+    Real,
+    RelativeFolder,
+    Text,
+    Vector,
+)
+from scene.prototypes.base import (
+    MEASUREMENT_VOLUME,
+    SUBSTRATE,
+    Fidelity,
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+)
+from scene.specimen.distributions import Distribution
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.sets import ObjectSet
+from scene.specimen.specimen import MeasurementTechnique, MeasurementVolume, Particle, Specimen
+from scene.specimen.streams import Streams
+from scene.steps.base import FeatureGenerationStep, RenderingStep
+from scene.steps.context import StepContext
+
+__all__ = [
+    "MEASUREMENT_VOLUME",
+    "SUBSTRATE",
+    "BlendsweepError",
+    "Bool",
+    "CheckContext",
+    "Distribution",
+    "FeatureGenerationStep",
+    "FeatureSpec",
+    "FeatureValue",
+    "Fidelity",
+    "FileNamePart",
+    "Footprint",
+    "Frame",
+    "GeometryBuffers",
+    "GeometryPrototype",
+    "Identifier",
+    "Image",
+    "Int",
+    "MaterialPrototype",
+    "MeasurementTechnique",
+    "MeasurementTechniquePrototype",
+    "MeasurementVolume",
+    "Members",
+    "ObjectSet",
+    "Particle",
+    "Real",
+    "RelativeFolder",
+    "RenderError",
+    "RenderingMode",
+    "RenderingStep",
+    "SimulationError",
+    "Specimen",
+    "StepContext",
+    "Streams",
+    "Text",
+    "Vector",
+]
