@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -154,6 +155,34 @@ def test_a_driver_keeps_others_away_and_once_killed_resumes(
     done = orchestrate(*arguments, **bucket.environment)
     assert done.code == 0, done.out + done.err
     audit(bucket, "killed", 6)
+
+
+@pytest.mark.slow
+def test_a_driver_that_lost_its_lease_stops_and_writes_nothing_more(
+    bucket: Bucket, spawn: Spawn, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    sweep = cheap_sweep(200, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.3")
+    arguments = [sweep, "--output", "s3://bucket/lost", "--no-mlflow", "--executor", "inline"]
+    process = spawn(*arguments, **bucket.environment)
+    while not log.exists() or len(log.read_text().splitlines()) < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    other = {"process": 1, "machine": "elsewhere", "token": "t", "until": time.time() + 3600}
+    with bucket.files.open_output_stream("bucket/lost/.lock") as stream:
+        stream.write(json.dumps(other).encode())
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    lost = "this sweep lost its hold on s3://bucket/lost: process 1 on elsewhere has it now"
+    assert lost in err
+    left = bucket.objects("lost")
+    assert json.loads(left[".lock"]) == other
+    told = orchestrate("status", "s3://bucket/lost", "--json", **bucket.environment)
+    assert told.json["driver"] == "process 1 on elsewhere", told.err
+    assert bucket.objects("lost") == left
+    bucket.files.delete_file("bucket/lost/.lock")
+    done = orchestrate(*arguments, "--limit", "20", **bucket.environment)
+    assert done.code == 0, done.out + done.err
 
 
 @pytest.mark.parametrize(
