@@ -29,7 +29,7 @@ ALWAYS = (
     "orchestrator.execution.launch",
 )  # fmt: skip
 WITH_MLFLOW = (
-    "orchestrator.report.build", "mlflow.store.artifact.local_artifact_repo",
+    "orchestrator.report.report", "mlflow.store.artifact.local_artifact_repo",
     "mlflow.store.tracking.sqlalchemy_store",
 )  # fmt: skip
 

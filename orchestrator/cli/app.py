@@ -313,7 +313,7 @@ def report(
 ) -> None:
     """Write a page on a data set, in HTML. It shows images, features, coverage and times."""
     with errors_told(debug=debug):
-        from orchestrator.report.build import write_report
+        from orchestrator.report.report import write_report
 
         typer.echo(write_report(output, to, runs))
 
@@ -363,8 +363,8 @@ def show(
 ) -> None:
     """Draw outlines, ids and boxes of particles over images."""
     with errors_told(debug=debug):
-        from orchestrator.report.show.build import parsed_layers
-        from orchestrator.report.show.build import show as show_labels
+        from orchestrator.report.show.show import parsed_layers
+        from orchestrator.report.show.show import show as show_labels
 
         shown = show_labels(
             output,

@@ -219,7 +219,7 @@ class RecordedRun:
         RunFilesError
             If the run failed, or the file is missing or damaged.
         """
-        return self._pixels(self._file("image", name, [f for f in self.files if f.width]))
+        return self.pixels(self._file("image", name, [f for f in self.files if f.width]))
 
     def instances_of(self, image: str) -> NDArray[np.uint16]:
         """Return where the particles are in an image, which may be one of several views.
@@ -239,9 +239,31 @@ class RecordedRun:
                 f"run {self.run_id} has no {INSTANCES}.png, which says where its particles are; "
                 "a recipe has it written by rendering the mode 'categorical'"
             )
-        pixels = self._pixels(found)
+        return self.ids(found)
+
+    def pixels(self, file: FileRecord, data: bytes | None = None) -> NDArray[Any]:
+        """Return an image file's pixels.
+
+        Parameters
+        ----------
+        data
+            The file's bytes, if they are known.
+
+        Raises
+        ------
+        RunFilesError
+            If it is missing or damaged.
+        """
+        try:
+            return _decoded(self._bytes(file) if data is None else data, file.path)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise self._fault(file, f"can't be read as an image: {error}") from error
+
+    def ids(self, file: FileRecord, data: bytes | None = None) -> NDArray[np.uint16]:
+        """Return the particles' ids that an image file holds; see `pixels`."""
+        pixels = self.pixels(file, data)
         if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
-            raise self._fault(found, "is not a gray image of particle ids")
+            raise self._fault(file, "is not a gray image of particle ids")
         return pixels.astype(np.uint16, copy=False)
 
     def read(self, name: str) -> bytes:
@@ -393,13 +415,6 @@ class RecordedRun:
             raise self._fault(file, "is missing") from None
         except OutputError as error:
             raise self._fault(file, f"can't be read: {error.reason}") from error
-
-    def _pixels(self, file: FileRecord) -> NDArray[Any]:
-        data = self._bytes(file)
-        try:
-            return _decoded(data, file.path)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise self._fault(file, f"can't be read as an image: {error}") from error
 
     def _fault(self, file: FileRecord, problem: str) -> RunFilesError:
         remedy = ""

@@ -36,9 +36,10 @@ def create(
     from orchestrator.dataset.writer import ManifestSink
 
     def write_report(folder: Path) -> None:
-        from orchestrator.report.build import build_report, save_report
+        from orchestrator.dataset.dataset import DataSet
+        from orchestrator.report.report import build_report, save_report
 
-        save_report(build_report(storage, SHOWN_RUNS, brief=True), folder)
+        save_report(build_report(DataSet(storage), SHOWN_RUNS, brief=True), folder)
 
     origin = Origin(sweep.name, sweep.recipe_name, runs.recipe_hash, code)
     context = SinkContext(sweep, document, storage, origin, write_report, runs.swept_keys)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
-from orchestrator.dataset.layout import in_run_folder
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+from scene.imaging.files import FileRecord
 
 TILE = 240
 """Pixels along the longer side of a tile."""
@@ -54,30 +54,17 @@ class SheetRow:
     tiles: Sequence[Tile]
 
 
-def modes_of(files: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Return which images runs have, by name without ending: those in most runs, known ones first.
-
-    Parameters
-    ----------
-    files
-        For each run its files, as the manifest lists them.
-    """
-    counts = Counter(name for run in files for name in _images(run))
+def modes_of(runs: Iterable[RecordedRun]) -> list[str]:
+    """Return which images runs have, without ending: those in most runs, known ones first."""
+    counts = Counter(name for run in runs for name in _images(run))
     most = sorted(counts, key=lambda name: (_place(name), -counts[name], name))[:MOST_MODES]
     return sorted(most, key=lambda name: (_place(name), name))
 
 
-def row_of(
-    storage: Storage,
-    run_id: str,
-    label: Sequence[str],
-    files: Sequence[Mapping[str, Any]],
-    modes: Sequence[str],
-) -> SheetRow:
+def row_of(run: RecordedRun, label: Sequence[str], modes: Sequence[str]) -> SheetRow:
     """Read a run's images and return its row."""
-    paths = _images(files)
-    tiles = [Tile(mode, _tile(storage, paths.get(mode))) for mode in modes]
-    return SheetRow(run_id, label, tiles)
+    files = _images(run)
+    return SheetRow(run.run_id, label, [Tile(mode, _tile(run, files.get(mode))) for mode in modes])
 
 
 def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
@@ -118,25 +105,24 @@ def _place(mode: str) -> int:
     return _FIRST.index(mode) if mode in _FIRST else len(_FIRST)
 
 
-def _images(files: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the paths of a run's images by name, without those that only programs read."""
+def _images(run: RecordedRun) -> dict[str, FileRecord]:
+    """Return a run's images by name, without those that only programs read."""
     found = {}
-    for file in files:
-        ending = posixpath.splitext(file["path"])[1]
-        shown = ending.lower() in {".png", ".jpg", ".jpeg"} and file["width"] is not None
-        if shown and file["mode"] not in _LEFT_OUT:
-            found[posixpath.splitext(in_run_folder(file["path"]))[0]] = file["path"]
+    for file in run.files:
+        name, ending = posixpath.splitext(file.path)
+        shown = ending.lower() in {".png", ".jpg", ".jpeg"} and file.width is not None
+        if shown and file.mode not in _LEFT_OUT:
+            found[name] = file
     return found
 
 
-def _tile(storage: Storage, path: str | None) -> Image.Image | None:
-    if path is None:
+def _tile(run: RecordedRun, file: FileRecord | None) -> Image.Image | None:
+    if file is None:
         return None
     try:
-        with Image.open(io.BytesIO(storage.read(path))) as opened:
-            image = _eight_bit(opened)
-    except (FileNotFoundError, NotADirectoryError, UnidentifiedImageError, OSError, SyntaxError):
-        return None  # the report tells of it; `verify` tells why
+        image = _eight_bit(Image.fromarray(run.pixels(file)))
+    except RunFilesError:
+        return None  # the page says so; `verify` says why
     factor = TILE / max(image.size)
     size = tuple(max(1, round(side * factor)) for side in image.size)
     how = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST

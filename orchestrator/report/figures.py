@@ -22,7 +22,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from orchestrator.common.names import step_name
-from orchestrator.report.choice import levels
+from orchestrator.report.swept_values import levels
 
 MOST_PANELS = 24
 MOST_POINTS = 2_000

@@ -1,9 +1,8 @@
-"""What features, swept keys and runs are called in a report."""
+"""What features and swept keys are called in a report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from orchestrator.common.names import short_keys
 from orchestrator.dataset.schema import OVERRIDE
@@ -30,11 +29,3 @@ def swept_names(columns: Iterable[str]) -> dict[str, str]:
     """Return the short names of the manifest's ``override.`` columns."""
     keys = [column.removeprefix(OVERRIDE) for column in columns]
     return {f"{OVERRIDE}{key}": name for key, name in short_keys(keys).items()}
-
-
-def run_label(names: Sequence[str], values: Sequence[Any]) -> list[str]:
-    """Return a run's swept values, one to a line."""
-    return [
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in zip(names, values, strict=True)
-    ]

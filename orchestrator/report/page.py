@@ -12,11 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from orchestrator.common.commands import program
 from orchestrator.dataset.layout import failure_log
+from orchestrator.dataset.status import SHOWN_LOGS, Status
 from orchestrator.report.contact_sheet import SheetRow
-from orchestrator.report.data import ReportData
 from orchestrator.report.figures import Picture
+from orchestrator.report.sample import Sample
 
-PAGE = "report.html"
+MOST_CAUSES = 20
 
 
 @final
@@ -37,12 +38,12 @@ class Page:
 
     Parameters
     ----------
-    data
-        Counts, failures, versions, and how much was sampled.
-    output
-        The data set's public URI.
-    driver
-        Who is at work on it; None if nobody is.
+    status
+        Counts and failures.
+    sample
+        What was drawn, and what rendered it.
+    running
+        Whether to say that a sweep is at work on the data set, where one is.
     swept
         Short name, key and values in words of each swept key.
     rows
@@ -53,9 +54,9 @@ class Page:
         Features that are the same in all runs, with their value.
     """
 
-    data: ReportData
-    output: str
-    driver: str | None
+    status: Status
+    sample: Sample
+    running: bool
     swept: Sequence[tuple[str, str, str]]
     rows: Sequence[SheetRow]
     sections: Sequence[Section]
@@ -76,10 +77,28 @@ def render(page: Page) -> bytes:
     environment.filters["grouped"] = lambda number: f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")  # fmt: skip # noqa: E501
     html = environment.get_template("report.html.j2").render(
         page=page,
-        data=page.data,
+        status=page.status,
+        sample=page.sample,
+        causes=_causes(page.status),
+        others=sum(other.succeeded + other.failed for other in page.status.others),
         modes=[tile.mode for tile in page.rows[0].tiles] if page.rows else [],
-        left=max(0, page.data.asked - page.data.succeeded - page.data.failed),
+        shown_logs=SHOWN_LOGS,
         log_path=failure_log,
         made=datetime.now(UTC),
     )
     return html.encode()
+
+
+def _causes(status: Status) -> list[tuple[str, str, list[str]]]:
+    """Return why runs failed, the most frequent first: type, message, run ids.
+
+    Messages may each name their own run: of many, the type alone has to do.
+    """
+    causes: dict[tuple[str, str], list[str]] = {}
+    for cause in status.causes:
+        key = cause.error_type or "", (cause.error_message or "").partition("\n")[0]
+        if key not in causes and len(causes) >= MOST_CAUSES:
+            key = key[0], "with other messages"
+        causes.setdefault(key, []).extend(cause.run_ids)
+    merged = [(*key, run_ids) for key, run_ids in causes.items()]
+    return sorted(merged, key=lambda cause: -len(cause[2]))

@@ -22,7 +22,7 @@ from PIL import Image
 
 from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
-from orchestrator.report.build import write_report
+from orchestrator.report.report import write_report
 from scene.errors import ConfigurationError
 
 pytestmark = [

@@ -29,7 +29,7 @@ from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
 from orchestrator.export.progress import ExportProgress
 from orchestrator.export.records import ExportError
-from orchestrator.report.build import write_report
+from orchestrator.report.report import write_report
 from scene.errors import ConfigurationError
 
 pytestmark = [

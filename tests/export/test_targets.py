@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from orchestrator.cli.app import app
 from orchestrator.export import FORMATS
 from orchestrator.export.launch import export_output
-from orchestrator.report.build import write_report
+from orchestrator.report.report import write_report
 
 pytestmark = pytest.mark.blender
 

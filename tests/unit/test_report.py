@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from orchestrator.common.names import short_keys, step_name
+from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.locking import exclusive
@@ -21,9 +22,9 @@ from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
-from orchestrator.report import data as report_data
-from orchestrator.report.build import build_report, write_report
-from orchestrator.report.choice import RANGES, grouped, most_telling, spread_runs
+from orchestrator.report import sample as report_sample
+from orchestrator.report.report import build_report, write_report
+from orchestrator.report.swept_values import RANGES, grouped, most_telling, spread_runs
 from scene.errors import ConfigurationError
 from scene.execution.record import RunRecord
 
@@ -84,7 +85,7 @@ def data_set(folder: Path, results: Iterable[RunResult], runs: int = 9) -> Stora
 
 def page(storage: Storage, runs: int = 9) -> str:
     """Return the page's text without tags; whatever it holds must stand in it alone."""
-    html = build_report(storage, runs).files["report.html"].decode()
+    html = build_report(DataSet(storage), runs).files["report.html"].decode()
     assert not re.search(r'(?:src|href)="(?!data:|#)', html)
     body = re.sub(r"(?s)<style.*?</style>|<svg.*?</svg>|<[^>]+>", " ", html)
     return re.sub(r"\s+", " ", body)
@@ -114,7 +115,7 @@ def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> Non
     for each in results:
         assert f"{tmp_path}/failures/{each.run.run_id}.log" in text
     assert f"--output {tmp_path} --retry-failed" in text
-    assert [*build_report(open_storage(str(tmp_path))).files] == ["report.html"]
+    assert [*build_report(DataSet.open(tmp_path)).files] == ["report.html"]
 
 
 @pytest.mark.parametrize(("count", "features"), [(1, 2), (2, 0), (9, 300)])
@@ -132,9 +133,9 @@ def test_few_runs_and_many_features_have_a_report(
 def test_a_report_samples_what_is_many_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_data, "MOST_RUNS", 40)
+    monkeypatch.setattr(report_sample, "MOST_RUNS", 40)
     storage = data_set(tmp_path, map(result, range(120)), runs=120)
-    first, second = (report_data.read_data(storage).sample for _ in range(2))
+    first, second = (report_sample.read_sample(DataSet(storage)).rows for _ in range(2))
     assert first.equals(second)
     assert len(first) == 40
     ids = sorted(pq.read_table(tmp_path / "manifest")["run_id"].to_pylist())

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.cli.app import app
+from orchestrator.dataset.recorded_run import RunFilesError
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
-from orchestrator.report.show.build import show
-from orchestrator.report.show.runs import ShowError
+from orchestrator.report.show.show import show
 from scene.errors import ConfigurationError
 from scene.execution.record import RunRecord
 from scene.imaging.files import FileRecord
@@ -208,12 +208,12 @@ def test_damaged_files_are_told_and_a_sheet_goes_on_without_them(tmp_path: Path)
     (runs[1] / "instances.png").unlink()
     write_image(runs[2] / "instances.png", IDS[:9])
     for n, told in enumerate(["can't be read as an image", "is missing", "its instances 40 x 9"]):
-        with pytest.raises(ShowError, match=told):
+        with pytest.raises(RunFilesError, match=told):
             show(str(output), str(n))
     shown = show(str(output))
     assert sum(note.startswith("left out: ") for note in shown.notes) == 3
-    (runs[3] / "record.json").write_text("{")
-    with pytest.raises(ShowError):
+    (runs[3] / "real.png").unlink()
+    with pytest.raises(RunFilesError):
         show(str(output))
 
 

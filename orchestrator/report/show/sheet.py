@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from orchestrator.report.show.runs import Labelled
-from scene.imaging.overlay import Overlay, overlay
+from scene.imaging.overlay import Overlay
 
 TILE = 960
 """Most pixels along the longer side of a run's picture; fewer where there are many runs."""
@@ -38,22 +35,6 @@ def tile_side(runs: int) -> int:
     return min(TILE, _SHEET // _columns(runs))
 
 
-def drawn(run: Labelled, layers: Collection[str], side: int) -> Overlay:
-    """Return a run's picture, at most `side` pixels long.
-
-    A larger image is reduced first, so that outlines are as thin as on a smaller one.
-    """
-    height, width = run.instances.shape
-    longer = max(height, width)
-    if longer <= side:
-        return overlay(run.image, run.instances, layers, min(side // longer, 4))
-    size = max(1, width * side // longer), max(1, height * side // longer)
-    image = _resized(run.image, size, Image.Resampling.BOX)
-    # The nearest pixel, since a mean of two ids would be a third one.
-    instances = _resized(run.instances, size, Image.Resampling.NEAREST)
-    return overlay(image, instances, layers, 1)
-
-
 def sheet(tiles: Sequence[Tile]) -> Image.Image:
     """Return the runs in rows, about as many as there are columns."""
     columns = _columns(len(tiles))
@@ -73,14 +54,6 @@ def sheet(tiles: Sequence[Tile]) -> Image.Image:
 
 def _columns(runs: int) -> int:
     return math.ceil(math.sqrt(runs))
-
-
-def _resized(array: NDArray[Any], size: tuple[int, int], how: Image.Resampling) -> NDArray[Any]:
-    # Pillow resizes no 16 bits but as whole numbers of 32.
-    wide = array.dtype.itemsize > 1
-    picture = Image.fromarray(array.astype(np.int32) if wide else array)
-    resized = np.asarray(picture.resize(size, how))
-    return resized.astype(array.dtype) if wide else resized
 
 
 def _fitting(text: str, width: int) -> str:

@@ -1,0 +1,169 @@
+"""The report's sections: what is drawn of a sample, and said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from orchestrator.report import figures
+from orchestrator.report.figures import Grouping
+from orchestrator.report.labels import feature_name
+from orchestrator.report.page import Section
+from orchestrator.report.sample import Floats, Sample
+from orchestrator.report.swept_values import MOST_GROUPS, grouped, most_telling
+
+MOST_PAIRED = 6
+
+_CONTROL = 1e-12
+"""Values that differ by less, compared with their size, are taken for one."""
+
+
+def sections_of(sample: Sample, names: Mapping[str, str], *, brief: bool) -> list[Section]:
+    """Return the sections, without the pairs of features where the report is brief.
+
+    Parameters
+    ----------
+    names
+        Column of a swept key to its short name.
+    """
+    sections = []
+    coverage = sample.numbers("coverage")
+    told = _telling(sample, names, coverage)
+    group = None
+    if told is not None:
+        group, share = told
+        shown = figures.by_group(100 * coverage, "coverage (% of pixels)", group)
+        text = f"{group.name} {_explains(share)} of coverage. " if share is not None else ""
+        text += "A box holds half of the runs, its whiskers 90 %; points are single runs."
+        sections.append(Section("Coverage", text, [shown], [f"Coverage against {group.name}"]))
+    sections += _features(sample)
+    paired = _paired(sample, coverage)
+    if len(paired) > 1 and len(sample.rows) > 2 and not brief:
+        sections.append(_pairs(sample, paired, group))
+    sections += _times(sample, names)
+    return sections
+
+
+def _features(sample: Sample) -> list[Section]:
+    varied = _varied(sample)
+    particles = {feature_name(name): v for name, v in sample.particles.items() if _varies(v)}
+    size = feature_name("dimensions")
+    # The size first: it is what most people look for.
+    order = sorted(particles, key=lambda name: name != size)
+    shown = varied | {name: particles[name] for name in order}
+    if not shown:
+        return []
+    left_out = list(shown)[figures.MOST_PANELS :]
+    text = "How often each value was drawn: of the measurement technique once a run"
+    text += ", of the particles once a particle, as rendered." if particles else "."
+    if left_out:
+        text += f" {len(left_out)} more are not shown, among them {', '.join(left_out[:3])}."
+    counted = {name: "runs" if name in varied else "particles" for name in shown}
+    picture = figures.histograms(shown, counted)
+    return [Section("Sampled features", text, [picture], [f"Histograms of {_some(shown)}"])]
+
+
+def _varied(sample: Sample) -> dict[str, Floats]:
+    return {feature_name(name): v for name, v in sample.features.items() if _varies(v)}
+
+
+def _paired(sample: Sample, coverage: Floats) -> dict[str, Floats]:
+    """Return what the scatter matrix pairs: features that are no swept value, size, coverage."""
+    swept = [sample.numbers(key) for key in sample.swept]
+    free = {
+        name: values
+        for name, values in _varied(sample).items()
+        if not any(np.array_equal(values, other, equal_nan=True) for other in swept)
+    }
+    last = {
+        "mean particle size (scene units)": sample.numbers("feature.dimensions.mean"),
+        "coverage (%)": 100 * coverage,
+    }
+    last = {name: values for name, values in last.items() if _varies(values)}
+    return free | last
+
+
+def _pairs(sample: Sample, paired: Mapping[str, Floats], group: Grouping | None) -> Section:
+    count = len(sample.rows)
+    step = -(-count // figures.MOST_POINTS)
+    # Size and coverage, the last two, are always among those shown.
+    names = list(paired)
+    names = names[: MOST_PAIRED - 2] + names[-2:]
+    drawn = {name: paired[name][::step] for name in dict.fromkeys(names)}
+    colour = None if group is None else Grouping(group.name, group.values[::step])
+    text = f"Each point is a run{'' if colour is None else f', coloured by {colour.name}'}."
+    if step > 1:
+        text += f" Every {step}th of {count} runs is drawn."
+    if len(drawn) < len(paired):
+        text += f" {len(paired) - len(drawn)} further features are not paired."
+    picture = figures.scatter_matrix(drawn, colour)
+    return Section("Pairs of features", text, [picture], [f"Scatter matrix of {_some(drawn)}"])
+
+
+def _times(sample: Sample, names: Mapping[str, str]) -> list[Section]:
+    if not sample.timings:
+        return []
+    pictures = [figures.times(sample.timings)]
+    captions = ["Share of the time by step, and its spread over runs"]
+    text = "Boxes hold half of the runs, their whiskers 90 %. Only succeeded runs count."
+    told = _telling(sample, names, sample.numbers("time.total"))
+    if told is not None:
+        group, share = told
+        pictures.append(figures.times_by_group(sample.timings, group))
+        captions.append(f"Mean time of a run against {group.name}")
+        if share is not None:
+            text += f" {group.name} {_explains(share)} of a run's time."
+    return [Section("Time", text, pictures, captions)]
+
+
+def _telling(
+    sample: Sample, names: Mapping[str, str], measured: Floats
+) -> tuple[Grouping, float | None] | None:
+    """Return the swept key to show a measured value against, and which share of it that explains.
+
+    Where no value of a key comes twice, that can't be told, and the first key has to do.
+    """
+    groups = {}
+    for key, values in sample.swept.items():
+        groups[key], ranges = grouped(values)
+        names = {**names, key: f"{names[key]}, from"} if ranges else names
+    if not groups or not np.isfinite(measured).any():
+        return None
+    found = most_telling(groups, measured)
+    key, share = found if found is not None else (next(iter(groups)), None)
+    few = found is not None or len(set(groups[key])) <= MOST_GROUPS
+    return (Grouping(names[key], groups[key]), share) if few else None
+
+
+def _explains(share: float) -> str:
+    return f"explains {100 * share:.0f} % of the variance" if share > 0.005 else "explains nothing"
+
+
+def constants(sample: Sample) -> list[tuple[str, str]]:
+    """Return the features that are the same in all runs, in words, and their values."""
+    both = {**sample.features, **sample.particles}
+    found = []
+    for name, values in both.items():
+        finite = values[np.isfinite(values)]
+        if finite.size and not _varies(values):
+            found.append((feature_name(name), f"{finite[0]:g}"))
+    return found
+
+
+def _varies(values: Floats) -> bool:
+    finite = values[np.isfinite(values)]
+    return finite.size > 1 and bool(np.ptp(finite) > _CONTROL * max(1.0, np.abs(finite).max()))
+
+
+def range_of(values: list[Any]) -> str:
+    """Return the values of a swept key in words."""
+    distinct = sorted(set(values), key=lambda v: (not isinstance(v, int | float), v if isinstance(v, int | float) else str(v)))  # fmt: skip # noqa: E501
+    if len(distinct) <= 8:
+        return ", ".join(map(str, distinct))
+    return f"{distinct[0]} to {distinct[-1]}, {len(distinct)} values"
+
+
+def _some(names: Mapping[str, Any]) -> str:
+    return ", ".join(list(names)[:12])
