@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from abc import abstractmethod
@@ -19,7 +20,6 @@ from orchestrator.dataset.results import RunResult
 from orchestrator.dataset.schema import Origin, manifest_row
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.tracking.mlflow_errors import sentence
 
 QUEUE_LENGTH = 2_000
 """Most results kept in memory; the others are read from the manifest later."""
@@ -41,6 +41,7 @@ SHOWN_REFUSALS = 3
 """Most refused runs that are named; the others are counted."""
 
 _BATCH = 256
+_APPENDIX = re.compile(r"\[SQL: |\(Background on this error|<!doctype|<html", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
@@ -232,7 +233,7 @@ class Follower(Sink):
         elif self._failures == 1 or self._fault:
             self._fault = ""
             _log.warning(
-                "%s can't be reached, it catches up later: %s", self._name, sentence(error)
+                "%s can't be reached; it catches up later: %s", self._name, sentence(error)
             )
         with self._changed:
             if self._closing:
@@ -255,3 +256,10 @@ def _missing(storage: Storage, plan: Plan, target: Target) -> Iterator[Row]:
     for batch in batched(missing, _BATCH, strict=False):
         for found in rows_of_runs.take(batch).values():
             yield from found.to_pylist()
+
+
+def sentence(error: BaseException) -> str:
+    """Return an error in one line, whole, without the SQL or HTML that may be in it."""
+    text = str(getattr(error, "orig", None) or error)
+    text = " ".join(_APPENDIX.split(text)[0].split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

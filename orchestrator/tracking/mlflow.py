@@ -5,44 +5,24 @@ MLflow is imported, and spoken to, on one thread of its own.
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 import logging
 import os
-import posixpath
 import sqlite3
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, final, override
+from typing import final, override
 
 from orchestrator.common import commands
 from orchestrator.common.environment import environment
-from orchestrator.common.names import short_keys
 from orchestrator.common.uris import sqlite_file, sqlite_uri
-from orchestrator.dataset.arrow import Row
-from orchestrator.dataset.layout import MANIFEST, SWEEP, failure_log, preview_file, run_folder
-from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.sink import SinkContext
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX
-from orchestrator.tracking import mlflow_mapping as mapping
-from orchestrator.tracking.follower import Follower, LastingError, RefusedError
-from orchestrator.tracking.mlflow_errors import (
-    is_disk_fault,
-    is_lasting,
-    is_out_of_place,
-    sentence,
-)
+from orchestrator.tracking.follower import Follower, LastingError, sentence
+from orchestrator.tracking.mlflow_errors import is_lasting
+from orchestrator.tracking.mlflow_runs import SweepRuns
 
-REPORTED_RUNS = 50_000
-"""A larger sweep's report is made by the command alone, since reading it would take too long."""
-
-_log = logging.getLogger(__name__)
 _CHATTY = ("mlflow", "alembic", "urllib3")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -51,12 +31,6 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
     "MLFLOW_HTTP_REQUEST_TIMEOUT": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "15"),
 }
-_NOTE = "mlflow.note.content"
-_PARAM = "blendsweep.param."
-
-_MOST_PARAMS, _MOST_METRICS = 100, 1000
-_PAGE = 1000
-_STATUSES = {"succeeded": "FINISHED", "failed": "FAILED"}
 
 
 @final
@@ -66,7 +40,7 @@ class MlflowSink(Follower):
     Parameters
     ----------
     context
-        The sweep and its data set; previews and logs of failures are read from it.
+        The sweep and its data set.
     close_timeout_s
         How long `close` waits for what is not logged yet.
     """
@@ -74,281 +48,47 @@ class MlflowSink(Follower):
     def __init__(self, context: SinkContext, close_timeout_s: float = 60.0) -> None:
         super().__init__("MLflow", context.storage, context.origin, close_timeout_s)
         self._context = context
+        self._uri = str(context.sweep.tracking_uri)
         self._settings = ExitStack()
 
     @override
     def open(self) -> None:
         self._settings.enter_context(environment(_ENVIRONMENT))
-        self._settings.enter_context(_quiet_loggers())
+        for logger in map(logging.getLogger, _CHATTY):
+            self._settings.callback(logger.setLevel, logger.level)
         super().open()
 
     @override
-    def connect(self) -> _Tracker:
+    def connect(self) -> SweepRuns:
         try:
-            tracker = _Tracker(self._context)
+            runs = self._runs()
         except Exception as error:
             if not is_lasting(error):
                 raise
             message = sentence(error)
             if "out-of-date" in message:
-                uri = str(self._context.sweep.tracking_uri)
-                message += f" This does it: {commands.tool('mlflow', 'db', 'upgrade', uri)}"
+                upgrade = commands.tool("mlflow", "db", "upgrade", self._uri)
+                message += f" This does it: {upgrade}"
             raise LastingError(message) from error
-        self.page = tracker.page
-        return tracker
+        self.page = runs.page
+        return runs
 
     @override
     def close(self) -> None:
         super().close()
         self._settings.close()
 
+    def _runs(self) -> SweepRuns:
+        from mlflow import MlflowClient
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """What MLflow has of one run: its id, and how and when the run ended, in MLflow's words."""
-
-    mlflow_run_id: str
-    status: str
-    ended: int | None
-
-
-@final
-class _Tracker:
-    """One sweep's runs in MLflow."""
-
-    def __init__(self, context: SinkContext) -> None:
-        self._context = context
-        self._storage = context.storage
-        self._names: dict[str, str] = {}
-        self._children: dict[str, _Child] = {}
-        self._changed = False
-        self._artifacts_warned = False
-        context.mlflow_run_ids.clear()  # another connection's, perhaps of a database that is gone
-        uri, mlflow = str(context.sweep.tracking_uri), _import_mlflow()
-        if (database := sqlite_file(uri)) is not None:
-            _prepare_database(mlflow, database)
-        self._client = mlflow.MlflowClient(uri)
-        self._experiment_id = self._experiment(context.sweep.experiment, uri)
-        self._parent = self._take_over_parent() or self._create_parent()
-        with self._artifacts():
-            self._client.log_text(self._parent, context.document, SWEEP)
-
-    @property
-    def page(self) -> str:
-        """The parent run's page, which lists the children, in MLflow's web application."""
-        return f"#/experiments/{self._experiment_id}/runs/{self._parent}"
-
-    def holds(self, run_id: str, finished_at: datetime) -> bool:
-        """Return whether a child has this result: a run's end is the last that is logged of it."""
-        child = self._children.get(run_id)
-        return child is not None and child.ended == mapping.milliseconds(finished_at)
-
-    def log(self, row: Row) -> None:
-        """Log one run, into the child that it has already or a new one."""
-        try:
-            self._log(row)
-        except Exception as error:
-            if is_out_of_place(error):
-                raise  # found or made anew by the next connection
-            if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
-                raise RefusedError(sentence(error)) from error
-            if is_lasting(error):
-                raise LastingError(sentence(error)) from error
-            raise
-
-    def finish(self, plan: Plan) -> None:
-        """End the parent run with how many runs that were asked for succeeded and failed."""
-        ended = [child.status for child in self._children.values()]
-        counts = Counter(itertools.compress(ended, plan.holds(list(self._children))))
-        for status, ending in _STATUSES.items():
-            self._client.log_metric(self._parent, f"runs_{status}", float(counts[ending]))
-        self._client.set_terminated(self._parent, "FINISHED")
-        if self._changed:
-            self._log_report()
-
-    def _log_report(self) -> None:
-        """Log the report on the data set, where nobody waits long for it."""
-        if len(self._children) > REPORTED_RUNS:
-            again = commands.program("report", self._storage.public_uri)
-            _log.info("this command makes the report: %s", again)
-            return
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                self._context.write_report(Path(folder))
-                with self._artifacts():
-                    self._client.log_artifacts(self._parent, folder, "report")
-        except Exception as error:  # noqa: BLE001 (a picture is no reason to fail)
-            _log.warning("MLflow has no report: %s: %s", type(error).__name__, error)
-
-    def _log(self, row: Row) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        run_id, status = row["run_id"], _STATUSES[row["status"]]
-        ended = mapping.milliseconds(row["finished_at"])
-        self._name_params(row)
-        params = mapping.params(row, self._names)
-        child = self._children.get(run_id)
-        if child is None:
-            child = self._create_child(row)
-        else:
-            # A param can't be logged twice with another spelling, such as 1 and 1.0.
-            known = self._client.get_run(child.mlflow_run_id).data
-            params = {key: value for key, value in params.items() if key not in known.params}
-            if row["status"] == "succeeded":
-                for tag in mapping.ERROR_TAGS & known.tags.keys():
-                    self._client.delete_tag(child.mlflow_run_id, tag)
-        key = child.mlflow_run_id
-        folder = f"{self._storage.public_uri}/{run_folder(run_id)}"
-        tags = mapping.tags(row, folder)
-        if child.status != status:
-            tags[_NOTE] = mapping.run_note(row, folder, self._context.sweep.plugins)
-        metrics = [Metric(*pair, ended, 0) for pair in mapping.metrics(row).items()]
-        self._client.log_batch(
-            key, metrics[: _MOST_METRICS - len(tags)], (), [RunTag(*pair) for pair in tags.items()]
-        )
-        for batch in itertools.batched(params.items(), _MOST_PARAMS, strict=False):
-            self._client.log_batch(key, (), [Param(*pair) for pair in batch], ())
-        self._attach(key, preview_file(run_id))
-        if row["status"] == "failed":
-            self._attach(key, failure_log(run_id))
-        self._client.set_terminated(key, status, ended)
-        self._keep(run_id, _Child(key, status, ended))
-        self._changed = True
-
-    def _keep(self, run_id: str, child: _Child) -> None:
-        self._children[run_id] = child
-        self._context.mlflow_run_ids[run_id] = child.mlflow_run_id
-
-    def _experiment(self, name: str, tracking_uri: str) -> str:
-        experiment = self._client.get_experiment_by_name(name)
-        if experiment is None:
-            location = None
-            if (database := sqlite_file(tracking_uri)) is not None:
-                location = (database.parent / "mlartifacts").as_uri()
-            # MLflow's pages for agents and prompts have no place for a data set.
-            tags = {"mlflow.experimentKind": "custom_model_development"}
-            return str(self._client.create_experiment(name, location, tags))
-        if experiment.lifecycle_stage == "deleted":
-            self._client.restore_experiment(experiment.experiment_id)
-            _log.warning("MLflow: the experiment %r was in the trash and is restored", name)
-        return str(experiment.experiment_id)
-
-    def _take_over_parent(self) -> str | None:
-        """Return the sweep's run of an earlier start, with its children found; None if new."""
-        for run in self._search(f"tags.`blendsweep.sweep` = '{self._context.sweep.name}'"):
-            if run.data.tags.get("blendsweep.output") == self._storage.public_uri:
-                break
-        else:
-            return None
-        parent = str(run.info.run_id)
-        self._names = {
-            key: tag.removeprefix(_PARAM)
-            for tag, key in run.data.tags.items()
-            if tag.startswith(_PARAM)
-        }
-        for child in self._search(f"tags.`mlflow.parentRunId` = '{parent}'"):
-            if run_id := child.data.tags.get("blendsweep.run_id"):
-                info = child.info
-                self._keep(run_id, _Child(info.run_id, info.status, info.end_time))
-        self._client.set_terminated(parent, "RUNNING")
-        return parent
-
-    def _create_parent(self) -> str:
-        from mlflow.entities import Dataset, DatasetInput
-
-        sweep, uri = self._context.sweep.name, self._storage.public_uri
-        tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri}
-        tags[_NOTE] = mapping.sweep_note(sweep, uri)
-        run = self._client.create_run(self._experiment_id, tags=tags, run_name=sweep)
-        source = f"{uri}/{MANIFEST}"
-        dataset = Dataset(
-            name=f"{sweep} manifest",
-            digest=hashlib.sha256(source.encode()).hexdigest()[:8],
-            source_type="local" if self._storage.folder else uri.partition("://")[0],
-            source=json.dumps({"uri": source}),
-        )
-        self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, [])])
-        return str(run.info.run_id)
-
-    def _name_params(self, row: Row) -> None:
-        """Name what this row overrides; the parent knows the names, so that they stay."""
-        new = [key for key in mapping.overridden(row) if key not in self._names]
-        for key, name in short_keys(new, self._names, mapping.entity_name).items():
-            self._client.set_tag(self._parent, f"{_PARAM}{name}", key)
-            self._names[key] = name
-
-    def _search(self, query: str) -> Iterator[Any]:
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id], query, max_results=_PAGE, page_token=token
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _create_child(self, row: Row) -> _Child:
-        # The id is a tag from the start: a child left half-logged by a crash is found again.
-        tags = {"mlflow.parentRunId": self._parent, "blendsweep.run_id": row["run_id"]}
-        started = mapping.milliseconds(row["started_at"])
-        name = mapping.run_name(row, self._names, self._context.swept)
-        run = self._client.create_run(self._experiment_id, started, tags, name)
-        child = _Child(run.info.run_id, run.info.status, None)
-        self._keep(row["run_id"], child)
-        return child
-
-    def _attach(self, run: str, relative: str) -> None:
-        if not self._storage.exists(relative):
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / posixpath.basename(relative)
-            path.write_bytes(self._storage.read(relative))
-            with self._artifacts():
-                self._client.log_artifact(run, str(path))
-
-    @contextmanager
-    def _artifacts(self) -> Iterator[None]:
-        """Do without artifacts where their place can't be written: all else is worth having."""
-        try:
-            yield
-        except OSError as error:
-            if not is_disk_fault(error):
-                raise
-            if not self._artifacts_warned:
-                self._artifacts_warned = True
-                _log.warning(
-                    "MLflow goes without pictures and logs, whose place can't be written: %s; the "
-                    "files are in %s",
-                    *(error, self._storage.public_uri),
-                )
+        for name in _CHATTY:  # not before: the import sets levels of its own
+            logging.getLogger(name).setLevel(logging.ERROR)
+        if (database := sqlite_file(self._uri)) is not None:
+            _prepare_database(database, lambda uri: MlflowClient(uri).search_experiments())
+        return SweepRuns(self._context, MlflowClient(self._uri))
 
 
-def _import_mlflow() -> Any:
-    import mlflow
-
-    _quieten()  # the import sets levels of its own
-    return mlflow
-
-
-@contextmanager
-def _quiet_loggers() -> Iterator[None]:
-    levels = {name: logging.getLogger(name).level for name in _CHATTY}
-    _quieten()
-    try:
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
-def _quieten() -> None:
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.ERROR)
-
-
-def _prepare_database(mlflow: Any, path: Path) -> None:
+def _prepare_database(path: Path, make: Callable[[str], object]) -> None:
     """Make the database if it is missing, so that it appears whole, and switch on WAL.
 
     MLflow takes seconds to make its tables, and can't open a database where that was cut short.
@@ -360,7 +100,7 @@ def _prepare_database(mlflow: Any, path: Path) -> None:
         partial.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / path.name
-            mlflow.MlflowClient(sqlite_uri(made)).search_experiments()
+            make(sqlite_uri(made))
             with closing(sqlite3.connect(made)) as whole, closing(sqlite3.connect(partial)) as copy:
                 whole.backup(copy)
         if not path.exists():  # another sweep may share it

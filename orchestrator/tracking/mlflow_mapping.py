@@ -1,4 +1,4 @@
-"""What a row of the manifest is in MLflow's words; MLflow itself is not needed to tell."""
+"""What a row of the manifest becomes in MLflow: names, values and descriptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's
 
 
 def run_name(row: Row, names: Mapping[str, str], swept: Collection[str]) -> str:
-    """Return the child run's name: its number, and its values of the keys that have several.
+    """Return the child run's name: its index, and its values of the keys that have several.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def metrics(row: Row) -> dict[str, float]:
 
 
 def metric_name(column: str) -> str:
-    """Return the metric of a column of the manifest.
+    """Return the name of the metric that holds a column of the manifest.
 
-    MLflow shows metrics in groups, each named by what is before a slash.
+    MLflow groups metrics by what comes before a slash.
 
     >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "time.total")]
     ['defocus', 'location/std', 'time/total']
@@ -88,7 +88,7 @@ def metric_name(column: str) -> str:
 
 
 def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
-    """Return a child's description: what it is, where its files lie, how to make it again.
+    """Return a child's description: what it is, where its files are, how to make it again.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
     lines = [f"Run `{row['run_id']}` of the sweep **{row['sweep']}**, recipe `{row['recipe']}`."]
     if row["status"] == "failed":
         lines += ["", f"**Failed** with {row.get('error_type')}; the log is among the artifacts."]
-        lines += ["The sweep's command takes it up again with `--retry-failed`."]
+        lines += ["The sweep's command tries it again with `--retry-failed`."]
     else:
         options = [word for folder in plugins for word in ("--plugins", folder)]
         recipe, place = f"{output}/recipe.yaml", ""
@@ -126,7 +126,7 @@ def sweep_note(sweep: str, output: str) -> str:
     place = f"{output}/manifest"
     return "\n".join(
         [
-            f"Data set of the sweep **{sweep}**: one child run for each of its images.",
+            f"Data set of the sweep **{sweep}**: one child run for each of its runs.",
             "",
             "| | |",
             "| --- | --- |",
@@ -134,13 +134,13 @@ def sweep_note(sweep: str, output: str) -> str:
             f"| Every value as a table | `pandas.read_parquet({place!r})` |",
             "| What was swept | `sweep.yaml`, among the artifacts |",
             "",
-            "How far it is:",
+            "Its progress:",
             "",
             "```",
             commands.program("status", output),
             "```",
             "",
-            "The tags `blendsweep.param.NAME` tell which key of the recipe the param NAME sets.",
+            "The tag `blendsweep.param.NAME` holds the key of the recipe that the param NAME sets.",
         ]
     )[:_LONGEST_TAG]
 
@@ -175,7 +175,7 @@ def tags(row: Row, output: str) -> dict[str, str]:
 
 
 def entity_name(key: str) -> str:
-    """Return `key` as MLflow takes it for params and metrics.
+    """Return `key` in the characters that MLflow allows for params and metrics.
 
     >>> entity_name("a.b@c")
     'a.b_c'
@@ -185,5 +185,5 @@ def entity_name(key: str) -> str:
 
 
 def milliseconds(moment: datetime) -> int:
-    """Return a time as MLflow counts it, since 1970."""
+    """Return a time as MLflow counts it: in milliseconds since 1970."""
     return round(moment.timestamp() * 1000)

@@ -272,7 +272,7 @@ class TestMlflow(SinkConformance):
     def test_more_children_than_a_page_of_the_search_are_all_found(
         self, bench: SinkBench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("orchestrator.tracking.mlflow._PAGE", 2)
+        monkeypatch.setattr("orchestrator.tracking.mlflow_runs._PAGE", 2)
         bench.session(*(sink_result(index) for index in range(5)))
         bench.session()
         assert len(bench.recorded()) == 5

@@ -109,7 +109,7 @@ def test_a_server_that_goes_away_delays_mlflow_and_not_the_sweep(
     server.kill()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
-    assert "MLflow can't be reached, it catches up later" in err
+    assert "MLflow can't be reached; it catches up later" in err
     assert "the next start of this sweep adds them" in err
     rows = pq.read_table(output / "manifest").to_pylist()
     assert len(rows) == 16
