@@ -14,12 +14,14 @@ from itertools import batched
 from typing import Protocol, override
 
 from orchestrator.dataset.arrow import Row
-from orchestrator.dataset.plan_table import Plan, read_plan
-from orchestrator.dataset.reading import RowsOfRuns, tables
+from orchestrator.dataset.layout import MANIFEST
+from orchestrator.dataset.plan_table import Plan
+from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunResult
 from orchestrator.dataset.schema import Origin, manifest_row
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.tables import Table
 
 QUEUE_LENGTH = 2_000
 """Most results kept in memory; the others are read from the manifest later."""
@@ -198,8 +200,9 @@ class Follower(Sink):
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _catch_up(self, target: Target) -> None:
-        self._plan = read_plan(self._storage)
-        for row in _missing(self._storage, self._plan, target):
+        data = Reader(self._storage)
+        self._plan = data.plan
+        for row in _missing(data, target):
             if self._overdue:
                 return
             self._pass_on(target, row)
@@ -242,19 +245,17 @@ class Follower(Sink):
                 self._changed.wait_for(lambda: self._closing, pause)
 
 
-def _missing(storage: Storage, plan: Plan, target: Target) -> Iterator[Row]:
+def _missing(data: Reader, target: Target) -> Iterator[Row]:
     """Yield the manifest's rows of the runs that were asked for and that the target lacks."""
-    columns = ["run_id", "recipe_hash", "finished_at"]
+    columns = ("run_id", "recipe_hash", "finished_at")
     missing: list[str] = []
-    for part in tables(storage, "manifest", columns, damaged=[]):
-        rows = part.filter(plan.asks_for(part))
+    for part, asked_for in data.recorded(columns, damaged=[]):
+        rows = part.filter(asked_for)
         ends = zip(rows["run_id"].to_pylist(), rows["finished_at"].to_pylist(), strict=True)
         missing += [run_id for run_id, end in ends if not target.holds(run_id, end)]
-    if not missing:
-        return
-    rows_of_runs = RowsOfRuns(storage, "manifest")
+    manifest = Table(data.storage, MANIFEST)
     for batch in batched(missing, _BATCH, strict=False):
-        for found in rows_of_runs.take(batch).values():
+        for found in manifest.of_runs(batch).values():
             yield from found.to_pylist()
 
 
