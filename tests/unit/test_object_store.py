@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,12 @@ from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from orchestrator.dataset.storage import object_store, opening
 from orchestrator.dataset.storage.object_store import ObjectStorage
-from orchestrator.dataset.storage.opening import bucket_region, connect, open_storage
+from orchestrator.dataset.storage.opening import (
+    bucket_region,
+    connect,
+    open_object_storage,
+    open_storage,
+)
 from orchestrator.dataset.storage.storage import OutputError, TakenError, denied
 from scene.errors import ConfigurationError
 
@@ -185,13 +191,37 @@ def test_patience_ends(
     store = ObjectStorage("s3://key:secret@bucket/out", memory, 120.0)
     if answered:
         store.list(".")
-    text = "Generic S3 error: Error performing GET http://key@h/x in 1s - HTTP error: error sending"
+    text = "Error performing GET http://key@h/x in 1s - HTTP error: error sending request"
     answers("get").errors = [exceptions.GenericError(f'{text}\n\nmessage: "refused"\n')] * 1000
     with pytest.raises(OutputError) as told:
         store.read("a")
     assert patience_s - 5.0 <= sum(no_pauses) <= patience_s
-    assert told.value.reason == "HTTP error: error sending (refused)"
+    assert told.value.reason == "it does not answer (refused)"
     assert told.value.output == "s3://bucket/out"
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        store = open_object_storage(
+            f"s3://{KEY}:{SECRET}@bucket/x?scheme=http&endpoint_override={place}", 1.0
+        )
+        start = time.monotonic()
+        with pytest.raises(OutputError) as told:
+            store.read("a")
+    assert time.monotonic() - start < 30
+    assert told.value.reason == "it does not answer (Timeout)"
+    assert SECRET not in str(told.value)
+
+
+def test_missing_credentials_are_named(
+    store: ObjectStorage, answers: Callable[[str], Answers], no_pauses: list[float]
+) -> None:
+    text = "Error performing PUT http://169.254.169.254/latest/api/token in 9s - HTTP error: error"
+    answers("get").errors = [exceptions.GenericError(f"{text} sending request")] * 1000
+    with pytest.raises(OutputError, match="no credentials are given, and the machine's role"):
+        store.read("a")
+    assert sum(no_pauses) <= 10
 
 
 def test_an_answer_that_lasts_is_not_waited_for(
@@ -240,6 +270,19 @@ def test_a_table_is_read_by_its_columns(
         assert part.read(["run_id"], use_threads=False) == wide.select(["run_id"])
     ranges = [options["range"] for options in get.options if options]
     assert 0 < sum(end - start for start, end in ranges) < size / 5
+
+
+def test_a_store_that_goes_away_while_a_table_is_read_is_not_taken_for_a_damaged_file(
+    store: ObjectStorage, answers: Callable[[str], Answers], no_pauses: list[float]
+) -> None:
+    with store.replacing("part.parquet") as stream:
+        pq.write_table(pa.table({"noise": [os.urandom(2**22)]}), stream)
+    get = answers("get")
+    with store.open("part.parquet") as stream, pq.ParquetFile(stream, pre_buffer=False) as part:
+        get.errors = [exceptions.GenericError("reset by peer")] * 1000
+        with pytest.raises(OutputError, match="reset by peer"):
+            part.read(use_threads=False)
+    assert no_pauses
 
 
 def test_what_is_replaced_while_it_is_read_is_gone(store: ObjectStorage) -> None:

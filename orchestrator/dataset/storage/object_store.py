@@ -36,11 +36,18 @@ _WHOLE_BYTES = 2**20
 _LEAST_BYTES = 2**18
 """Of a larger file, at least this much is transferred at a time."""
 
-_UPLOADS = 4
+_UPLOADS = 2
 """Parts of one large file that are uploaded at once; each must arrive before its time is up."""
 
 _LASTING = re.compile(r"status code: (4(?!08|29)\d\d|501)")
 """Answers that waiting does not change."""
+
+_DETAILS = re.compile(r'<Code>(\w+)|(?:message|error): "([^"\n]+)"|kind: (Timeout)')
+
+_ROLES = re.compile(r"://(169\.254\.|metadata\.google)")
+"""Where a machine of a cloud asks for its role, once nobody has given credentials."""
+
+_REFUSALS = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 _CONDITIONS = (
     exceptions.AlreadyExistsError,
@@ -310,16 +317,18 @@ def _version(known: ObjectMeta | PutResult) -> UpdateVersion:
 
 
 def _as_os_error(error: exceptions.BaseError) -> OSError:
-    """Return what a store answers as the system would say it, in one line.
+    """Return in one line, as the system would, what a store answers.
 
-    obstore's own text goes on for pages and names URLs, in which there may be credentials.
+    obstore's own text goes on for pages and shows URLs, in which there may be credentials.
     """
     text = str(error)
-    told = text.partition("\n")[0].rpartition(" - ")[2].partition(": <")[0]
-    told = told.removeprefix("Server returned non-2xx status code: ")
-    details = re.findall(r'<Code>(\w+)|(?:message|error): "([^"\n]+)"', text)
-    told += "".join(f" ({code or message})" for code, message in details[-1:])
-    refusals = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
-    if isinstance(error, refusals) or re.search(r"status code: 40[13]", text):
-        return PermissionError(errno.EACCES, told)
-    return OSError(told)
+    reason = text.partition("\n")[0].rpartition(" - ")[2].partition(": <")[0]
+    reason = reason.removeprefix("Server returned non-2xx status code: ")
+    reason = reason.replace("HTTP error: error sending request", "it does not answer")
+    for details in _DETAILS.findall(text)[-1:]:
+        reason += f" ({''.join(details)})"
+    if _ROLES.search(text):
+        return OSError(f"no credentials are given, and the machine's role has none: {reason}")
+    if isinstance(error, _REFUSALS) or re.search(r"status code: 40[13]", text):
+        return PermissionError(errno.EACCES, reason)
+    return OSError(reason)

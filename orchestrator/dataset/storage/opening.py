@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OUTAGE_S = 120.0
 """An object store that has answered before may be away this long."""
 
-REQUEST_S = 60.0
+REQUEST_S = 30.0
 """One request to an object store may take this long, and half the patience at most."""
 
 S3_OPTIONS = ("anonymous", "endpoint_override", "region", "scheme")
