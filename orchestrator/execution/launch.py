@@ -181,8 +181,7 @@ def _take_over(
         stack.callback(plan.close)
         plan.start()
     except (OSError, OutputError) as error:
-        why = error.reason if isinstance(error, OutputError) else reason(error)
-        message = f"{storage.public_uri} can't be written: {why}"
+        message = f"{storage.public_uri} can't be written: {reason(error)}"
         raise ConfigurationError([Problem(sweep.source, "output", message)]) from error
     return plan, document
 

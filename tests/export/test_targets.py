@@ -180,7 +180,7 @@ def test_something_of_another_kind_in_the_way_is_told(
             "export", name, rendered, "--to", tmp_path / "x.json"
         )
         (tmp_path / "both" / "train.json").mkdir(parents=True)
-        assert "there is a folder where a file is to be" in told(
+        assert "there is a folder where a file is needed" in told(
             "export", name, rendered, "--to", tmp_path / "both", "--split", "train=1"
         )
     long = tmp_path / ("n" * 300)

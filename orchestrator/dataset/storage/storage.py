@@ -21,6 +21,11 @@ TEMPORARY_PREFIX = ".partial-"
 """Begins the names of files that are being written; readers of Parquet folders skip the dot."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_IN_THE_WAY = {
+    errno.EEXIST: "there is a file where a folder is needed",
+    errno.ENOTDIR: "there is a file where a folder is needed",
+    errno.EISDIR: "there is a folder where a file is needed",
+}
 _DENIED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -192,8 +197,10 @@ class Storage(ABC):
 
 
 def reason(error: Exception) -> str:
-    """Return the reason that the operating system, or a library, gave for an error."""
-    given: str | None = getattr(error, "strerror", None)
+    """Return in a few words why something failed, as the operating system or a library said."""
+    if (in_the_way := _IN_THE_WAY.get(getattr(error, "errno", None) or 0)) is not None:
+        return in_the_way
+    given: str | None = getattr(error, "strerror", None) or getattr(error, "reason", None)
     return given or (str(error).splitlines() or [type(error).__name__])[0]
 
 

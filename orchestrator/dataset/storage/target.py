@@ -1,4 +1,4 @@
-"""Where an export or a report is to be written, and what is said if that can't be done."""
+"""What is reported where an export or a report can't be written to its place."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from orchestrator.common.redaction import without_credentials
 from orchestrator.dataset.storage.storage import OutputError, reason
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
-_IN_THE_WAY: dict[type, str] = {
-    FileExistsError: "there is a file where a folder is needed",
-    NotADirectoryError: "there is a file where a folder is needed",
-    IsADirectoryError: "there is a folder where a file is to be",
-}
-
 
 @contextmanager
 def target_errors_told(to: str, remedy: str = "give another place, or mend it") -> Iterator[None]:
-    """Turn what the system says of a target, while the block writes there, into one sentence.
+    """Turn what goes wrong while the block writes to the place `to` into one sentence.
 
     Raises
     ------
@@ -30,13 +24,5 @@ def target_errors_told(to: str, remedy: str = "give another place, or mend it") 
     except BrokenPipeError:
         raise
     except (OutputError, OSError) as error:
-        where = without_credentials(to)
-        message = f"{where} can't be written: {_reason(error)}; {remedy}"
+        message = f"{without_credentials(to)} can't be written: {reason(error)}; {remedy}"
         raise ConfigurationError([Problem(COMMAND_LINE, "--to", message)]) from error
-
-
-def _reason(error: OutputError | OSError) -> str:
-    told: BaseException | None = error.__cause__ if isinstance(error, OutputError) else error
-    if (sentence := _IN_THE_WAY.get(type(told))) is not None:
-        return sentence
-    return error.reason if isinstance(error, OutputError) else reason(error)
