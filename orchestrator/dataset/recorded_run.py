@@ -70,6 +70,7 @@ class RecordedRun:
     row: Mapping[str, Any]
     files: tuple[FileRecord, ...]
     _table: Callable[[], pa.Table] = field()
+    _folder_owner: object = None
 
     @classmethod
     def of_row(cls, storage: Storage, row: Mapping[str, Any], table: Callable[[], Any]) -> Self:
@@ -85,10 +86,17 @@ class RecordedRun:
         return cls(storage, run_folder(row["run_id"]), row, tuple(records), table)
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> Self:
+    def from_folder(cls, folder: str | Path, owner: object = None) -> Self:
         """Return the run whose files lie in `folder`, as ``python -m scene`` writes them.
 
         Its id is the folder's name; which of its values were swept is not known.
+
+        Parameters
+        ----------
+        folder
+            The run's folder.
+        owner
+            What removes the folder once nothing refers to it any more.
 
         Raises
         ------
@@ -119,7 +127,7 @@ class RecordedRun:
 
             return pa.table(record.particles)
 
-        return cls(storage, "", row | content_of(record, "."), record.files, table)
+        return cls(storage, "", row | content_of(record, "."), record.files, table, owner)
 
     @property
     def run_id(self) -> str:

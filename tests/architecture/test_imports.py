@@ -36,6 +36,12 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
     assert loaded("pass", names=HEAVY | {"pyarrow", "hydra", "numpy"}) == set()
 
 
+def test_importing_the_library_loads_nothing_heavy() -> None:
+    names = HEAVY | {"pyarrow", "hydra", "numpy", "pydantic"}
+    assert loaded("import blendsweep; blendsweep.__version__", names=names) == set()
+    assert loaded("import blendsweep.plugins", names=HEAVY | {"pyarrow", "hydra"}) == set()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["export", "hf", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded("main()", *arguments, names=HEAVY | {"pyarrow", "hydra", "numpy"}) == set()
