@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from orchestrator.dataset.arrow import common_type, conform, united
 from orchestrator.dataset.layout import part_file, part_number
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
+from orchestrator.dataset.tables import REQUIRED
 
 KEY = "run_id"
 
@@ -39,9 +40,7 @@ class PartTable:
     schema
         Columns; those of existing parts and of rows yet to come are added.
     rows_per_part
-        A part with so many rows is full.
-    required
-        Columns without which a file is no part of this table.
+        A part with this many rows is full.
     """
 
     def __init__(
@@ -50,19 +49,17 @@ class PartTable:
         folder: str,
         schema: pa.Schema,
         rows_per_part: int,
-        required: Sequence[str] = (KEY,),
     ) -> None:
         self._storage = storage
         self._folder = folder
         self._schema = schema
         self._rows_per_part = rows_per_part
-        self._required = required
         self._part_of: dict[str, int] = {}
         self._row_counts: dict[int, int] = {}
         self._cached: tuple[int, pa.Table] | None = None
 
     def open(self) -> None:
-        """Take over the parts that exist; what is no part of this table is set aside."""
+        """Take over the parts that exist; files that are not parts of this table are set aside."""
         schemas: dict[int, pa.Schema] = {}
         doubled: dict[int, set[str]] = defaultdict(set)
         for name in self._storage.list(self._folder):
@@ -176,11 +173,11 @@ class PartTable:
         Raises
         ------
         _MisfitError
-            If it is damaged, or no part of this table.
+            If it is damaged, or not a part of this table.
         """
         number = part_number(name)
         if number is None:
-            raise _MisfitError("is no part of this table")
+            raise _MisfitError("is not a part of this table")
         path = f"{self._folder}/{name}"
         try:
             with self._storage.open(path) as source:
@@ -202,7 +199,7 @@ class PartTable:
         return schema, run_ids
 
     def _check(self, schema: pa.Schema) -> None:
-        for column in self._required:
+        for column in REQUIRED[self._folder]:
             if column not in schema.names or not pa.types.is_string(schema.field(column).type):
                 raise _MisfitError(f"lacks the text column {column}")
         known = {column.name: column.type for column in self._schema}
@@ -250,7 +247,7 @@ class PartTable:
 
 
 class _MisfitError(Exception):
-    """A file that is no part of the table; the message tells why."""
+    """A file that is not a part of the table; the message says why."""
 
 
 def _without(table: pa.Table, run_ids: Iterable[str]) -> pa.Table:

@@ -36,11 +36,11 @@ _STATUSES = frozenset(RunStatus)
 FLUSH_INTERVAL_S = 1.0
 """Least time between two flushes."""
 
-FLUSH_SHARE = 0.05
-"""Most of the time that flushing may take."""
+FLUSH_FRACTION = 0.05
+"""Largest fraction of the time that flushing may take."""
 
 LONGEST_INTERVAL_S = 5.0
-"""However long a flush took, what `status` tells is no older than this."""
+"""However long a flush took, what `status` reports is not older than this."""
 
 
 @final
@@ -73,9 +73,7 @@ class ManifestSink(Sink):
         self._mlflow_run_ids = {} if mlflow_run_ids is None else mlflow_run_ids
         self._manifest_schema = manifest_schema(columns)
         self._particles_schema = particles_schema(columns)
-        self._manifest = PartTable(
-            storage, MANIFEST, self._manifest_schema, RUNS_PER_PART, (KEY, "status")
-        )
+        self._manifest = PartTable(storage, MANIFEST, self._manifest_schema, RUNS_PER_PART)
         self._particles = PartTable(storage, PARTICLES, self._particles_schema, PARTICLES_PER_PART)
         self._results: dict[str, RunResult] = {}
         self._changed = threading.Condition()
@@ -102,13 +100,15 @@ class ManifestSink(Sink):
     def statuses(self) -> dict[str, RunStatus]:
         """Return the status of every run on disk, by run id.
 
-        A run whose particles have got lost, with a damaged part for instance, is not on disk: it
+        A run whose particles are lost, with a damaged part for instance, is left out, so that it
         is recorded again.
         """
         found: dict[str, RunStatus] = {}
+        counts = filter(counts_particles, self._manifest_schema.names)
+        columns = [KEY, "status", *counts]
         with self._tables:
-            lost = self._with_particles() - self._particles.run_ids
-            for table in self._manifest.read([KEY, "status"]):
+            for table in self._manifest.read(columns):
+                lost = with_particles(table) - self._particles.run_ids
                 pairs = zip(table[KEY].to_pylist(), table["status"].to_pylist(), strict=True)
                 found |= {
                     key: RunStatus(status)
@@ -116,11 +116,6 @@ class ManifestSink(Sink):
                     if status in _STATUSES and key not in lost
                 }
         return found
-
-    def _with_particles(self) -> set[str]:
-        """Return the ids of the runs whose rows tell of particles."""
-        counts = filter(counts_particles, self._manifest_schema.names)
-        return set().union(*map(with_particles, self._manifest.read([KEY, *counts])))
 
     def without_particles(self) -> set[str]:
         """Return the ids of the runs on disk whose images show no particle."""
@@ -152,9 +147,7 @@ class ManifestSink(Sink):
             If the output can't be written.
         """
         self._raise_error()
-        with self._tables:  # what the thread is writing right now counts too
-            if self._results:
-                self._write_pending()
+        self._write_pending()
 
     def close(self) -> None:
         """Write all that was recorded and end the thread; may be called again."""
@@ -176,12 +169,9 @@ class ManifestSink(Sink):
         not_before = 0.0
         while True:
             with self._changed:
-                while not self._closing:
-                    idle = not self._results
-                    delay = not_before - time.monotonic()
-                    if not idle and delay <= 0:
-                        break
-                    self._changed.wait(None if idle else delay)
+                self._changed.wait_for(lambda: self._results or self._closing)
+                wait = max(0.0, not_before - time.monotonic())
+                self._changed.wait_for(lambda: self._closing, wait)
                 if self._closing:
                     return
             start = time.monotonic()
@@ -190,30 +180,30 @@ class ManifestSink(Sink):
             except Exception as error:  # noqa: BLE001 (whatever it is, the driver must hear of it)
                 self._error = error
             end = time.monotonic()
-            pause = (end - start) * (1 / FLUSH_SHARE - 1)
+            pause = (end - start) * (1 / FLUSH_FRACTION - 1)
             not_before = end + min(max(FLUSH_INTERVAL_S, pause), LONGEST_INTERVAL_S)
 
     def _write_pending(self) -> None:
-        with self._tables:
+        with self._tables:  # waits for what the thread is writing right now
             with self._changed:
                 results, self._results = self._results, {}
             try:
-                self._write(results)
+                if results:
+                    self._write(results)
             except BaseException:
                 with self._changed:
                     self._results = results | self._results
                 raise
 
     def _write(self, results: dict[str, RunResult]) -> None:
-        if results:
-            without = [run_id for run_id, result in results.items() if not particles_of(result)]
-            self._particles.remove(without)
-            if len(without) < len(results):
-                self._particles.put(particles_table(results.values(), self._particles_schema))
-            rows = [manifest_row(result, self._origin) for result in results.values()]
-            for row in rows:
-                row["mlflow_run_id"] = self._mlflow_run_ids.get(row[KEY])
-            self._manifest.put(rows_table(rows, self._manifest_schema))
+        without = [run_id for run_id, result in results.items() if not particles_of(result)]
+        self._particles.remove(without)
+        if len(without) < len(results):
+            self._particles.put(particles_table(results.values(), self._particles_schema))
+        rows = [manifest_row(result, self._origin) for result in results.values()]
+        for row in rows:
+            row["mlflow_run_id"] = self._mlflow_run_ids.get(row[KEY])
+        self._manifest.put(rows_table(rows, self._manifest_schema))
 
 
 def compact(storage: Storage) -> dict[str, int]:

@@ -435,7 +435,11 @@ def test_damaged_and_foreign_files_are_named_and_set_aside(
         "part-00001.parquet",
     ]
     assert storage.read("manifest/_notes.txt.set-aside") == b"hello"
-    for text in ("part-00001.parquet is damaged", "notes.txt is no part", "lacks the text column"):
+    for text in (
+        "part-00001.parquet is damaged",
+        "notes.txt is not a part",
+        "lacks the text column",
+    ):
         assert text in caplog.text
     assert len(rows(storage)) == 2
 
