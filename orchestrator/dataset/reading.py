@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
 from scene.errors import ConfigurationError, Problem
-from scene.language.yaml_files import parse_mapping
+from scene.language.yaml_texts import parse_mapping
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,7 +24,7 @@ from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
 from scene.execution.record import RunRecord
 from scene.imaging.files import RECIPE_FILE, RECORD_FILE, FileRecord
 from scene.imaging.overlay import LAYERS, Overlay, overlay
-from scene.language.yaml_files import parse_mapping
+from scene.language.yaml_texts import parse_mapping
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import final
 from orchestrator.dataset.layout import SWEEP
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import ConfigurationError, Problem
-from scene.language.yaml_files import parse_mapping
+from scene.language.yaml_texts import parse_mapping
 
 
 @final

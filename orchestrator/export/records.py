@@ -31,7 +31,7 @@ from orchestrator.dataset.storage.storage import OutputError
 from orchestrator.export.names import image_names
 from orchestrator.export.splits import Splits
 from scene.errors import COMMAND_LINE, BlendsweepError, ConfigurationError, Problem, unknown
-from scene.language.yaml_files import parse_mapping
+from scene.language.yaml_texts import parse_mapping
 
 INSTANCES = "instances"
 """The image that holds the particles' ids."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from scene.imaging.label_places import LabelPlaces, label_places
 from scene.imaging.modes import LARGEST_ID, category_colors
 
 LAYERS = ("outlines", "ids", "boxes")
@@ -57,24 +58,6 @@ class Overlay:
     unlabelled: int
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Particles:
-    """What is drawn of the visible particles; the n-th has label n + 1, boxes are inclusive.
-
-    `reach_x` and `reach_y` tell how far the particle extends from its `anchor`, the pixel (x, y)
-    with most room for a text.
-    """
-
-    ids: NDArray[np.intp]
-    low: NDArray[np.intp]
-    high: NDArray[np.intp]
-    pixels: NDArray[np.intp]
-    anchor: NDArray[np.intp]
-    reach_x: NDArray[np.float32]
-    reach_y: NDArray[np.float32]
-
-
 def overlay(
     image: NDArray[Any],
     instances: NDArray[Any],
@@ -105,7 +88,7 @@ def overlay(
         If the arrays do not fit together, or for an unknown layer or scale.
     """
     _check(image, instances, layers)
-    labels, particles = _find(instances)
+    particles = label_places(instances)
     scale = _fitting_scale(particles, max(instances.shape)) if scale is None else scale
     if not 1 <= scale <= MOST_SCALE or max(instances.shape) * scale > max(
         LARGEST_SIDE, *instances.shape
@@ -120,7 +103,7 @@ def overlay(
     if "boxes" in layers:
         canvas = _with_boxes(canvas, particles, colors, scale, faint="outlines" in layers)
     if "outlines" in layers:
-        _draw_outlines(canvas, labels, colors, scale)
+        _draw_outlines(canvas, particles.labels, colors, scale)
     if "ids" in layers:
         canvas, unlabelled = _with_ids(canvas, particles, scale)
     return Overlay(canvas, scale, len(particles.ids), unlabelled)
@@ -174,65 +157,7 @@ def _rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
     return image[:, :, :3].astype(np.uint8)
 
 
-def _find(instances: NDArray[Any]) -> tuple[NDArray[np.int32], _Particles]:
-    """Return the image with ids replaced by 1, 2, ... in their order, and the particles."""
-    if instances.dtype.kind == "u" and instances.dtype.itemsize <= 2:  # much faster than sorting
-        present = np.flatnonzero(np.bincount(instances.ravel()))
-        place = np.zeros(int(present[-1]) + 1, np.int32)
-        place[present] = np.arange(len(present))
-        labels = place[instances]
-    else:
-        present, inverse = np.unique(instances, return_inverse=True)
-        labels = inverse.reshape(instances.shape).astype(np.int32)
-    if present[0] != 0:  # no pixel is free
-        labels += 1
-    ids = present[present != 0].astype(np.intp)
-    ys, xs = np.nonzero(labels)
-    owner = labels[ys, xs] - 1
-    count = len(ids)
-    low, high = np.full((count, 2), max(instances.shape)), np.full((count, 2), -1)
-    for axis, positions in enumerate((xs, ys)):
-        np.minimum.at(low[:, axis], owner, positions)
-        np.maximum.at(high[:, axis], owner, positions)
-    reach_x = _reach(labels)[ys, xs]
-    reach_y = _reach(np.ascontiguousarray(labels.T))[xs, ys]
-    room = np.minimum(reach_x / 2, reach_y)  # texts are about twice as wide as high
-    most = np.zeros(count, np.float32)
-    np.maximum.at(most, owner, room)
-    best = np.flatnonzero(room >= most[owner])
-    middle = (low + high) / 2
-    away = (xs[best] - middle[owner[best], 0]) ** 2 + (ys[best] - middle[owner[best], 1]) ** 2
-    order = best[np.lexsort((away, owner[best]))]
-    first = order[np.unique(owner[order], return_index=True)[1]]
-    return labels, _Particles(
-        ids=ids,
-        low=low,
-        high=high,
-        pixels=np.bincount(owner, minlength=count),
-        anchor=np.stack([xs[first], ys[first]], axis=1),
-        reach_x=reach_x[first],
-        reach_y=reach_y[first],
-    )
-
-
-def _reach(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return how far each pixel's label goes on in its row, to the side where it ends first."""
-    height, width = labels.shape
-    columns = np.arange(width, dtype=np.int32)
-    change = labels[:, 1:] != labels[:, :-1]
-    begins, ends = np.zeros((2, height, width), np.int32)
-    np.multiply(change, columns[1:], out=begins[:, 1:])
-    np.maximum.accumulate(begins, axis=1, out=begins)
-    ends[:] = width - 1
-    np.copyto(ends[:, :-1], columns[:-1], where=change)
-    backwards = ends[:, ::-1]
-    np.minimum.accumulate(backwards, axis=1, out=backwards)
-    np.subtract(columns, begins, out=begins)
-    np.subtract(ends, columns, out=ends)
-    return np.minimum(begins, ends, out=begins) + np.float32(0.5)
-
-
-def _fitting_scale(particles: _Particles, longer: int) -> int:
+def _fitting_scale(particles: LabelPlaces, longer: int) -> int:
     typical = float(np.sqrt(np.median(particles.pixels))) if len(particles.ids) else 1e9
     wanted = int(np.clip(np.ceil(_WANTED_PARTICLE / typical), 2, 8))
     return max(1, min(wanted, _WANTED_SIDE // longer))
@@ -240,7 +165,7 @@ def _fitting_scale(particles: _Particles, longer: int) -> int:
 
 def _with_boxes(
     canvas: NDArray[np.uint8],
-    particles: _Particles,
+    particles: LabelPlaces,
     colors: NDArray[np.uint8],
     scale: int,
     *,
@@ -279,7 +204,7 @@ def _draw_outlines(
 
 
 def _with_ids(
-    canvas: NDArray[np.uint8], particles: _Particles, scale: int
+    canvas: NDArray[np.uint8], particles: LabelPlaces, scale: int
 ) -> tuple[NDArray[np.uint8], int]:
     """Return the canvas with ids, those with most room first, and how many had no place."""
     picture = PillowImage.fromarray(canvas)

@@ -1,4 +1,4 @@
-"""What an instance image tells of each particle."""
+"""What an instance image shows of each particle."""
 
 from __future__ import annotations
 
@@ -31,12 +31,7 @@ def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]
     ys, xs = np.nonzero(instance)
     ids = instance[ys, xs].astype(np.intp)
     pixels = np.bincount(ids, minlength=number + 1)[1:]
-    low = np.full((2, number + 1), max(height, width))
-    high = np.full((2, number + 1), -1)
-    for axis, positions in enumerate((xs, ys)):
-        np.minimum.at(low[axis], ids, positions)
-        np.maximum.at(high[axis], ids, positions)
-    low, high = low[:, 1:], high[:, 1:]
+    low, high = boxes(ids - 1, xs, ys, number)
     visible = pixels > 0
     border = visible & ((low == 0).any(axis=0) | (high[0] == width - 1) | (high[1] == height - 1))
     size = high - low + 1
@@ -53,6 +48,28 @@ def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]
         "bbox_height": boxed(size[1]),
         "touches_border": border.tolist(),
     }
+
+
+def boxes(
+    owner: NDArray[np.integer[Any]], xs: NDArray[np.intp], ys: NDArray[np.intp], number: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the least and the largest x and y of the pixels of each of `number` owners.
+
+    Parameters
+    ----------
+    owner, xs, ys
+        (pixels,) whose each pixel is, from 0 on, and where it lies.
+
+    Returns
+    -------
+    tuple of ndarray
+        Two of (2, number); for an owner without a pixel, the least lies above the largest.
+    """
+    low, high = np.full((2, number), np.iinfo(np.intp).max), np.full((2, number), -1)
+    for axis, positions in enumerate((xs, ys)):
+        np.minimum.at(low[axis], owner, positions)
+        np.maximum.at(high[axis], owner, positions)
+    return low, high
 
 
 def occluded_fractions(

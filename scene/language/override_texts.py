@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from scene.language.yaml_files import ambiguity
+from scene.language.scalars import ambiguity
 
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 _ESCAPE = re.compile(r"\\([\\()\[\]{},:= \t]|\Z)")

@@ -25,7 +25,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from scene.errors import ConfigurationError, Problem, unknown
 from scene.language.paths import is_there
-from scene.language.yaml_files import YAML_ENDINGS, is_sweep, parse_mapping, read_text
+from scene.language.yaml_files import YAML_ENDINGS, is_sweep, read_text
+from scene.language.yaml_texts import parse_mapping
 
 _LOG = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.sweep import OverrideText
 from scene.errors import BlendsweepError
-from scene.language.yaml_files import parse_mapping, write_mapping
+from scene.language.yaml_files import write_mapping
+from scene.language.yaml_texts import parse_mapping
 from scene.prototypes.base import PARTICLE_FEATURES
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse

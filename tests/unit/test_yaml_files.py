@@ -15,7 +15,8 @@ from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides, plain
 from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
-from scene.language.yaml_files import LARGEST_FILE, parse_mapping, read_mapping, write_mapping
+from scene.language.yaml_files import LARGEST_FILE, read_mapping, write_mapping
+from scene.language.yaml_texts import parse_mapping
 from scene.recipe.compose import Composition
 
 READ = {
