@@ -171,7 +171,7 @@ def _world_light() -> None:
     import bpy
 
     from scene.prototypes.measurement_techniques.secondary_electron_microscope import (
-        CYLINDER_SHARE,
+        CYLINDER_FRACTION,
         CYLINDER_TILT,
         ILLUMINATION,
     )
@@ -191,7 +191,7 @@ def _world_light() -> None:
     size.operation = "ABSOLUTE"
     inside = add("ShaderNodeMath")
     inside.operation = "LESS_THAN"
-    half_angle = math.atan(0.5 * CYLINDER_SHARE / CYLINDER_SHARE)
+    half_angle = math.atan(0.5 * CYLINDER_FRACTION / CYLINDER_FRACTION)
     inside.inputs[1].default_value = math.sin(half_angle)
     background, output = add("ShaderNodeBackground"), add("ShaderNodeOutputWorld")
     scaled = add("ShaderNodeMath")

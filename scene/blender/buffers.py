@@ -14,6 +14,7 @@ from scene.blender.particles import PARTICLE_ID
 from scene.blender.render import render_passes
 from scene.errors import RenderError
 from scene.imaging.frame import GeometryBuffers
+from scene.prototypes.shader import Shader
 
 _SMALLEST_COSINE = 1e-3
 _LARGEST_ID_ERROR = 1e-3
@@ -119,17 +120,9 @@ def _id_material() -> bpy.types.Material:
 
     Blender's object index ends at 32767; a property read by the shader is exact up to 2**24.
     """
-    material = bpy.data.materials.new("ParticleId")
+    shader = Shader("ParticleId")
     # Nothing is lit here; as lamps, the particles would cost a light tree.
-    material.cycles.emission_sampling = "NONE"
-    tree = material.node_tree
-    tree.nodes.clear()
-    particle_id = tree.nodes.new("ShaderNodeAttribute")
-    particle_id.attribute_type = "OBJECT"
-    particle_id.attribute_name = PARTICLE_ID
-    emission = tree.nodes.new("ShaderNodeEmission")
-    emission.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    output = tree.nodes.new("ShaderNodeOutputMaterial")
-    tree.links.new(particle_id.outputs["Fac"], emission.inputs["Strength"])
-    tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])
-    return material
+    shader.material.cycles.emission_sampling = "NONE"
+    ids = shader.node("Attribute", attribute_type="OBJECT", attribute_name=PARTICLE_ID)
+    inputs = {"Color": (1.0, 1.0, 1.0, 1.0), "Strength": ids.outputs["Fac"]}
+    return shader.finish(shader.node("Emission", inputs).outputs["Emission"])

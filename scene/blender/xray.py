@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from scene.blender.buffers import camera_axes
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.render import render_passes
-from scene.imaging.shading import FALLOFF, LIGHT, XRAY_BACK_SHARE, XRAY_RIM, xray_gray
+from scene.imaging.shading import FALLOFF, LIGHT, XRAY_BACK_FRACTION, XRAY_RIM, xray_gray
+from scene.prototypes.shader import Shader
+
+type Operand = bpy.types.NodeSocket | float
 
 _MOST_SURFACES = 1024
 
@@ -38,82 +41,31 @@ def _translucent_material(axes: NDArray[np.float32]) -> bpy.types.Material:
     right, up, view = axes
     light = LIGHT[0] * right + LIGHT[1] * up + LIGHT[2] * view
     mirrored = 2.0 * LIGHT[2] * view - light
-    build = _ShaderBuilder("Translucent")
-    normal = build.node("ShaderNodeNewGeometry").outputs["Normal"]
-    rim_begin, rim_end = XRAY_RIM
+    shader = Shader("Translucent")
+    # Nothing is lit here; as lamps, the particles would cost a light tree.
+    shader.material.cycles.emission_sampling = "NONE"
+    geometry = shader.node("NewGeometry").outputs
 
-    body = build.node("ShaderNodeMapRange")
-    body.interpolation_type = "SMOOTHSTEP"
-    body.inputs["From Min"].default_value = rim_begin
-    body.inputs["From Max"].default_value = rim_end
-    build.link(build.dot(normal, view), body.inputs["Value"])
-    inside = body.outputs["Result"]
+    def dot(constant: NDArray[np.float32]) -> bpy.types.NodeSocket:
+        inputs = {0: geometry["Normal"], 1: constant.tolist()}
+        return shader.node("VectorMath", inputs, operation="DOT_PRODUCT").outputs["Value"]
 
-    front = build.math("MULTIPLY", build.lit(normal, light), 1.0 - XRAY_BACK_SHARE)
-    back = build.math("MULTIPLY", build.lit(normal, mirrored), XRAY_BACK_SHARE)
-    shade = build.math("MULTIPLY", build.math("ADD", front, back), inside)
+    def math(operation: str, first: Operand, second: Operand) -> bpy.types.NodeSocket:
+        return shader.node("Math", {0: first, 1: second}, operation=operation).outputs["Value"]
 
-    channels = build.node("ShaderNodeCombineColor")
-    build.link(shade, channels.inputs["Red"])
-    build.link(inside, channels.inputs["Green"])
-    build.link(build.math("SUBTRACT", 1.0, inside), channels.inputs["Blue"])
-    build.finish(channels.outputs["Color"])
-    return build.material
+    def lit(direction: NDArray[np.float32]) -> bpy.types.NodeSocket:
+        return math("POWER", math("MAXIMUM", dot(direction), 0.0), FALLOFF)
 
+    rim = {"Value": dot(view), "From Min": XRAY_RIM[0], "From Max": XRAY_RIM[1]}
+    inside = shader.node("MapRange", rim, interpolation_type="SMOOTHSTEP").outputs["Result"]
+    front = math("MULTIPLY", lit(light), 1.0 - XRAY_BACK_FRACTION)
+    back = math("MULTIPLY", lit(mirrored), XRAY_BACK_FRACTION)
+    shade = math("MULTIPLY", math("ADD", front, back), inside)
+    channels = {"Red": shade, "Green": inside, "Blue": math("SUBTRACT", 1.0, inside)}
+    color = shader.node("CombineColor", channels).outputs["Color"]
 
-class _ShaderBuilder:
-    """Short words for the nodes that the x-ray material is made of."""
-
-    def __init__(self, name: str) -> None:
-        self.material = bpy.data.materials.new(name)
-        # Nothing is lit here; as lamps, the particles would cost a light tree.
-        self.material.cycles.emission_sampling = "NONE"
-        self._tree = self.material.node_tree
-        self._tree.nodes.clear()
-
-    def node(self, kind: str) -> bpy.types.ShaderNode:
-        return self._tree.nodes.new(kind)
-
-    def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
-        self._tree.links.new(source, target)
-
-    def math(
-        self,
-        operation: str,
-        first: bpy.types.NodeSocket | float,
-        second: bpy.types.NodeSocket | float,
-    ) -> bpy.types.NodeSocket:
-        made = self.node("ShaderNodeMath")
-        made.operation = operation
-        for operand, target in zip((first, second), made.inputs, strict=False):
-            if isinstance(operand, float):
-                target.default_value = operand
-            else:
-                self.link(operand, target)
-        return made.outputs["Value"]
-
-    def dot(
-        self, vector: bpy.types.NodeSocket, constant: NDArray[np.float32]
-    ) -> bpy.types.NodeSocket:
-        made = self.node("ShaderNodeVectorMath")
-        made.operation = "DOT_PRODUCT"
-        made.inputs[1].default_value = constant.tolist()
-        self.link(vector, made.inputs[0])
-        return made.outputs["Value"]
-
-    def lit(self, normal: bpy.types.NodeSocket, light: NDArray[np.float32]) -> bpy.types.NodeSocket:
-        return self.math("POWER", self.math("MAXIMUM", self.dot(normal, light), 0.0), FALLOFF)
-
-    def finish(self, color: bpy.types.NodeSocket) -> None:
-        clear = self.node("ShaderNodeBsdfTransparent")
-        shining = self.node("ShaderNodeEmission")
-        self.link(color, shining.inputs["Color"])
-        front = self.node("ShaderNodeAddShader")
-        self.link(clear.outputs["BSDF"], front.inputs[0])
-        self.link(shining.outputs["Emission"], front.inputs[1])
-        side = self.node("ShaderNodeMixShader")
-        self.link(self.node("ShaderNodeNewGeometry").outputs["Backfacing"], side.inputs["Fac"])
-        self.link(front.outputs["Shader"], side.inputs[1])
-        self.link(clear.outputs["BSDF"], side.inputs[2])
-        output = self.node("ShaderNodeOutputMaterial")
-        self.link(side.outputs["Shader"], output.inputs["Surface"])
+    clear = shader.node("BsdfTransparent").outputs["BSDF"]
+    shining = shader.node("Emission", {"Color": color}).outputs["Emission"]
+    both = shader.node("AddShader", {0: clear, 1: shining}).outputs["Shader"]
+    side = shader.node("MixShader", {"Fac": geometry["Backfacing"], 1: both, 2: clear})
+    return shader.finish(side.outputs["Shader"])

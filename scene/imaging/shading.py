@@ -22,13 +22,13 @@ BRIGHTNESS = 117.5
 """Gray that the light adds to a surface facing it."""
 
 OUTLINE_DARKNESS = 0.6
-"""Share of the brightness that the core of an outline takes away, for `stylized`."""
+"""Fraction of the brightness that the core of an outline takes away, for `stylized`."""
 
 XRAY_BRIGHTNESS = 39.7
 """Gray that a single fully lit particle adds to the ground, for `stylized_xray`."""
 
-XRAY_BACK_SHARE = 0.9
-"""Share of that which comes from the lit inside of the particle's far wall; the rest its front."""
+XRAY_BACK_FRACTION = 0.9
+"""Fraction of that which comes from the lit inside of the far wall; the front gives the rest."""
 
 XRAY_HAZE = 1.2
 """Gray that even an unlit particle adds."""

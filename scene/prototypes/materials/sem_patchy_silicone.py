@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
@@ -68,66 +69,52 @@ class SemPatchySilicone(MaterialPrototype):
 
     def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:
         """Return a new material for the given `patch_scale` and `patch_seed`."""
-        import bpy
-
         scale, seed = features["patch_scale"], features["patch_seed"]
-        assert not isinstance(scale, tuple)
         assert not isinstance(seed, tuple)
-        material = bpy.data.materials.new("sem_patchy_silicone")
-        tree = material.node_tree
-        nodes, link = tree.nodes, tree.links.new
-        nodes.clear()
+        shader = Shader("sem_patchy_silicone")
         # The correction would darken the rims of the flakes, which a microscope shows bright.
-        material.cycles.use_bump_map_correction = False
-
-        coordinates = nodes.new("ShaderNodeTexCoord")
-        shift = nodes.new("ShaderNodeVectorMath")
-        shift.operation = "ADD"
-        shift.inputs[1].default_value = pattern_shift(seed)
-        noise = nodes.new("ShaderNodeTexNoise")
-        noise.noise_dimensions = "2D"
-        noise.inputs["Scale"].default_value = scale
-        noise.inputs["Detail"].default_value = 0.0
-        noise.inputs["Roughness"].default_value = 0.0
-        noise.inputs["Distortion"].default_value = 0.6
-        link(coordinates.outputs["Generated"], shift.inputs[0])
-        link(shift.outputs["Vector"], noise.inputs["Vector"])
-
+        shader.material.cycles.use_bump_map_correction = False
+        coordinates = shader.node("TexCoord").outputs["Generated"]
+        shift = shader.node("VectorMath", {0: coordinates, 1: pattern_shift(seed)}, operation="ADD")
+        noise = shader.node(
+            "TexNoise",
+            {
+                "Vector": shift.outputs["Vector"],
+                "Scale": scale,
+                "Detail": 0.0,
+                "Roughness": 0.0,
+                "Distortion": 0.6,
+            },
+            noise_dimensions="2D",
+        )
         # One linear map clamped at both ends: p = clamp((noise - level) * steepness, 0, limit).
-        plateau = nodes.new("ShaderNodeMapRange")
-        plateau.clamp = True
-        plateau.inputs["From Min"].default_value = FLAKE_LEVEL
-        plateau.inputs["From Max"].default_value = FLAKE_LEVEL + HEIGHT_LIMIT / FLAKE_STEEPNESS
-        plateau.inputs["To Min"].default_value = 0.0
-        plateau.inputs["To Max"].default_value = HEIGHT_LIMIT
-        link(noise.outputs[0], plateau.inputs["Value"])
-
-        gray = nodes.new("ShaderNodeMath")
-        gray.operation = "MULTIPLY_ADD"
-        gray.inputs[1].default_value = CONTRAST
-        gray.inputs[2].default_value = DARKEST
-        height = nodes.new("ShaderNodeMath")
-        height.operation = "MULTIPLY"
-        height.inputs[1].default_value = BUMP_HEIGHT
-        bump = nodes.new("ShaderNodeBump")
-        bump.inputs["Strength"].default_value = 1.0
-        bump.inputs["Distance"].default_value = BUMP_DISTANCE
-        bump.inputs["Filter Width"].default_value = BUMP_FILTER_WIDTH
-        link(plateau.outputs["Result"], gray.inputs[0])
-        link(plateau.outputs["Result"], height.inputs[0])
-        link(height.outputs["Value"], bump.inputs["Height"])
-
+        plateau = shader.node(
+            "MapRange",
+            {
+                "Value": noise.outputs[0],
+                "From Min": FLAKE_LEVEL,
+                "From Max": FLAKE_LEVEL + HEIGHT_LIMIT / FLAKE_STEEPNESS,
+                "To Min": 0.0,
+                "To Max": HEIGHT_LIMIT,
+            },
+            clamp=True,
+        ).outputs["Result"]
+        gray = shader.node("Math", {0: plateau, 1: CONTRAST, 2: DARKEST}, operation="MULTIPLY_ADD")
+        height = shader.node("Math", {0: plateau, 1: BUMP_HEIGHT}, operation="MULTIPLY")
+        bump = shader.node(
+            "Bump",
+            {
+                "Height": height.outputs["Value"],
+                "Strength": 1.0,
+                "Distance": BUMP_DISTANCE,
+                "Filter Width": BUMP_FILTER_WIDTH,
+            },
+        )
+        color, normal = gray.outputs["Value"], bump.outputs["Normal"]
         if fidelity == "reference":
-            surface = nodes.new("ShaderNodeBsdfPrincipled")
-            surface.inputs["Roughness"].default_value = 1.0
-            surface.inputs["IOR"].default_value = 1.45
-            color = surface.inputs["Base Color"]
+            inputs = {"Base Color": color, "Normal": normal, "Roughness": 1.0, "IOR": 1.45}
+            surface = shader.node("BsdfPrincipled", inputs)
         else:
             # The faint reflection that is left out costs a tenth of the render and is not seen.
-            surface = nodes.new("ShaderNodeBsdfDiffuse")
-            color = surface.inputs["Color"]
-        link(gray.outputs["Value"], color)
-        link(bump.outputs["Normal"], surface.inputs["Normal"])
-        output = nodes.new("ShaderNodeOutputMaterial")
-        link(surface.outputs["BSDF"], output.inputs["Surface"])
-        return material
+            surface = shader.node("BsdfDiffuse", {"Color": color, "Normal": normal})
+        return shader.finish(surface.outputs["BSDF"])

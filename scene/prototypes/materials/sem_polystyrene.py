@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
@@ -38,32 +39,26 @@ class SemPolystyrene(MaterialPrototype):
         fidelity: Fidelity,
     ) -> bpy.types.Material:
         """Return a new material."""
-        import bpy
-
-        material = bpy.data.materials.new("sem_polystyrene")
-        tree = material.node_tree
-        tree.nodes.clear()
-        surface = _scattering(tree) if fidelity == "reference" else _matt(tree)
-        output = tree.nodes.new("ShaderNodeOutputMaterial")
-        tree.links.new(surface.outputs["BSDF"], output.inputs["Surface"])
-        return material
-
-
-def _scattering(tree: bpy.types.NodeTree) -> bpy.types.Node:
-    surface = tree.nodes.new("ShaderNodeBsdfPrincipled")
-    surface.subsurface_method = "RANDOM_WALK_SKIN"
-    surface.inputs["Base Color"].default_value = (GRAY, GRAY, GRAY, 1.0)
-    surface.inputs["Roughness"].default_value = 1.0
-    surface.inputs["IOR"].default_value = 1.45
-    surface.inputs["Subsurface Weight"].default_value = 1.0
-    surface.inputs["Subsurface Radius"].default_value = (1.0, 1.0, 1.0)
-    surface.inputs["Subsurface Scale"].default_value = SCATTERING_SCALE
-    surface.inputs["Subsurface IOR"].default_value = 1.0
-    surface.inputs["Subsurface Anisotropy"].default_value = 1.0
-    return surface
+        shader = Shader("sem_polystyrene")
+        if fidelity == "fast":
+            surface = shader.node("BsdfDiffuse", {"Color": _gray(FAST_ALBEDO)})
+        else:
+            surface = shader.node(
+                "BsdfPrincipled",
+                {
+                    "Base Color": _gray(GRAY),
+                    "Roughness": 1.0,
+                    "IOR": 1.45,
+                    "Subsurface Weight": 1.0,
+                    "Subsurface Radius": (1.0, 1.0, 1.0),
+                    "Subsurface Scale": SCATTERING_SCALE,
+                    "Subsurface IOR": 1.0,
+                    "Subsurface Anisotropy": 1.0,
+                },
+                subsurface_method="RANDOM_WALK_SKIN",
+            )
+        return shader.finish(surface.outputs["BSDF"])
 
 
-def _matt(tree: bpy.types.NodeTree) -> bpy.types.Node:
-    surface = tree.nodes.new("ShaderNodeBsdfDiffuse")
-    surface.inputs["Color"].default_value = (FAST_ALBEDO, FAST_ALBEDO, FAST_ALBEDO, 1.0)
-    return surface
+def _gray(value: float) -> tuple[float, float, float, float]:
+    return value, value, value, 1.0

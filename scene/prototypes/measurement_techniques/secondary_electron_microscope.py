@@ -12,18 +12,19 @@ from scene.prototypes.base import (
     Fidelity,
     MeasurementTechniquePrototype,
 )
+from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy
 
-# Lengths in scene units; shares are of the larger of the image's width and height in pixels.
+# Lengths in scene units; fractions are of the larger of the image's width and height in pixels.
 CAMERA_HEIGHT = 51.2
-ORTHO_SHARE = 0.1
-VOLUME_SHARE = 0.125
-SUBSTRATE_SHARE = 0.1
-CYLINDER_SHARE = 0.2
+ORTHO_FRACTION = 0.1
+VOLUME_FRACTION = 0.125
+SUBSTRATE_FRACTION = 0.1
+CYLINDER_FRACTION = 0.2
 CYLINDER_SEGMENTS = 128
 CYLINDER_TILT = 0.209
 ILLUMINATION = "Illumination"
@@ -68,7 +69,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
 
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
         """Return the measurement volume for a render of `resolution` (width, height) pixels."""
-        half = VOLUME_SHARE * max(resolution) / 2
+        half = VOLUME_FRACTION * max(resolution) / 2
         return MeasurementVolume(lower=(-half, -half, 0.0), upper=(half, half, CAMERA_HEIGHT))
 
     def build(
@@ -109,7 +110,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
 
         lens = bpy.data.cameras.new("Camera")
         lens.type = "ORTHO"
-        lens.ortho_scale = ORTHO_SHARE * size
+        lens.ortho_scale = ORTHO_FRACTION * size
         lens.clip_end = 10_000.0
         lens.dof.use_dof = True
         lens.dof.aperture_fstop = 1.0
@@ -119,9 +120,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         scene.camera = camera
 
     def _add_illumination(self, scene: bpy.types.Scene, size: int) -> None:
-        import bpy
-
-        radius, half = CYLINDER_SHARE * size, CYLINDER_SHARE * size / 2
+        radius, half = CYLINDER_FRACTION * size, CYLINDER_FRACTION * size / 2
         turn = 2 * math.pi / CYLINDER_SEGMENTS
         vertices = [
             (radius * math.cos(i * turn), radius * math.sin(i * turn), z)
@@ -133,20 +132,15 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
              i + CYLINDER_SEGMENTS)
             for i in range(CYLINDER_SEGMENTS)
         ]  # fmt: skip
-        material = bpy.data.materials.new(ILLUMINATION)
-        nodes = material.node_tree.nodes
-        nodes.clear()
-        emission = nodes.new("ShaderNodeEmission")
-        emission.name = "Emission"
-        output = nodes.new("ShaderNodeOutputMaterial")
-        material.node_tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])
+        shader = Shader(ILLUMINATION)
+        emission = shader.node("Emission", name="Emission")
         cylinder = self._add_mesh(scene, ILLUMINATION, vertices, faces)
-        cylinder.data.materials.append(material)
+        cylinder.data.materials.append(shader.finish(emission.outputs["Emission"]))
         cylinder.rotation_euler = (0.0, CYLINDER_TILT, 0.0)
         cylinder.visible_camera = False
 
     def _add_substrate(self, scene: bpy.types.Scene, size: int) -> None:
-        half = SUBSTRATE_SHARE * size / 2
+        half = SUBSTRATE_FRACTION * size / 2
         corners = [(-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)]
         self._add_mesh(scene, SUBSTRATE, corners, [(0, 1, 2, 3)])
 

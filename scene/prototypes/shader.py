@@ -1,0 +1,58 @@
+"""A material's shader nodes, in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    import bpy
+
+
+@final
+class Shader:
+    """A new material whose nodes are made one after another.
+
+    Parameters
+    ----------
+    name
+        The material's.
+    """
+
+    def __init__(self, name: str) -> None:
+        import bpy
+
+        self.material = bpy.data.materials.new(name)
+        self._tree = self.material.node_tree
+        self._tree.nodes.clear()
+
+    def node(
+        self, kind: str, inputs: Mapping[Any, Any] | None = None, **settings: object
+    ) -> bpy.types.Node:
+        """Return a new node.
+
+        Parameters
+        ----------
+        kind
+            Name of its type in Blender without ``ShaderNode``: ``Math``, ``BsdfDiffuse``, ...
+        inputs
+            Name or index of an input to its value, or to another node's output to link it with.
+        settings
+            Attributes of the node.
+        """
+        import bpy
+
+        made = self._tree.nodes.new(f"ShaderNode{kind}")
+        for name, setting in settings.items():
+            setattr(made, name, setting)
+        for place, given in (inputs or {}).items():
+            if isinstance(given, bpy.types.NodeSocket):
+                self._tree.links.new(given, made.inputs[place])
+            else:
+                made.inputs[place].default_value = given
+        return made
+
+    def finish(self, surface: bpy.types.NodeSocket) -> bpy.types.Material:
+        """Return the material, which shows a node's output."""
+        self.node("OutputMaterial", {"Surface": surface})
+        return self.material
