@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Buffer, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, final, override
@@ -146,7 +146,8 @@ class ObjectStorage(Storage):
         paths = self._files(relative)
         # The record goes first: without it, what is left counts as no run.
         for some in ([path for path in paths if path.endswith(f"/{RECORD_FILE}")], paths):
-            self._ask(partial(obstore.delete, self._store, some))
+            with suppress(FileNotFoundError):
+                self._ask(partial(obstore.delete, self._store, some))
 
     @override
     def move(self, relative: str, target: str) -> None:
@@ -229,11 +230,10 @@ class ObjectStorage(Storage):
         return True
 
     def _files(self, relative: str) -> Sequence[str]:
-        """Return the path of a file, or those of all files in a folder."""
-        if self._is_file(relative):
-            return [self._at(relative)]
-        found = self._ask(lambda: obstore.list(self._store, self._at(relative)).collect())
-        return [meta["path"] for meta in found]
+        """Return the paths of all files in a folder, or that of a file."""
+        path = self._at(relative)
+        found = self._ask(lambda: obstore.list(self._store, path).collect())
+        return [meta["path"] for meta in found] or [path]
 
     def _at(self, relative: str) -> str:
         checked = self._checked(relative)
