@@ -24,7 +24,7 @@ from orchestrator.execution.progress import Shown, make_progress
 from orchestrator.execution.recording import create as create_sinks
 from orchestrator.execution.scheduler import Scheduler
 from orchestrator.execution.summary import Commands, Summary
-from orchestrator.execution.time_left import CostModel, SweptValues, TimeLeft
+from orchestrator.execution.time_left import TimeLeft
 from orchestrator.plan.expansion import Expansion, expand
 from orchestrator.plan.sweep import Sweep
 from orchestrator.plan.tracking_uri import check_usable
@@ -122,12 +122,13 @@ def run_sweep(
             stack.callback(sink.close)
             sink.open()
         sinks = [manifest, *followers]
+        time_left = TimeLeft([axis.values for axis in runs.axes], len(runs))
         driver = Driver(
             scheduler,
             executor,
             sinks,
             storage,
-            stack.enter_context(make_progress(progress, _time_left(runs))),
+            stack.enter_context(make_progress(progress, time_left)),
             sweep.execution.timeout_s,
             Interruption(scheduler.drain, limit, event=stop, signals=handle_signals),
         )
@@ -147,10 +148,6 @@ def run_sweep(
         tracking_page=next((sink.page for sink in sinks if sink.page is not None), None),
         commands=commands,
     )
-
-
-def _time_left(runs: Expansion) -> TimeLeft:
-    return TimeLeft(CostModel([SweptValues(*axis) for axis in runs.spread_values()], len(runs)))
 
 
 def _take_over(

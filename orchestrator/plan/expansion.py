@@ -94,11 +94,6 @@ class Expansion(Sequence[Run]):
             for n in self._set_axes
         }
 
-    def spread_values(self) -> Iterator[tuple[int, dict[int, Scalar]]]:
-        """Yield how many values each override has, and some of them by their position."""
-        for axis, size in zip(self.axes, self._shape, strict=True):
-            yield size, {i: axis.scalar(i) for i in spread(size)}
-
     @property
     def set_axes(self) -> dict[str, Axis]:
         """The overrides that give their key a value, by key."""

@@ -24,7 +24,7 @@ from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.execution.progress import Pace, Shares
 from orchestrator.execution.scheduler import Counts
 from orchestrator.execution.summary import Commands, FailedRun, Summary
-from orchestrator.execution.time_left import CostModel, TimeLeft
+from orchestrator.execution.time_left import TimeLeft
 from orchestrator.export import FORMATS
 from orchestrator.plan.run import Run
 from scene.execution.record import RunRecord
@@ -319,7 +319,7 @@ def outcome(timings: dict[str, float], publish_seconds: float = 0.0) -> AttemptO
 
 
 def test_the_pace_starts_with_the_first_run() -> None:
-    left = TimeLeft(CostModel())
+    left = TimeLeft((), 10)
     pace = Pace(left)
     for now, counts in ((0.0, Counts(10)), (100.0, Counts(10, in_flight=2))):
         pace.see(now, counts, 2)
