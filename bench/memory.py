@@ -24,8 +24,7 @@ def peak_mb() -> float:
 def main() -> None:
     """Measure, and print the table."""
     from orchestrator.dataset.results import Attempt
-    from orchestrator.execution.executors.base import WorkerSettings
-    from orchestrator.execution.worker import Worker
+    from orchestrator.execution.worker import Worker, WorkerSettings
     from orchestrator.plan.run import Run
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -28,8 +28,7 @@ class Runs:
     """Whole runs without `real`, executed and published by a worker of this process."""
 
     def __init__(self, folder: Path) -> None:
-        from orchestrator.execution.executors.base import WorkerSettings
-        from orchestrator.execution.worker import Worker
+        from orchestrator.execution.worker import Worker, WorkerSettings
 
         self._worker = Worker(WorkerSettings(str(folder)), RESOURCES, "bench")
         self._seeds = itertools.count()

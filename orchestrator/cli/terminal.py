@@ -66,7 +66,7 @@ def _exit_code(error: Exception) -> int:
     from orchestrator.common.interruption import INTERRUPTED
     from orchestrator.dataset.storage.locking import OutputLockedError
     from orchestrator.dataset.storage.storage import OutputError
-    from orchestrator.execution.executors.base import WorkersLostError, WorkerStartError
+    from orchestrator.execution.errors import WorkersLostError, WorkerStartError
 
     if isinstance(error, (OutputError, WorkersLostError)):
         return INTERRUPTED

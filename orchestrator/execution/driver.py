@@ -14,7 +14,8 @@ from orchestrator.dataset.layout import failure_log
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import OutputError, Storage
-from orchestrator.execution.executors.base import Executor, WorkersLostError, WorkerStartError
+from orchestrator.execution.errors import WorkersLostError, WorkerStartError
+from orchestrator.execution.executors.base import Executor
 from orchestrator.execution.progress import Progress
 from orchestrator.execution.scheduler import Scheduler
 from orchestrator.execution.summary import FailedRun
@@ -122,7 +123,8 @@ class Driver:
         self._executor.scale(counts.in_flight if self._scheduler.draining else counts.left)
         while self._executor.free and (attempt := self._scheduler.start()) is not None:
             self._executor.submit(attempt)
-            self._set_deadline(attempt)
+            at = time.monotonic() + self._timeout_s
+            self._deadlines[attempt.run.run_id] = (attempt, at)
         self._progress.update(self._scheduler.counts, self._executor.workers)
         for outcome in self._executor.wait(POLL_SECONDS):
             self._take(outcome)
@@ -158,14 +160,9 @@ class Driver:
     def _end_overdue(self) -> None:
         now = time.monotonic()
         for attempt in [attempt for attempt, at in self._deadlines.values() if now > at]:
+            del self._deadlines[attempt.run.run_id]
             message = f"no result within {self._timeout_s:g} s; its worker was ended"
-            if self._executor.kill(attempt, Failure("AttemptTimeout", message)):
-                del self._deadlines[attempt.run.run_id]  # the outcome comes with the next wait
-            else:
-                self._set_deadline(attempt)
-
-    def _set_deadline(self, attempt: Attempt) -> None:
-        self._deadlines[attempt.run.run_id] = (attempt, time.monotonic() + self._timeout_s)
+            self._executor.kill(attempt, Failure("AttemptTimeout", message))
 
 
 def _without_secrets(outcome: AttemptOutcome) -> AttemptOutcome:

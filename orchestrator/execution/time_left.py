@@ -108,7 +108,7 @@ class TimeLeft:
         first = min(self._last + 1, self._runs - 1)
         count = self._runs - first
         if count <= SAMPLED_RUNS:
-            positions = range(first, self._runs)
+            positions: Sequence[int] = range(first, self._runs)
         else:
             # Multiples of the golden ratio are spread evenly, whatever repeats among the runs.
             positions = [first + int(n * _GOLDEN % 1 * count) for n in range(SAMPLED_RUNS)]

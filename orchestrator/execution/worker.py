@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
@@ -19,7 +19,7 @@ from orchestrator.dataset.runs_folder import difference, set_aside
 from orchestrator.dataset.storage.disks import full_places, write_fault
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError
-from orchestrator.execution.executors.base import OtherCodeError, WorkerSettings
+from orchestrator.execution.errors import OtherCodeError
 from scene.blender.session import Session
 from scene.execution.chain import execute
 from scene.execution.record import RunRecord
@@ -29,6 +29,39 @@ from scene.machine.scratch import lasting_scratch_folder
 from scene.recipe.code import Code, code_of, code_of_versions, differences
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker needs to know, once, before its first run.
+
+    Parameters
+    ----------
+    output
+        URI or absolute path of the data set.
+    plugins
+        Folders that ``$plugins`` names resolve in.
+    cpus_per_worker
+        CPU cores that belong to each worker.
+    gpus_per_worker
+        GPUs that belong to each worker, fractions allowed; None lets the executor choose.
+    recycle_after_runs, recycle_above_mb
+        A worker is replaced between two runs after this many runs, or when its resident memory in
+        MiB has grown above the limit.
+    shared_output
+        Whether a local output is a folder that all machines of a cluster see.
+    code
+        The code of the driver's machine, which a worker's must be, too; empty for any.
+    """
+
+    output: str
+    plugins: tuple[str, ...] = ()
+    cpus_per_worker: float = 1.0
+    gpus_per_worker: float | None = None
+    recycle_after_runs: int = 200
+    recycle_above_mb: int = 4096
+    shared_output: bool = False
+    code: Code = field(default_factory=dict)
 
 
 @final
@@ -65,8 +98,8 @@ class Worker:
     ----------
     settings
         What all workers of the sweep share.
-    reservation
-        This worker's share of its machine.
+    resources
+        What this worker may use of its machine.
     name
         Its name, unique within the sweep.
 
@@ -78,13 +111,13 @@ class Worker:
         If this machine has other code than the driver's.
     """
 
-    def __init__(self, settings: WorkerSettings, reservation: Resources, name: str) -> None:
+    def __init__(self, settings: WorkerSettings, resources: Resources, name: str) -> None:
         self._code = _checked_code(settings)
         self._name = name
         self._storage = open_storage(settings.output)
         self._registry = Registry(settings.plugins)
         self._scratch = _scratch_folder(self._storage.folder)
-        self._session = Session(reservation)
+        self._session = Session(resources)
 
     def warm(self) -> WorkerInfo:
         """Report on this worker and let the process leave word if it crashes."""
@@ -217,10 +250,10 @@ def _checked_code(settings: WorkerSettings) -> Code:
     return own
 
 
-def thread_environment(reservation: Resources) -> dict[str, str]:
-    """Return the environment that holds numerical libraries to a reservation's threads."""
+def thread_environment(resources: Resources) -> dict[str, str]:
+    """Return the environment that holds numerical libraries to a worker's threads."""
     libraries = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
-    return {f"{library}_NUM_THREADS": str(reservation.threads) for library in libraries}
+    return {f"{library}_NUM_THREADS": str(resources.threads) for library in libraries}
 
 
 def _scratch_folder(output: Path | None) -> Path:

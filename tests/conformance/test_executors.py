@@ -11,8 +11,10 @@ import psutil
 import pytest
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
+from orchestrator.execution.errors import WorkerStartError
 from orchestrator.execution.executors import EXECUTORS
-from orchestrator.execution.executors.base import Executor, WorkerSettings, WorkerStartError
+from orchestrator.execution.executors.base import Executor
+from orchestrator.execution.worker import WorkerSettings
 from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Execution
 from scene.execution.record import RunRecord
@@ -269,80 +271,6 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkerStartError, match=r"Ray at 127\.0\.0\.1:1 can't be used"):
         executor.wait(60.0)
     executor.close()
-
-
-def share_calls(executor: Executor, runs: int) -> None:
-    """Let the Ray executor's next call hold so many runs, as after many short ones."""
-    executor._call_size.runs = runs  # type: ignore[attr-defined]
-
-
-@pytest.mark.ray
-def test_short_runs_share_a_call_and_are_reported_once(
-    start: Start, make_attempt: MakeAttempt
-) -> None:
-    executor = start("ray", useful=1)
-    wait_until_free(executor)
-    share_calls(executor, 5)
-    assert executor.free == 5
-    attempts = [make_attempt(f"{STRIPES}.value={i}", name=f"run{i}") for i in range(5)]
-    for attempt in attempts:
-        executor.submit(attempt)
-    assert executor.free == 0
-    found = executor.wait(60.0)
-    assert [outcome.attempt for outcome in found] == attempts
-    assert all(outcome.failure is None for outcome in found)
-    assert executor.wait(0.0) == []
-
-
-@pytest.mark.ray
-def test_a_death_in_a_shared_call_is_charged_to_the_run_that_caused_it(
-    start: Start, make_attempt: MakeAttempt, tmp_path: Path
-) -> None:
-    log = tmp_path / "log"
-    executor = start("ray", useful=1)
-    wait_until_free(executor)
-    share_calls(executor, 3)
-    before = make_attempt(f"{LOG}.file={log}", name="before")
-    fatal = make_attempt(f"{FAULT}.kind=segfault", name="fatal")
-    after = make_attempt(f"{LOG}.file={log}", name="after")
-    for attempt in (before, fatal, after):
-        executor.submit(attempt)
-    found = {outcome.attempt.run.run_id: outcome for outcome in outcomes(executor, 3)}
-    assert {key.rstrip("0"): o.failure is None for key, o in found.items()} == {
-        "before": True,
-        "fatal": False,
-        "after": True,
-    }
-    failure = found[fatal.run.run_id].failure
-    assert failure is not None
-    assert failure.error_type == "WorkerDied"
-    # What was published before the death is taken as it is, not made again.
-    assert len(log.read_text().splitlines()) == 2
-    assert executor.wait(0.0) == []
-
-
-@pytest.mark.ray
-def test_killing_a_shared_call_starts_its_runs_again_alone(
-    start: Start, make_attempt: MakeAttempt
-) -> None:
-    executor = start("ray", useful=1)
-    wait_until_free(executor)
-    share_calls(executor, 2)
-    hung = make_attempt(f"{SLEEP}.seconds=600.0", name="hung")
-    innocent = make_attempt(name="innocent")
-    executor.submit(hung)
-    executor.submit(innocent)
-    failure = Failure("AttemptTimeout", "took too long")
-    assert not executor.kill(innocent, failure)
-    assert not executor.kill(hung, failure)
-    deadline = time.monotonic() + 60
-    while executor.workers == 0:
-        assert time.monotonic() < deadline
-        assert executor.wait(1.0) == []
-    executor.wait(0.0)
-    assert executor.kill(hung, failure)
-    found = {outcome.attempt.run.run_id: outcome.failure for outcome in outcomes(executor, 2)}
-    assert found == {hung.run.run_id: failure, innocent.run.run_id: None}
 
 
 # The last two embed a Ray. A process that did so can't use the tests' shared one any more: Ray

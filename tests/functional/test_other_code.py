@@ -13,8 +13,8 @@ import yaml
 
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.integrity import verify
-from orchestrator.execution.executors.base import OtherCodeError, WorkerSettings
-from orchestrator.execution.worker import Worker
+from orchestrator.execution.errors import OtherCodeError
+from orchestrator.execution.worker import Worker, WorkerSettings
 from scene.machine.resources import Resources
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.execution.executors import host, ray
-from orchestrator.execution.executors.base import WorkerSettings, WorkerStartError
-from orchestrator.execution.executors.host import LONGEST_SOCKET, ray_folder
+from orchestrator.execution.errors import WorkerStartError
+from orchestrator.execution.executors.ray import cluster, host
+from orchestrator.execution.executors.ray.host import LONGEST_SOCKET, ray_folder
 
 
 @pytest.fixture
@@ -75,15 +75,14 @@ def start(monkeypatch: pytest.MonkeyPatch, error: Exception, successes_after: in
     def children():  # noqa: ANN202
         yield lambda: None
 
-    monkeypatch.setattr(ray, "_init_local_ray", init)
-    monkeypatch.setattr(ray, "children_ended_with_this_process", children)
-    executor = ray.RayExecutor(WorkerSettings("/nowhere"))
-    monkeypatch.setattr(executor, "_connect", executor._start_local_ray)
-    executor.start()
+    monkeypatch.setattr(cluster, "init_embedded", init)
+    monkeypatch.setattr(cluster, "children_ended_with_this_process", children)
+    ray = cluster.Cluster(None, {})
+    ray.start()
     try:
-        assert executor._await_ray(60.0)
+        assert ray.ready(60.0)
     finally:
-        executor.close()
+        ray.close()
     return tries
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.execution.executors.base import Executor, WorkerSettings
+from orchestrator.execution.executors.base import Executor
+from orchestrator.execution.worker import WorkerSettings
 
 if TYPE_CHECKING:
     from orchestrator.plan.sweep import Execution, Sweep
@@ -42,7 +43,7 @@ def _inline(settings: WorkerSettings, execution: Execution) -> Executor:
 
 
 def _ray(settings: WorkerSettings, execution: Execution) -> Executor:
-    from orchestrator.execution.executors.ray import RayExecutor
+    from orchestrator.execution.executors.ray.executor import RayExecutor
 
     return RayExecutor(settings, execution.address, execution.workers)
 

@@ -3,56 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
-from scene.errors import BlendsweepError
-from scene.recipe.code import Code
-
-
-class WorkerStartError(BlendsweepError):
-    """No worker can be brought up, so that no run can be executed."""
-
-
-class OtherCodeError(WorkerStartError):
-    """A worker's machine has other code than the driver's: images of both would be mixed."""
-
-
-class WorkersLostError(BlendsweepError):
-    """No worker can be brought up any more, after some have worked."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """What a worker needs to know, once, before its first run.
-
-    Parameters
-    ----------
-    output
-        URI or absolute path of the data set.
-    plugins
-        Folders that ``$plugins`` names resolve in.
-    cpus_per_worker
-        CPU cores that belong to each worker.
-    gpus_per_worker
-        GPUs that belong to each worker, fractions allowed; None lets the executor choose.
-    recycle_after_runs, recycle_above_mb
-        A worker is replaced between two runs after so many runs, or when its resident memory in
-        MiB has grown above the limit.
-    shared_output
-        Whether a local output is a folder that all machines of a cluster see.
-    code
-        The code of the driver's machine, which a worker's must be, too; empty for any.
-    """
-
-    output: str
-    plugins: tuple[str, ...] = ()
-    cpus_per_worker: float = 1.0
-    gpus_per_worker: float | None = None
-    recycle_after_runs: int = 200
-    recycle_above_mb: int = 4096
-    shared_output: bool = False
-    code: Code = field(default_factory=dict)
 
 
 class Executor(ABC):
@@ -97,15 +49,8 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def kill(self, attempt: Attempt, failure: Failure) -> bool:
-        """End the attempt's worker now; its outcome, with `failure`, comes from the next `wait`.
-
-        Returns
-        -------
-        bool
-            False if the attempt was not alone on its worker, or waits for one: then nothing is
-            reported, and it begins anew, alone.
-        """
+    def kill(self, attempt: Attempt, failure: Failure) -> None:
+        """End the attempt's worker now; its outcome, with `failure`, comes from the next `wait`."""
 
     @abstractmethod
     def close(self) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections import deque
 from datetime import UTC, datetime
 from functools import partial
 from typing import final
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
-from orchestrator.execution.executors.base import Executor, WorkerSettings
-from orchestrator.execution.worker import Worker
+from orchestrator.execution.executors.base import Executor
+from orchestrator.execution.worker import Worker, WorkerSettings
 from scene.blender.thread import on_blenders_thread
 from scene.machine.resources import Resources
 
@@ -32,14 +31,14 @@ class InlineExecutor(Executor):
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._reservation = Resources(settings.cpus_per_worker, settings.gpus_per_worker or 0.0)
+        self._resources = Resources(settings.cpus_per_worker, settings.gpus_per_worker or 0.0)
         self._worker: Worker | None = None
         self._submitted: Attempt | None = None
-        self._killed: deque[AttemptOutcome] = deque()
+        self._killed: list[AttemptOutcome] = []
 
     def start(self) -> None:
         """Start Blender in this process."""
-        make = partial(Worker, self._settings, self._reservation, WORKER_NAME)
+        make = partial(Worker, self._settings, self._resources, WORKER_NAME)
         self._worker = on_blenders_thread(make)
 
     def scale(self, useful: int) -> None:
@@ -63,14 +62,13 @@ class InlineExecutor(Executor):
 
     def wait(self, timeout_s: float) -> list[AttemptOutcome]:  # noqa: ARG002
         """Execute the submitted attempt, however long it takes, and return its outcome."""
-        outcomes = list(self._killed)
-        self._killed.clear()
+        outcomes, self._killed = self._killed, []
         if self._submitted is not None and self._worker is not None:
             attempt, self._submitted = self._submitted, None
             outcomes.append(on_blenders_thread(partial(self._worker.execute, attempt)))
         return outcomes
 
-    def kill(self, attempt: Attempt, failure: Failure) -> bool:
+    def kill(self, attempt: Attempt, failure: Failure) -> None:
         """Drop the attempt, which waits for its turn."""
         if self._worker is None or self._submitted != attempt:
             raise ValueError(f"run {attempt.run.run_id} is not in flight")
@@ -87,7 +85,6 @@ class InlineExecutor(Executor):
                 failure=failure,
             )
         )
-        return True
 
     def close(self) -> None:
         """Let go of the session; bpy itself stays loaded until the process ends."""

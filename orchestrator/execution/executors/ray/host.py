@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.common.environment import environment
-from orchestrator.execution.executors import guard
+from orchestrator.execution.executors.ray import guard
 from scene.machine.scratch import SHARED_MEMORY
 
 _CONTROL_GROUP = Path("/sys/fs/cgroup")

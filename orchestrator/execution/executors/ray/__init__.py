@@ -1,0 +1,1 @@
+"""Execution on Ray: an embedded one, or a cluster."""
