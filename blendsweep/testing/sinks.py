@@ -31,7 +31,8 @@ from orchestrator.dataset.sink import Sink, SinkContext
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
-from orchestrator.plan.sweep import Execution, Sweep, Tracking
+from orchestrator.plan.settings import Settings, Tracking
+from orchestrator.plan.sweep import Sweep
 from scene.execution.record import RunRecord
 from scene.imaging.files import FileRecord
 
@@ -53,10 +54,7 @@ def sink_context(output: Path, tracking: Tracking | None = None) -> SinkContext:
         plugins=(),
         overrides=(),
         output=str(output),
-        limit=None,
-        retry_failed=False,
-        execution=Execution(),
-        tracking=tracking or Tracking(enabled=False),
+        settings=Settings(tracking=tracking or Tracking(enabled=False)),
     )
     storage = open_storage(sweep.output)
     storage.write_file("sweep.yaml", _DOCUMENT.encode())

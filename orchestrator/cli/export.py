@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.terminal import AsJson, Debug, Output, errors_told, print_json
+from orchestrator.cli.terminal import AsJson, Debug, Output, errors_told, print_result
 from orchestrator.common.commands import program
 
 HELP = f"""Export a data set for training. Of its last sweep, all succeeded runs are taken.
@@ -19,7 +19,7 @@ Examples:
   {program()} export hf outputs/sem --to sem-hf
 
 The sweep may still be running, and OUTPUT and --to may be on an object store. The same command
-again goes on where it stopped and adds what is new. docs/exports.md tells how to load each format.
+again goes on where it stopped and adds what is new. docs/exports.md shows how to load each format.
 """
 
 EXIT_CODES = """Exit codes: 0 exported; 1 a run's files are missing or damaged; 2 usage or
@@ -38,9 +38,10 @@ _To = Annotated[
 _Split = Annotated[
     str | None,
     typer.Option(
-        metavar="SHARES",
-        help="Splits and their shares, for instance train=0.8,val=0.1,test=0.1. Runs of one seed "
-        "stay together, so that no two splits show the same particles. [default: all in train]",
+        metavar="FRACTIONS",
+        help="Splits and their fractions, for instance train=0.8,val=0.1,test=0.1. Runs of one "
+        "seed stay together, so that no two splits show the same particles. [default: all in "
+        "train]",
     ),
 ]
 _Image = Annotated[
@@ -165,7 +166,4 @@ def _export(
             shard_mb=shard_mb,
             license_name=license_name,
         )
-        for line in exported.lines():
-            typer.echo(line)
-        if as_json:
-            print_json(exported.as_json())
+        print_result(exported, as_json=as_json)

@@ -9,9 +9,9 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -23,6 +23,24 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Last line on stdout: the result as one JSON object.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+class Result(Protocol):
+    """What a command found or did."""
+
+    def lines(self) -> Iterable[str]:
+        """Return it as people read it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+
+
+def print_result(result: Result, *, as_json: bool) -> None:
+    """Print a result, and once more for programs if that is asked for."""
+    for line in result.lines():
+        typer.echo(line)
+    if as_json:
+        print_json(result.as_json())
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -46,7 +64,7 @@ def errors_told(*, debug: bool) -> Iterator[None]:
         raise typer.Exit(130) from None
     except (typer.Exit, BrokenPipeError):
         raise
-    except Exception as error:  # noqa: BLE001 (a person at a terminal is told in a sentence)
+    except Exception as error:  # noqa: BLE001 (a person at a terminal gets a sentence)
         if debug:
             traceback.print_exc()
         else:

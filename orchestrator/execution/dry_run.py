@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.layout import MANIFEST, RUNS
+from orchestrator.dataset.provenance import code_of_sweep, settled
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.storage.opening import open_storage
+from orchestrator.dataset.tables import read_errors_told
 
 if TYPE_CHECKING:
     from orchestrator.dataset.storage.storage import Storage
@@ -15,10 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.plan.sweep import Sweep
 
 LISTED_RUNS = 10_000
-"""So many runs are listed; the plan of a sweep that has started names all."""
+"""At most this many runs are listed; the plan of a sweep that has started names all."""
 
 COMPARED_RUNS = 1_000_000
-"""So many runs, from the first on, are looked for in the data set."""
+"""At most this many runs, from the first on, are looked for in the data set."""
 
 
 @final
@@ -78,8 +81,22 @@ def listed(runs: Expansion) -> Iterator[str]:
     yield f"{len(runs)} runs"
 
 
-def recorded(sweep: Sweep, runs: Expansion, storage: Storage) -> Recorded:
-    """Hold a sweep's runs against the data set in `storage`, of which nothing is changed."""
+def recorded(sweep: Sweep, runs: Expansion) -> Recorded:
+    """Compare a sweep's runs with its data set, of which nothing is changed.
+
+    Raises
+    ------
+    ConfigurationError
+        If the data set can't be read, or other code began it and that is not accepted.
+    """
+    storage = open_storage(sweep.output)
+    with read_errors_told(storage):
+        accept = sweep.settings.accept_versions
+        settled(storage, code_of_sweep(sweep, runs), accept=accept)
+        return _compared(sweep, runs, storage)
+
+
+def _compared(sweep: Sweep, runs: Expansion, storage: Storage) -> Recorded:
     statuses = _statuses(storage)
     compared = min(len(runs), COMPARED_RUNS)
     succeeded = failed = 0
@@ -87,7 +104,7 @@ def recorded(sweep: Sweep, runs: Expansion, storage: Storage) -> Recorded:
         status = statuses.get(runs.run_id(position))
         succeeded += status == RunStatus.SUCCEEDED
         failed += status == RunStatus.FAILED
-    new = compared - succeeded - (0 if sweep.retry_failed else failed)
+    new = compared - succeeded - (0 if sweep.settings.retry_failed else failed)
     return Recorded(storage.public_uri, len(runs), compared, succeeded, failed, new)
 
 

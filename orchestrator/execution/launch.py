@@ -88,9 +88,9 @@ def run_sweep(
     folder = local_folder(sweep.output)
     # A database that lies in the output is no matter where the output itself can't be written.
     writable = folder is None or os.access(folder, os.W_OK)
-    if sweep.tracking_uri is not None and (sweep.tracking.uri is not None or writable):
+    if sweep.tracking_uri is not None and (sweep.settings.tracking.uri is not None or writable):
         check_usable(sweep.tracking_uri)
-    if sweep.execution.address is None:
+    if sweep.settings.execution.address is None:
         load_libraries()
     try:
         storage = open_storage(sweep.output)
@@ -109,8 +109,8 @@ def run_sweep(
             runs,
             len(runs),
             check_runs_folder(storage, manifest.statuses()),
-            max_attempts=sweep.execution.max_attempts,
-            retry_failed=sweep.retry_failed,
+            max_attempts=sweep.settings.execution.max_attempts,
+            retry_failed=sweep.settings.retry_failed,
             hidden=manifest.without_particles(),
         )
         stack.callback(executor.close)
@@ -129,7 +129,7 @@ def run_sweep(
             sinks,
             storage,
             stack.enter_context(make_progress(progress, time_left)),
-            sweep.execution.timeout_s,
+            sweep.settings.execution.timeout_s,
             Interruption(scheduler.drain, limit, event=stop, signals=handle_signals),
         )
         complete = driver.run()
@@ -167,7 +167,7 @@ def _take_over(
         if storage.folder is not None:
             storage.folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(exclusive(storage))
-        accepted = settled(storage, code, accept=sweep.accept_versions)
+        accepted = settled(storage, code, accept=sweep.settings.accept_versions)
         if storage.folder is not None:
             _remove_attempts(storage.folder)
             stack.callback(_remove_attempts, storage.folder)

@@ -177,7 +177,7 @@ def expand(sweep: Sweep) -> Expansion:
     axes = parse_overrides(sweep.overrides)
     _check_number(sweep, axes)
     try:
-        expansion = Expansion(axes, composition, sweep.limit)
+        expansion = Expansion(axes, composition, sweep.settings.limit)
         _check(expansion, str(sweep.recipe), registry)
     except ConfigurationError as error:
         raise ConfigurationError(_located(error, axes, str(sweep.recipe))) from error
@@ -214,7 +214,7 @@ def spread(size: int, most: int = CHECKED_VALUES) -> Sequence[int]:
 
 def _check_number(sweep: Sweep, axes: Sequence[Axis]) -> None:
     runs = math.prod(len(axis.values) for axis in axes)
-    if min(runs, sweep.limit or runs) > MOST_RUNS:
+    if min(runs, sweep.settings.limit or runs) > MOST_RUNS:
         told = f"{runs:,}" if runs < 10**15 else "more than 10^15"
         message = (
             f"the sweep has {told} runs, of which there are at most {MOST_RUNS:,}: give fewer "

@@ -5,78 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, final
-
-from pydantic import Field
+from typing import final
 
 from orchestrator.common.redaction import masked, without_credentials
 from orchestrator.common.uris import local_folder, sqlite_uri
 from orchestrator.common.versions import versions
+from orchestrator.plan.settings import Settings
 from scene.errors import Problem
-from scene.language.fields import Bool, Int, Real, StrictModel, Text
 from scene.language.yaml_files import write_mapping
 from scene.recipe.code import Code
 
-type Positive = Annotated[Real, Field(gt=0)]
-type Count = Annotated[Int, Field(ge=1)]
-
 _SHOWN = 200
-"""So many characters of an override are shown where it is wrong."""
-
-
-@final
-class Execution(StrictModel):
-    """Where and how runs are executed.
-
-    Parameters
-    ----------
-    executor
-        ``ray``, or ``inline`` for this process without Ray.
-    address
-        Ray cluster to join; None starts a local one that ends with the sweep.
-    workers
-        Most workers at once; None takes what the resources allow.
-    cpus_per_worker, gpus_per_worker
-        Resources of a worker; without GPUs given, a share where the cluster has GPUs.
-    timeout_s
-        Seconds after which an attempt is ended.
-    max_attempts
-        How often a run is tried before it counts as failed.
-    recycle_after_runs, recycle_above_mb
-        A worker is replaced after so many runs, or above so much resident memory in MiB.
-    shared_output
-        Whether a local output is a folder that all machines of a cluster see.
-    """
-
-    executor: Literal["ray", "inline"] = "ray"
-    address: Text | None = None
-    workers: Count | None = None
-    cpus_per_worker: Positive = 1.0
-    gpus_per_worker: Annotated[Real, Field(ge=0)] | None = None
-    timeout_s: Positive = 3600.0
-    max_attempts: Count = 3
-    recycle_after_runs: Count = 200
-    recycle_above_mb: Count = 4096
-    shared_output: Bool = False
-
-
-@final
-class Tracking(StrictModel):
-    """Where MLflow records.
-
-    Parameters
-    ----------
-    enabled
-        False for no MLflow at all.
-    uri
-        Tracking server or database; None for ``sqlite:///<output>/mlflow.db``.
-    experiment
-        Name of the experiment; None for the sweep's name.
-    """
-
-    enabled: Bool = True
-    uri: Annotated[Text, Field(min_length=1)] | None = None
-    experiment: Annotated[Text, Field(min_length=1, max_length=250)] | None = None
+"""Most characters of an override that are shown where it is wrong."""
 
 
 @final
@@ -130,12 +70,8 @@ class Sweep:
         In order; the last one varies fastest.
     output
         Absolute folder or URI of the data set.
-    limit
-        Only the first so many runs; None for all.
-    retry_failed
-        Whether runs recorded as failed are taken again.
-    accept_versions
-        Whether to go on with a data set that other code began.
+    settings
+        How to make the runs.
     """
 
     name: str
@@ -145,11 +81,7 @@ class Sweep:
     plugins: tuple[str, ...]
     overrides: tuple[OverrideText, ...]
     output: str
-    limit: int | None
-    retry_failed: bool
-    execution: Execution
-    tracking: Tracking
-    accept_versions: bool = False
+    settings: Settings
 
     @property
     def recipe_name(self) -> str:
@@ -159,15 +91,16 @@ class Sweep:
     @property
     def experiment(self) -> str:
         """Name of the MLflow experiment."""
-        return self.tracking.experiment or self.name
+        return self.settings.tracking.experiment or self.name
 
     @property
     def tracking_uri(self) -> str | None:
         """Where MLflow records; None if it does not."""
-        if not self.tracking.enabled:
+        tracking = self.settings.tracking
+        if not tracking.enabled:
             return None
         folder = local_folder(self.output) or Path("outputs", self.name).absolute()
-        return self.tracking.uri or sqlite_uri(folder / "mlflow.db")
+        return tracking.uri or sqlite_uri(folder / "mlflow.db")
 
     def document(
         self,
@@ -189,9 +122,9 @@ class Sweep:
         accepted_code
             Hashes of the other codes that made runs of the data set, where that was accepted.
         """
-        tracking = self.tracking.model_dump()
-        if self.tracking.uri is not None:
-            tracking["uri"] = without_credentials(self.tracking.uri)
+        settings = self.settings.model_dump(include=set(Settings.model_fields))
+        if uri := settings["tracking"]["uri"]:
+            settings["tracking"]["uri"] = without_credentials(uri)
         content = {
             "name": self.name,
             "recipe": str(self.recipe),
@@ -200,9 +133,7 @@ class Sweep:
             "plugins": list(self.plugins),
             "overrides": [override.text for override in self.overrides],
             "output": without_credentials(self.output),
-            "limit": self.limit,
-            "execution": self.execution.model_dump(),
-            "tracking": tracking,
+            **settings,
             "versions": versions(),
             "code": dict(code or {}),
             "accepted_code": list(accepted_code),

@@ -16,7 +16,7 @@ from orchestrator.execution.executors import EXECUTORS
 from orchestrator.execution.executors.base import Executor
 from orchestrator.execution.worker import WorkerSettings
 from orchestrator.plan.run import Run
-from orchestrator.plan.sweep import Execution
+from orchestrator.plan.settings import Execution
 from scene.execution.record import RunRecord
 from scene.recipe.compose import Composition
 

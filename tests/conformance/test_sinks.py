@@ -25,7 +25,7 @@ from orchestrator.dataset.results import RunResult, RunStatus
 from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.sink import Sink, SinkContext
 from orchestrator.dataset.writer import ManifestSink
-from orchestrator.plan.sweep import Tracking
+from orchestrator.plan.settings import Tracking
 from orchestrator.tracking.mlflow import MlflowSink
 from orchestrator.tracking.sinks import SINKS
 

@@ -99,12 +99,12 @@ def test_any_thread_can_call_either_executor(
     call: Callable[..., dict[str, Any]],
 ) -> None:
     found = call("""
-from dataclasses import replace
-
 def work():
-    found["inline"] = run_sweep(replace(loaded, limit=1)).counts.done
-    ray = loaded.execution.model_copy(update={"executor": "ray", "workers": 1})
-    take(run_sweep(replace(loaded, execution=ray), handle_signals=True))
+    options = {"output": output, "mlflow": False}
+    inline = load_sweep(sweep, executor="inline", limit=1, **options)
+    found["inline"] = run_sweep(inline).counts.done
+    ray = load_sweep(sweep, executor="ray", workers=1, **options)
+    take(run_sweep(ray, handle_signals=True))
 
 thread = threading.Thread(target=work)
 thread.start()

@@ -25,7 +25,7 @@ def test_shipped_sweeps_and_recipes_are_found_by_name_from_any_folder(
     monkeypatch.chdir(tmp_path)
     for name in ("quickstart", "sem"):
         sweep = load_sweep(name)
-        assert sweep.source == BUILTIN_SWEEPS / f"{name}.yaml"
+        assert sweep.source == str(BUILTIN_SWEEPS / f"{name}.yaml")
         assert sweep.recipe == BUILTIN_RECIPES / "spheres_sem.yaml"
         assert sweep.output == str(tmp_path / "outputs" / name)
     (tmp_path / "own.yaml").write_text("recipe: spheres_sem\noverrides: []\n")

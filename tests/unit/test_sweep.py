@@ -42,7 +42,7 @@ def test_defaults(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sweep.output == str(folder / "outputs" / "demo")
     assert sweep.tracking_uri == f"sqlite:///{folder}/outputs/demo/mlflow.db"
     assert sweep.experiment == "demo"
-    assert sweep.execution.max_attempts == 3
+    assert sweep.settings.execution.max_attempts == 3
 
 
 def test_the_command_line_wins(folder: Path) -> None:
@@ -57,8 +57,8 @@ def test_the_command_line_wins(folder: Path) -> None:
     assert [override.text for override in sweep.overrides] == ["+x.y=4,5", "z=2", "w=6"]
     assert [override.source for override in sweep.overrides][1] == str(path)
     assert sweep.output == "/b"
-    assert (sweep.execution.workers, sweep.execution.timeout_s) == (7, 5.0)
-    assert sweep.execution.executor == "inline"
+    assert (sweep.settings.execution.workers, sweep.settings.execution.timeout_s) == (7, 5.0)
+    assert sweep.settings.execution.executor == "inline"
     assert sweep.tracking_uri is None
 
 
@@ -209,7 +209,7 @@ def test_a_mapping_is_a_sweep_as_a_file_is(folder: Path, monkeypatch: pytest.Mon
     assert (sweep.name, sweep.recipe) == ("beads", folder / "recipes" / "beads.yaml")
     assert [override.text for override in sweep.overrides] == ["a=1,2", "b=3"]
     assert (sweep.output, sweep.plugins) == (str(folder / "out"), (str(folder),))
-    assert sweep.execution.workers == 2
+    assert sweep.settings.execution.workers == 2
     assert content == {"recipe": "beads", "overrides": ["a=1,2"], "execution": {"workers": 3}}
 
 

@@ -80,7 +80,7 @@ def test_whole_floats_are_whole_numbers_in_a_sweep_too(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("a: 1\n")
     (tmp_path / "s.yaml").write_text("recipe: r\nlimit: 1e1\nexecution: {workers: 2.0}\n")
     sweep = load_sweep(tmp_path / "s.yaml")
-    assert (sweep.limit, sweep.execution.workers) == (10, 2)
+    assert (sweep.settings.limit, sweep.settings.execution.workers) == (10, 2)
 
 
 words = st.text(string.digits + "+-._:eExXoObBnifaNyY", max_size=7)

@@ -9,7 +9,8 @@ from orchestrator.execution.executors.base import Executor
 from orchestrator.execution.worker import WorkerSettings
 
 if TYPE_CHECKING:
-    from orchestrator.plan.sweep import Execution, Sweep
+    from orchestrator.plan.settings import Execution
+    from orchestrator.plan.sweep import Sweep
     from scene.recipe.code import Code
 
 
@@ -21,7 +22,7 @@ def create(sweep: Sweep, code: Code) -> Executor:
     code
         What makes the images, for workers to be held against.
     """
-    execution = sweep.execution
+    execution = sweep.settings.execution
     settings = WorkerSettings(
         output=sweep.output,
         plugins=sweep.plugins,
