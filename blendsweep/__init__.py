@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
     from orchestrator.dataset.storage.locking import OutputLockedError
     from orchestrator.dataset.storage.storage import OutputError
-    from orchestrator.execution.executors.base import WorkersLostError, WorkerStartError
+    from orchestrator.execution.errors import WorkersLostError, WorkerStartError
     from orchestrator.execution.progress import Progress, Shown
-    from orchestrator.plan.loading import SweepOptions
+    from orchestrator.plan.options import Options
     from orchestrator.plan.sweep import Sweep
 
 __all__ = [
@@ -86,8 +86,8 @@ _HOMES = {
     "RunFilesError": "orchestrator.dataset.recorded_run",
     "Sweep": "orchestrator.plan.sweep",
     "UnknownRunError": "orchestrator.dataset.dataset",
-    "WorkerStartError": "orchestrator.execution.executors.base",
-    "WorkersLostError": "orchestrator.execution.executors.base",
+    "WorkerStartError": "orchestrator.execution.errors",
+    "WorkersLostError": "orchestrator.execution.errors",
 }
 
 
@@ -110,7 +110,7 @@ def __dir__() -> list[str]:
 def load_sweep(
     sweep: str | Path | Mapping[str, Any],
     overrides: Sequence[str] = (),
-    **options: Unpack[SweepOptions],
+    **options: Unpack[Options],
 ) -> Sweep:
     """Return a sweep, checked as far as that is possible without its recipe.
 
@@ -143,7 +143,7 @@ def run(
     progress: Shown = None,
     stop: threading.Event | None = None,
     handle_signals: bool = False,
-    **options: Unpack[SweepOptions],
+    **options: Unpack[Options],
 ) -> Result:
     """Run a sweep, or go on with it: runs that its output holds as succeeded are not run again.
 
