@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _export(kind: str, output: str, to: str) -> dict[str, float]:
-    from orchestrator.export.launch import export_output
+    from orchestrator.export.exporting import export_output
 
     start = time.process_time()
     export_output(kind, output, to, all_runs=True)

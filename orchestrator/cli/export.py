@@ -156,7 +156,7 @@ def _export(
     debug: bool,
 ) -> None:
     with errors_told(debug=debug):
-        from orchestrator.export.launch import export_output
+        from orchestrator.export.exporting import export_output
 
         exported = export_output(
             *(name, output, to),

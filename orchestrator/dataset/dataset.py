@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self, final
 
-from orchestrator.dataset.layout import MANIFEST, PARTICLES
+from orchestrator.dataset.layout import PARTICLES
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.dataset.status import Status, status_of
@@ -124,7 +124,8 @@ class DataSet(Reader):
         for start in range(0, len(ids), _WINDOW):
             window = ids[start : start + _WINDOW]
             run_ids = [i.decode() if isinstance(i, bytes) else str(i) for i in window]
-            rows = self._rows_of(run_ids)
+            with read_errors_told(self.storage):
+                rows = self.rows(run_ids)
             # The first run that is asked for its particles reads those of the others along.
             particles = cache(partial(self._particles_of, tuple(run_ids)))
             for run_id in run_ids:
@@ -193,15 +194,6 @@ class DataSet(Reader):
 
     def __repr__(self) -> str:
         return f"<DataSet {self.uri}>"
-
-    def _rows_of(self, run_ids: Sequence[str]) -> dict[str, pa.Table]:
-        with read_errors_told(self.storage):
-            rows = self._tables[MANIFEST].of_runs(run_ids)
-            if len(rows) < len(run_ids):  # recorded since runs were looked up; particles, too
-                for table in self._tables.values():
-                    table.forget()
-                rows = self._tables[MANIFEST].of_runs(run_ids)
-        return rows
 
     def _particles_of(self, run_ids: tuple[str, ...]) -> dict[str, pa.Table]:
         with read_errors_told(self.storage):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -107,6 +107,10 @@ class Reader:
         """Return how many part files a table has now."""
         return len(self._tables[table].part_names())
 
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of ``manifest`` or ``particles``."""
+        return self._tables[table].schema()
+
     def recorded(
         self, columns: Columns = None, *, damaged: list[str] | None = None
     ) -> Iterator[tuple[pa.Table, NDArray[np.bool_]]]:
@@ -119,6 +123,15 @@ class Reader:
         """
         for part in self.parts(MANIFEST, columns, damaged=damaged):
             yield part, self.plan.asks_for(part)
+
+    def rows(self, run_ids: Sequence[str]) -> dict[str, pa.Table]:
+        """Return the manifest's row of each of some runs, by run id, as a table of one row."""
+        rows = self._tables[MANIFEST].of_runs(run_ids)
+        if len(rows) < len(run_ids):  # recorded since runs were looked up, as their particles were
+            for table in self._tables.values():
+                table.forget()
+            rows = self._tables[MANIFEST].of_runs(run_ids)
+        return rows
 
     def index(self, damaged: list[str] | None = None) -> RunIndex:
         """Read which runs are on record."""

@@ -6,7 +6,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.layout import MANIFEST, PARTICLES, part_number
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
@@ -15,6 +15,7 @@ from scene.errors import ConfigurationError, Problem
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
 RUN_ID = "S16"
@@ -122,6 +123,17 @@ class Table:
             found = self._of_runs(run_ids) or {}
         return found
 
+    def schema(self) -> pa.Schema:
+        """Return the columns of all parts; those of one name get a common type."""
+        from orchestrator.dataset.arrow import united
+
+        schemas = []
+        for name in self.part_names():
+            source = self._storage.open(f"{self._name}/{name}")
+            with source, self._opened(name, source) as part:
+                schemas.append(part.schema_arrow.remove_metadata())
+        return united(*schemas)
+
     def forget(self) -> None:
         """Look for runs anew, which may have been recorded meanwhile."""
         self._found = None
@@ -185,32 +197,40 @@ class Table:
 
     def _read(self, name: str, columns: Columns = None) -> pa.Table:
         import pyarrow as pa
+
+        data = pa.BufferReader(self._storage.read(f"{self._name}/{name}"))
+        with self._opened(name, data) as part:
+            present = part.schema_arrow.names
+            if columns is None or callable(columns):
+                wanted = present if columns is None else [*filter(columns, present)]
+                return part.read(wanted, use_threads=False)
+            wanted = [column for column in columns if column in present]
+            table = part.read(wanted, use_threads=False)
+            for column in columns:
+                if column not in present:
+                    table = table.append_column(column, pa.nulls(len(table)))
+            return table.select(columns)
+
+    @contextmanager
+    def _opened(self, name: str, source: Any) -> Iterator[pq.ParquetFile]:
+        """Open a part file, and read it, on this thread alone.
+
+        Arrow's own threads, still letting go of Python's bytes while the interpreter ends, would
+        abort the process.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = f"{self._name}/{name}"
-        data = pa.BufferReader(self._storage.read(path))
         try:
-            # On this thread alone: Arrow's own, still letting go of Python's bytes while the
-            # interpreter ends, would abort the process.
-            with pq.ParquetFile(data, pre_buffer=False) as part:
-                present = part.schema_arrow.names
+            with pq.ParquetFile(source, pre_buffer=False) as part:
                 for required in REQUIRED[self._name]:
-                    if required not in present:
+                    if required not in part.schema_arrow.names:
                         raise pa.ArrowInvalid(f"there is no column {required}")
-                if columns is None or callable(columns):
-                    wanted = present if columns is None else [*filter(columns, present)]
-                    return part.read(wanted, use_threads=False)
-                table = part.read(
-                    [column for column in columns if column in present], use_threads=False
-                )
-                for column in columns:
-                    if column not in present:
-                        table = table.append_column(column, pa.nulls(len(table)))
-                return table.select(columns)
+                yield part
         except (pa.ArrowException, OSError) as error:
             message = (
                 f"is damaged ({reason(error)}); the sweep's command sets it aside and records "
                 "anew what its runs' folders hold"
             )
-            where = f"{self._storage.public_uri}/{path}"
+            where = f"{self._storage.public_uri}/{self._name}/{name}"
             raise DamagedPartError([Problem(where, "", message)]) from error

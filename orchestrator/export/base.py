@@ -1,4 +1,4 @@
-"""What a format of exports is, and what all of them share: options, outcome, the target folder."""
+"""What a format of exports is, and what all formats share: options and the target folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
+import numpy as np
+
 from orchestrator.dataset.storage.locking import LOCK_FILE, OutputLockedError, exclusive
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
-from orchestrator.export.progress import ExportProgress
-from orchestrator.export.records import Source
-from scene.errors import ConfigurationError, Problem
+from orchestrator.export.counter import RunCounter
+from orchestrator.export.source import Ids, Source
+from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
 STATE = ".blendsweep"
 """Folder of a target that tells what is exported; readers of data sets skip the dot."""
@@ -49,8 +51,8 @@ class Options:
 
 @final
 @dataclass(slots=True)
-class Outcome:
-    """What came of an export.
+class Written:
+    """What an export wrote.
 
     Parameters
     ----------
@@ -74,8 +76,8 @@ class Format(ABC):
         The runs.
     options
         What is asked for.
-    progress
-        Told of every run; raises where the export is to end.
+    counter
+        Counts every run; raises where the export is to end.
     """
 
     name: ClassVar[str]
@@ -84,14 +86,40 @@ class Format(ABC):
     reserved: ClassVar[Set[str]] = frozenset()
     """Names that a split can't have here, in small letters."""
 
-    def __init__(self, source: Source, options: Options, progress: ExportProgress) -> None:
+    def __init__(self, source: Source, options: Options, counter: RunCounter) -> None:
         self.source = source
         self.options = options
-        self.progress = progress
+        self.counter = counter
 
     @abstractmethod
-    def export(self) -> Outcome:
+    def export(self) -> Written:
         """Write what the target lacks; whatever is there at any moment is whole."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must be the same when an export is continued."""
+        source = self.source
+        return {"format": self.name, "split": str(source.splits), "image": source.image}
+
+    def missing(self, target: Storage, split: str, present: Ids, written: Written) -> Ids:
+        """Return which runs of a split the target lacks, and count both kinds.
+
+        Raises
+        ------
+        ConfigurationError
+            If the target holds runs that are not exported any more.
+        """
+        wanted = self.source.ids_of(split)
+        strange = present[~np.isin(present, wanted)]
+        if len(strange):
+            raise wrong_target(
+                f"{target.public_uri} holds {len(strange)} runs that the last sweep does not ask "
+                f"for ({strange[0].decode()}); give another folder, or --all-runs"
+            )
+        missing: Ids = wanted[~np.isin(wanted, present)]
+        written.new[split], written.before[split] = len(missing), len(present)
+        self.counter.expect(len(missing))
+        return missing
 
 
 @contextmanager
@@ -124,7 +152,7 @@ def claimed(target: Storage, settings: dict[str, Any]) -> Iterator[dict[str, Any
             yield found
     except OutputLockedError as error:
         message = f"another export, {error.owner}, is at work on {where}; wait until it ends"
-        raise ConfigurationError([Problem("command line", "--to", message)]) from error
+        raise wrong_target(message) from error
 
 
 def remember(target: Storage, settings: dict[str, Any]) -> None:
@@ -164,21 +192,22 @@ def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:
         if not isinstance(found, dict):
             raise ValueError(found)
     except NotADirectoryError:
-        raise _wrong(f"{where} is a file; give a folder") from None
+        raise wrong_target(f"{where} is a file; give a folder") from None
     except (FileNotFoundError, ValueError):
         others = [name for name in target.list(".") if name not in (LOCK_FILE, STATE)]
         if others:
             message = f"{where} holds something that is no export ({others[0]}); give a new folder"
-            raise _wrong(message) from None
+            raise wrong_target(message) from None
         return None
     for key, value in settings.items():
         if found.get(key) != value:
-            raise _wrong(
+            raise wrong_target(
                 f"{where} holds an export with {key} {found.get(key)}, not {value}; "
                 "give another folder, or the same options as before"
             )
     return found
 
 
-def _wrong(message: str) -> ConfigurationError:
-    return ConfigurationError([Problem("command line", "--to", message)])
+def wrong_target(message: str) -> ConfigurationError:
+    """Return the error for a target that can't be taken."""
+    return ConfigurationError([Problem(COMMAND_LINE, "--to", message)])

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 
 from orchestrator.common.uris import local_folder
+from orchestrator.dataset.recorded_run import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
-from orchestrator.export.base import Format, Outcome, plain
-from orchestrator.export.images import masks, read_instances
-from orchestrator.export.records import INSTANCES, Ids, Record
-from scene.errors import ConfigurationError, Problem
+from orchestrator.export.base import Format, Written, plain, wrong_target
+from orchestrator.export.masks import masks, read_instances
+from orchestrator.export.source import Example, Ids
 
 PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_fraction", "occluded_share")
 """What annotations keep of the particles table, where it has them."""
@@ -34,12 +34,12 @@ class Coco(Format):
     name: ClassVar[str] = "coco"
 
     @override
-    def export(self) -> Outcome:
+    def export(self) -> Written:
         """Write each file anew, as a whole: an old one stays until then."""
         target, names = self._place()
-        outcome = Outcome(files=list(names.values()))
+        written = Written(files=list(names.values()))
         for split in names:
-            self.progress.expect(len(self.source.ids_of(split)))
+            self.counter.expect(len(self.source.ids_of(split)))
         _remove_litter(target, names.values())
         # From 1, as some readers take 0 for none, and on through all files, so that they can be
         # put together.
@@ -48,33 +48,33 @@ class Coco(Format):
             ids = self.source.ids_of(split)
             with target.replacing(name) as stream:
                 self._write(stream, ids, first)
-            outcome.new[split], outcome.before[split] = len(ids), 0
+            written.new[split], written.before[split] = len(ids), 0
             first += len(ids)
-        return outcome
+        return written
 
     def _place(self) -> tuple[Storage, dict[str, str]]:
         """Return the folder and each split's file in it."""
         if self.options.split:
             if self.options.to.endswith(".json"):
-                raise _wrong(f"{self.options.to} is one file; with --split, give a folder")
+                raise wrong_target(f"{self.options.to} is one file; with --split, give a folder")
             return open_storage(self.options.to), {
                 name: f"{name}.json" for name in self.source.splits
             }
         folder, name = _parent(self.options.to)
         (split,) = self.source.splits
         if not name.endswith(".json"):
-            raise _wrong(f"{self.options.to} does not end in .json; give the file to write")
+            raise wrong_target(f"{self.options.to} does not end in .json; give the file to write")
         return open_storage(folder), {split: name}
 
     def _write(self, stream: BinaryIO, ids: Ids, first: int) -> None:
-        sweep = self.source.sweep
+        sweep = self.source.data.sweep
         info = {
-            "description": f"{sweep['name']}, made by Blendsweep",
-            "version": sweep["versions"].get("blendsweep", ""),
-            "sweep": sweep["name"],
-            "recipe_hash": sweep["recipe_hash"],
-            "overrides": sweep["overrides"],
-            "versions": sweep["versions"],
+            "description": f"{sweep.name}, made by Blendsweep",
+            "version": sweep.versions.get("blendsweep", ""),
+            "sweep": sweep.name,
+            "recipe_hash": sweep.recipe_hash,
+            "overrides": [*sweep.overrides],
+            "versions": dict(sweep.versions),
             "image": self.source.image,
         }
         text = io.TextIOWrapper(stream, encoding="utf-8", write_through=False)
@@ -85,7 +85,7 @@ class Coco(Format):
             for name, number in numbers.items()
         ]
         text.write(f'"categories": {_json(categories)},\n"images": [')
-        _write_entries(text, map(self._image, count(first), self.source.records(ids)))
+        _write_entries(text, map(self._image, count(first), self.source.examples(ids)))
         text.write('],\n"annotations": [')
         _write_entries(text, self._annotations(ids, first, numbers))
         text.write("]}\n")
@@ -99,33 +99,27 @@ class Coco(Format):
             return []
         return [{"id": _LICENSE, "name": named, "url": named if "://" in named else ""}]
 
-    def _image(self, number: int, record: Record) -> dict[str, Any]:
-        self.progress.check()
-        image = self.source.has(record, self.source.image)
+    def _image(self, number: int, example: Example) -> dict[str, Any]:
+        self.counter.check()
+        image = example.image(self.source.image)
         licensed = {"license": _LICENSE} if self.options.license is not None else {}
         return licensed | {
             "id": number,
-            "run_id": record.run_id,
-            "file_name": image.path,
+            "run_id": example.run.run_id,
+            "file_name": f"{example.run.folder}/{image.path}",
             "width": image.width,
             "height": image.height,
-            "blendsweep": {
-                "run_id": record.run_id,
-                "index": record.index,
-                "seed": record.seed,
-                "values": record.values,
-                "features": record.features,
-            },
+            "blendsweep": example.described(),
         }
 
     def _annotations(
         self, ids: Ids, first: int, categories: dict[str, int]
     ) -> Iterator[dict[str, Any]]:
-        for number, record in enumerate(self.source.records(ids, [INSTANCES]), first):
-            instances = read_instances(self.source, record)
+        for number, example in enumerate(self.source.examples(ids, [INSTANCES]), first):
+            instances = read_instances(example)
             particles = {
                 particle["particle_id"]: particle
-                for particle in record.particles(["blueprint", *PARTICLE_COLUMNS])
+                for particle in example.particles(["blueprint", *PARTICLE_COLUMNS])
             }
             for mask in masks(instances):
                 particle = particles[mask.particle_id]
@@ -134,14 +128,14 @@ class Coco(Format):
                 yield {
                     "id": next(self._numbers),
                     "image_id": number,
-                    "run_id": record.run_id,
+                    "run_id": example.run.run_id,
                     "category_id": category,
                     "segmentation": mask.rle,
                     "area": mask.area,
                     "bbox": mask.bbox,
                     "iscrowd": 0,
                 } | kept
-            self.progress.advance()
+            self.counter.advance()
 
 
 def _remove_litter(target: Storage, names: Iterable[str]) -> None:
@@ -170,12 +164,9 @@ def _parent(uri: str) -> tuple[str, str]:
     folder = local_folder(uri)
     if folder is not None:
         if folder.is_dir():
-            raise _wrong(f"{uri} is a folder; give a file in it, for instance {uri}/coco.json")
+            message = f"{uri} is a folder; give a file in it, for instance {uri}/coco.json"
+            raise wrong_target(message)
         return str(folder.parent), folder.name
     parts = urlsplit(uri)
     path = PurePosixPath(parts.path)
     return urlunsplit(parts._replace(path=str(path.parent).rstrip("/"))), path.name
-
-
-def _wrong(message: str) -> ConfigurationError:
-    return ConfigurationError([Problem("command line", "--to", message)])

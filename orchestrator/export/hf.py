@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, final, override
 
 import pyarrow as pa
@@ -14,11 +15,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from orchestrator.dataset.arrow import conform
+from orchestrator.dataset.recorded_run import INSTANCES
 from orchestrator.dataset.schema import FEATURE, OVERRIDE
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.export.names import distinct
-from orchestrator.export.records import INSTANCES, Record
+from orchestrator.export.image_names import distinct
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
+from orchestrator.export.source import Example
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _LEADING = {"run_id": pa.string(), "index": pa.int64(), "seed": pa.int64()}
@@ -67,17 +69,17 @@ class HuggingFace(ShardedFormat):
         return hashlib.sha256(str(schema).encode() + str(schema.metadata).encode()).hexdigest()
 
     @override
-    def sample(self, record: Record) -> Sample:
+    def sample(self, example: Example) -> Sample:
         """Return one run as a table of one row."""
-        row: dict[str, Any] = {name: record.row.get(name) for name in self._scalars}
+        row: dict[str, Any] = {name: example.run.row.get(name) for name in self._scalars}
         required = {self.source.image, INSTANCES}
         for name in self.source.image_names:
             column = self._columns[name]
             row[column] = None
-            if name in record.images or name in required:
-                data = self.source.read(record, name)
-                row[column] = {"bytes": data, "path": f"{name}{record.images[name].suffix}"}
-        particles = conform(record.table.select(self._own(record.table)), self._particles)
+            if name in example.images or name in required:
+                suffix = PurePosixPath(example.image(name).path).suffix
+                row[column] = {"bytes": example.read(name), "path": f"{name}{suffix}"}
+        particles = conform(example.table.select(self._own(example.table)), self._particles)
         entries = particles.combine_chunks().to_struct_array()
         if isinstance(entries, pa.ChunkedArray):
             entries = entries.combine_chunks()
@@ -110,7 +112,7 @@ class HuggingFace(ShardedFormat):
         ]
         configs = {"configs": [{"config_name": "default", "data_files": files}]}
         front = yaml.safe_dump(configs, sort_keys=False)
-        card = _CARD.format(name=self.source.sweep["name"], image=self.source.image)
+        card = _CARD.format(name=self.source.data.sweep.name, image=self.source.image)
         target.write_file("README.md", f"---\n{front}---\n{card}".encode())
         return ["README.md", *(file["path"] for file in files)]
 

@@ -17,12 +17,11 @@ from typing import Any, BinaryIO, ClassVar, Protocol, final, override
 
 import numpy as np
 
-from orchestrator.dataset.reading import RUN_ID
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.export.base import STATE, Format, Outcome, claimed, remove_litter
-from orchestrator.export.records import Ids, Record
-from scene.errors import ConfigurationError, Problem
+from orchestrator.dataset.tables import RUN_ID
+from orchestrator.export.base import STATE, Format, Written, claimed, remove_litter
+from orchestrator.export.source import Example, Ids
 
 _NOTES = f"{STATE}/shards"
 
@@ -81,7 +80,7 @@ class ShardedFormat(Format):
         """What must be the same in all shards; those that have another layout are made anew."""
 
     @abstractmethod
-    def sample(self, record: Record) -> Sample:
+    def sample(self, example: Example) -> Sample:
         """Return one run, ready to be written."""
 
     @abstractmethod
@@ -104,32 +103,21 @@ class ShardedFormat(Format):
         ]
 
     @override
-    def export(self) -> Outcome:
+    def export(self) -> Written:
         """Write the shards of all runs that are in none."""
-        outcome, target = Outcome(), open_storage(self.options.to)
-        settings = {
-            "format": self.name,
-            "split": str(self.source.splits),
-            "image": self.source.image,
-        }
-        with claimed(target, settings):
+        written, target = Written(), open_storage(self.options.to)
+        with claimed(target, self.settings):
             whole = self._whole(target)
             plans = {}
             for split in self.source.splits:
                 kept = whole.get(split, {})
-                ids = self.source.ids_of(split)
-                present = _all_ids(kept)
-                check_exported(present, ids, target)
-                plans[split] = kept, ids[~np.isin(ids, present)]
-                outcome.new[split] = len(plans[split][1])
-                outcome.before[split] = len(present)
-                self.progress.expect(len(plans[split][1]))
+                plans[split] = kept, self.missing(target, split, _all_ids(kept), written)
             counts = {
                 split: self._extend(target, split, kept, missing)
                 for split, (kept, missing) in plans.items()
             }
-            outcome.files = self.describe(target, counts)
-        return outcome
+            written.files = self.describe(target, counts)
+        return written
 
     def _whole(self, target: Storage) -> dict[str, dict[int, _Shard]]:
         """Return the shards that are whole, by split and number, and delete all others."""
@@ -193,27 +181,10 @@ class ShardedFormat(Format):
 
     def _samples(self, ids: Ids, again: int) -> Iterator[tuple[str, Sample]]:
         """Yield runs, ready to be written; the first `again` of them are not counted as new."""
-        for number, record in enumerate(self.source.records(ids, self.fetched)):
-            yield record.run_id, self.sample(record)
+        for number, example in enumerate(self.source.examples(ids, self.fetched)):
+            yield example.run.run_id, self.sample(example)
             if number >= again:
-                self.progress.advance()
-
-
-def check_exported(present: Ids, wanted: Ids, target: Storage) -> None:
-    """Raise where an export holds runs that are not wanted any more.
-
-    Raises
-    ------
-    ConfigurationError
-        If it does.
-    """
-    strange = present[~np.isin(present, wanted)]
-    if len(strange):
-        message = (
-            f"{target.public_uri} holds {len(strange)} runs that the last sweep does not ask for "
-            f"({strange[0].decode()}); give another folder, or --all-runs"
-        )
-        raise ConfigurationError([Problem("command line", "--to", message)])
+                self.counter.advance()
 
 
 def _all_ids(shards: dict[int, _Shard]) -> Ids:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import BinaryIO, ClassVar, Final, final, override
 
+from orchestrator.dataset.recorded_run import INSTANCES
 from orchestrator.export.base import plain
-from orchestrator.export.names import distinct, member_name
-from orchestrator.export.records import INSTANCES, Record
+from orchestrator.export.image_names import distinct, member_name
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
+from orchestrator.export.source import Example
 
 _BLOCK = tarfile.BLOCKSIZE
 _FORMAT: Final = tarfile.PAX_FORMAT
@@ -43,19 +45,19 @@ class WebDataset(ShardedFormat):
         return json.dumps(["2", given])
 
     @override
-    def sample(self, record: Record) -> Sample:
+    def sample(self, example: Example) -> Sample:
         """Return the members of one run, each with its bytes."""
         required = {self.source.image, INSTANCES}
         contents, paths = {}, {}
         for name, key in self._keys.items():
-            if name in record.images or name in required:
-                data = self.source.read(record, name)
-                member = f"{key}{record.images[name].suffix}"
+            if name in example.images or name in required:
+                data, path = example.read(name), example.image(name).path
+                member = f"{key}{PurePosixPath(path).suffix}"
                 contents[member] = data
-                paths[member] = record.images[name].path.split("/", 2)[2]
-        contents["json"] = json.dumps(_description(record, paths), allow_nan=False).encode()
+                paths[member] = path
+        contents["json"] = json.dumps(_description(example, paths), allow_nan=False).encode()
         members = [
-            _Member(_info(f"{record.run_id}.{ending}", data), data)
+            _Member(_info(f"{example.run.run_id}.{ending}", data), data)
             for ending, data in sorted(contents.items())
         ]
         return Sample(sum(member.size for member in members), members)
@@ -111,16 +113,8 @@ def _info(name: str, data: bytes) -> tarfile.TarInfo:
     return info
 
 
-def _description(record: Record, images: Mapping[str, str]) -> dict[str, object]:
+def _description(example: Example, images: Mapping[str, str]) -> dict[str, object]:
     described: dict[str, object] = plain(
-        {
-            "run_id": record.run_id,
-            "index": record.index,
-            "seed": record.seed,
-            "values": record.values,
-            "features": record.features,
-            "images": dict(images),
-            "particles": record.particles(),
-        }
+        example.described() | {"images": dict(images), "particles": example.particles()}
     )
     return described

@@ -14,14 +14,12 @@ from itertools import batched
 from typing import Protocol, override
 
 from orchestrator.dataset.arrow import Row
-from orchestrator.dataset.layout import MANIFEST
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunResult
 from orchestrator.dataset.schema import Origin, manifest_row
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.dataset.tables import Table
 
 QUEUE_LENGTH = 2_000
 """Most results kept in memory; the others are read from the manifest later."""
@@ -253,9 +251,8 @@ def _missing(data: Reader, target: Target) -> Iterator[Row]:
         rows = part.filter(asked_for)
         ends = zip(rows["run_id"].to_pylist(), rows["finished_at"].to_pylist(), strict=True)
         missing += [run_id for run_id, end in ends if not target.holds(run_id, end)]
-    manifest = Table(data.storage, MANIFEST)
     for batch in batched(missing, _BATCH, strict=False):
-        for found in manifest.of_runs(batch).values():
+        for found in data.rows(batch).values():
             yield from found.to_pylist()
 
 

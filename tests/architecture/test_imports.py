@@ -57,6 +57,6 @@ def test_a_dry_run_loads_nothing_heavy(tmp_path: Path) -> None:
 def test_the_driver_does_not_load_blender() -> None:
     modules = "execution.launch, execution.executors.inline, execution.executors.ray.executor"
     modules += ", dataset.status, dataset.writer, tracking.mlflow"
-    modules += ", export.launch, export.coco, export.yolo, export.webdataset, export.hf"
+    modules += ", export.exporting, export.coco, export.yolo, export.webdataset, export.hf"
     imports = "; ".join(f"import orchestrator.{name.strip()}" for name in modules.split(","))
     assert loaded(imports) == set()

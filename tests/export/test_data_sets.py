@@ -21,7 +21,7 @@ import yaml
 from PIL import Image
 
 from orchestrator.export import FORMATS
-from orchestrator.export.launch import export_output
+from orchestrator.export.exporting import export_output
 from orchestrator.report.report import write_report
 from scene.errors import ConfigurationError
 
@@ -121,7 +121,7 @@ def test_a_recipe_without_particles_gives_images_without_annotations(
     from supervision import DetectionDataset
 
     for name in FORMATS:
-        assert export_output(name, str(background), to(name, tmp_path)).outcome.new == {"train": 2}
+        assert export_output(name, str(background), to(name, tmp_path)).written.new == {"train": 2}
     coco = COCO(tmp_path / "all.json")
     assert (len(coco.getImgIds()), coco.getAnnIds()) == (2, [])
     yolo = tmp_path / "yolo"
@@ -181,7 +181,7 @@ def test_runs_that_lack_an_image_are_told_before_anything_is_written(
         export_output(name, str(output), target, image="instances")
     assert not (tmp_path / "to").exists()
     change(output, "manifest", lacking("real", 4))
-    assert export_output(name, str(output), target, image="categorical").outcome.new["train"] == 4
+    assert export_output(name, str(output), target, image="categorical").written.new["train"] == 4
     change(output, "manifest", lacking("instances", 2))
     with pytest.raises(ConfigurationError, match=r"only 2 of 4 runs have instances\.png, which"):
         export_output(name, str(output), target, image="depth_map")
@@ -279,7 +279,7 @@ def test_images_of_any_name_stay_apart(output: Path, tmp_path: Path) -> None:
     change(output, "manifest", add)
     for name in FORMATS:
         export_output(name, str(output), to(name, tmp_path / "to"))
-        assert export_output(name, str(output), to(name, tmp_path / "to")).outcome.files
+        assert export_output(name, str(output), to(name, tmp_path / "to")).written.files
     # Five images of the sweep itself beside those.
     rows = {row["run_id"]: row for row in pq.read_table(output / "manifest").to_pylist()}
     shard = tmp_path / "to" / "webdataset" / "train-000000.tar"
@@ -332,9 +332,9 @@ def test_more_images_that_change_no_name_leave_shards_as_they_are(
         change(output, "manifest", put_all)
 
     add("other.png")
-    assert export_output("webdataset", str(output), target).outcome.new == {"train": 0}
+    assert export_output("webdataset", str(output), target).written.new == {"train": 0}
     add("Depth_map.png")  # takes the plain name, as capitals come first
-    assert export_output("webdataset", str(output), target).outcome.new == {"train": 4}
+    assert export_output("webdataset", str(output), target).written.new == {"train": 4}
 
 
 def test_whole_numbers_that_floats_would_round_are_text_in_json(

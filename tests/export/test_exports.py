@@ -23,12 +23,12 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from orchestrator.dataset.recorded_run import RunFilesError
 from orchestrator.dataset.storage.locking import exclusive
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.export import FORMATS
-from orchestrator.export.launch import export_output
-from orchestrator.export.progress import ExportProgress
-from orchestrator.export.records import ExportError
+from orchestrator.export.counter import RunCounter
+from orchestrator.export.exporting import export_output
 from orchestrator.report.report import write_report
 from scene.errors import ConfigurationError
 
@@ -136,7 +136,7 @@ def test_hf_shards_are_made_anew_where_columns_change(output: Path, tmp_path: Pa
     assert len(list(tmp_path.glob("hf/data/*"))) == 4
     with_occlusion(output)
     done = export_output("hf", str(output), str(tmp_path / "hf"))
-    assert done.outcome.new == {"train": 4}
+    assert done.written.new == {"train": 4}
     (shard,) = tmp_path.glob("hf/data/*")
     (entry, *_) = pq.read_table(shard)["particles"].to_pylist()
     assert entry[1]["occluded_fraction"] == entry[1]["occluded_share"] > 0
@@ -144,14 +144,14 @@ def test_hf_shards_are_made_anew_where_columns_change(output: Path, tmp_path: Pa
 
 def test_coco_by_split_leaves_no_seed_in_two(rendered: Path, tmp_path: Path) -> None:
     done = export_output("coco", str(rendered), str(tmp_path / "coco"), split=HALVES)
-    assert done.outcome.files == ["train.json", "val.json"]
+    assert done.written.files == ["train.json", "val.json"]
     found = {
         name: {i["blendsweep"]["seed"] for i in json.loads(path.read_text())["images"]}
         for name in ("train", "val")
         if (path := tmp_path / "coco" / f"{name}.json")
     }
     assert found == {"train": {0}, "val": {1}}
-    both = [json.loads((tmp_path / "coco" / name).read_text()) for name in done.outcome.files]
+    both = [json.loads((tmp_path / "coco" / name).read_text()) for name in done.written.files]
     for table in ("images", "annotations"):
         numbers = [entry["id"] for content in both for entry in content[table]]
         assert numbers == [*range(1, len(numbers) + 1)], "numbers go on from file to file"
@@ -185,7 +185,7 @@ def test_webdataset(rendered: Path, tmp_path: Path) -> None:
     import webdataset
 
     done = export_output("webdataset", str(rendered), str(tmp_path), shard_mb=0.08)
-    (pattern,) = done.outcome.files
+    (pattern,) = done.written.files
     assert pattern != "train-{000000..000000}.tar"
     # As docs/exports.md has it: "pil" alone would make 8 bits of the ids.
     ids = webdataset.handle_extension(
@@ -244,18 +244,18 @@ def test_an_export_that_is_cut_short_goes_on_to_the_same_bytes(
     name: str, rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_output(name, str(rendered), to(name, tmp_path / "whole"), shard_mb=0.02)
-    advance, counted = ExportProgress.advance, []
+    advance, counted = RunCounter.advance, []
 
-    def interrupted(progress: ExportProgress) -> None:
+    def interrupted(counter: RunCounter) -> None:
         counted.append(1)
         if len(counted) == 3:
             raise KeyboardInterrupt
-        advance(progress)
+        advance(counter)
 
-    monkeypatch.setattr(ExportProgress, "advance", interrupted)
+    monkeypatch.setattr(RunCounter, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export_output(name, str(rendered), to(name, tmp_path / "cut"), shard_mb=0.02)
-    monkeypatch.setattr(ExportProgress, "advance", advance)
+    monkeypatch.setattr(RunCounter, "advance", advance)
     whole, cut = content(tmp_path / "whole"), content(tmp_path / "cut")
     kept = {path for path in cut if not path.startswith(".")}
     assert {path: cut[path] for path in kept} == {path: whole[path] for path in kept}
@@ -329,9 +329,9 @@ def ask_for(output: Path, count: int) -> None:
 def test_runs_of_other_sweeps_are_left_out_unless_wanted(output: Path, tmp_path: Path) -> None:
     ask_for(output, 2)
     folder = str(tmp_path / "yolo")
-    assert export_output("yolo", str(output), folder, all_runs=True).outcome.new == {"train": 4}
+    assert export_output("yolo", str(output), folder, all_runs=True).written.new == {"train": 4}
     asked = export_output("coco", str(output), str(tmp_path / "x.json"))
-    assert asked.outcome.new == {"train": 2}
+    assert asked.written.new == {"train": 2}
     with pytest.raises(ConfigurationError, match="holds 2 runs that the last sweep does not ask"):
         export_output("yolo", str(output), folder)
     ask_for(output, 0)
@@ -360,7 +360,7 @@ def test_a_damaged_image_is_named_and_nothing_is_half_done(
     run_id = manifest(output)[2]["run_id"]
     path = output / "runs" / run_id / "instances.png"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ExportError, match=rf"run {run_id}: .*/{run_id}/instances.png has another"):
+    with pytest.raises(RunFilesError, match=rf"run {run_id}: .*/instances.png has another"):
         export_output(name, str(output), to(name, tmp_path / "x"), shard_mb=0.001)
     found = content(tmp_path / "x")
     assert not [name for name in found if ".partial-" in name or run_id in name]
@@ -441,7 +441,7 @@ def test_from_and_to_a_bucket(
         monkeypatch.setenv(key, value)
     for new in (4, 0):
         tars = export_output("webdataset", there, f"{place}/tars")
-        assert tars.outcome.new == {"train": new}
+        assert tars.written.new == {"train": new}
     for name in ("coco", "webdataset", "yolo", "hf"):
         if name not in ("coco", "webdataset"):
             export_output(name, there, f"{place}/{name}")
@@ -462,7 +462,7 @@ def test_from_and_to_a_bucket(
 
 MEMORY = """
 import json, resource, sys
-from orchestrator.export.launch import export_output
+from orchestrator.export.exporting import export_output
 
 target, *sources = sys.argv[1:]
 growth = {}

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from orchestrator.export.images import joined, masks, outlines
+from orchestrator.export.masks import joined, masks, outlines
 
 # numpy's, about the arrays that pycocotools decodes into
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.export.launch import export_output
+from orchestrator.export.exporting import export_output
 
 pytestmark = [
     pytest.mark.blender,
@@ -117,7 +117,7 @@ def test_yolo(sem: Path, expected: dict[str, Instances], tmp_path: Path) -> None
 def test_webdataset(sem: Path, expected: dict[str, Instances], tmp_path: Path) -> None:
     import webdataset
 
-    (pattern,) = export_output("webdataset", str(sem), str(tmp_path), shard_mb=1).outcome.files
+    (pattern,) = export_output("webdataset", str(sem), str(tmp_path), shard_mb=1).written.files
     ids = webdataset.handle_extension(
         "instances.png", lambda data: np.asarray(Image.open(io.BytesIO(data)))
     )

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.export import FORMATS
-from orchestrator.export.launch import export_output
+from orchestrator.export.exporting import export_output
 from orchestrator.report.report import write_report
 
 pytestmark = pytest.mark.blender
@@ -97,7 +97,7 @@ def test_a_data_set_that_is_read_only_is_exported(
     before = content(sealed)
     with nobody():
         done = export_output(name, str(sealed), to(name, place / "to"))
-    assert done.outcome.new == {"train": 4}
+    assert done.written.new == {"train": 4}
     assert content(sealed) == before
 
 
@@ -257,7 +257,7 @@ def test_damaged_notes_of_an_export_lose_nothing(
     before = content(target)
     (note,) = (target / ".blendsweep" / "shards").iterdir()
     note.write_text(damage)
-    assert export_output("webdataset", str(rendered), str(target)).outcome.new == {"train": 4}
+    assert export_output("webdataset", str(rendered), str(target)).written.new == {"train": 4}
     assert content(target) == before
     (target / ".blendsweep" / "export.json").write_text(damage)
     line = told("export", "webdataset", rendered, "--to", target)

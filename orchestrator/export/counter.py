@@ -8,14 +8,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
 from orchestrator.common.interruption import Interruption
-from orchestrator.execution.progress import LINE_SECONDS
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 
+LINE_SECONDS = 10.0
+"""Least time between two lines, where there is no terminal."""
+
+
 @final
-class ExportProgress:
+class RunCounter:
     """Counts runs: a bar on a terminal, a line every few seconds elsewhere.
 
     Ctrl-C and SIGTERM take effect between two runs, never inside an upload, which they would
@@ -61,7 +64,7 @@ class ExportProgress:
             self._bar.stop()
 
     def expect(self, runs: int) -> None:
-        """Add so many runs to those that are to be exported."""
+        """Add to the number of runs that are to be exported."""
         self._total += runs
         self._show()
 

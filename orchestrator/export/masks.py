@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,10 +10,10 @@ from typing import Any, final
 import contourpy
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 from pycocotools import mask as coco_mask
 
-from orchestrator.export.records import INSTANCES, ExportError, Record, Source
+from orchestrator.dataset.recorded_run import INSTANCES, RunFilesError
+from orchestrator.export.source import Example
 
 type Instances = NDArray[np.uint16]
 """(height, width) particle ids, 0 where nothing is."""
@@ -56,28 +55,22 @@ class Mask:
     bbox: tuple[int, int, int, int]
 
 
-def read_instances(source: Source, record: Record) -> Instances:
+def read_instances(example: Example) -> Instances:
     """Return a run's instance image.
 
     Raises
     ------
-    ExportError
-        If it is missing, damaged, no 16-bit image, or names a particle that is not on record.
+    RunFilesError
+        If it is missing, damaged, not a gray image, or shows a particle that is not on record.
     """
-    data = source.read(record, INSTANCES)
-    place = f"run {record.run_id}: {source.uri}/{record.images[INSTANCES].path}"
-    try:
-        with PillowImage.open(io.BytesIO(data)) as image:
-            pixels = np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ExportError(f"{place} can't be read as an image: {error}") from error
-    if pixels.ndim != 2 or pixels.dtype.kind not in "ui":
-        raise ExportError(f"{place} is no gray image of particle ids")
-    known = record.table["particle_id"].to_numpy()
+    file = example.image(INSTANCES)
+    pixels = example.run.ids(file, example.read(INSTANCES))
+    known = example.table["particle_id"].to_numpy()
     strange = np.setdiff1d(np.unique(pixels), np.append(known, 0))
     if len(strange):
-        raise ExportError(f"{place} shows particle {strange[0]}, which the particles table lacks")
-    return pixels.astype(np.uint16)
+        problem = f"shows particle {strange[0]}, which the particles table lacks"
+        raise RunFilesError(f"run {example.run.run_id}: {example.run.place}/{file.path} {problem}")
+    return pixels
 
 
 def masks(instances: Instances) -> Iterator[Mask]:

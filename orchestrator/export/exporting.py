@@ -10,16 +10,15 @@ from typing import Any, final
 from orchestrator.common.interruption import Interruption
 from orchestrator.common.redaction import without_credentials
 from orchestrator.common.uris import local_folder
+from orchestrator.dataset.dataset import DataSet
+from orchestrator.dataset.layout import OWN
 from orchestrator.dataset.storage.target import target_errors_told
 from orchestrator.export import FORMATS
-from orchestrator.export.base import Format, Options, Outcome
-from orchestrator.export.progress import ExportProgress
-from orchestrator.export.records import Source
+from orchestrator.export.base import Format, Options, Written
+from orchestrator.export.counter import RunCounter
+from orchestrator.export.source import Source
 from orchestrator.export.splits import Splits
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
-
-_OWN = ("manifest", "particles", "recipes", "runs", "failures", "damaged", "mlartifacts")
-"""Folders of a data set that are nobody else's."""
 
 LEAST_SHARD_MB, MOST_SHARD_MB = 0.001, 1_000_000
 
@@ -35,7 +34,7 @@ class Exported:
         Its name.
     output, to
         Data set and target, without credentials.
-    outcome
+    written
         What was exported.
     seeds
         Number of different seeds by split.
@@ -44,13 +43,13 @@ class Exported:
     format: str
     output: str
     to: str
-    outcome: Outcome
+    written: Written
     seeds: dict[str, int]
 
     def lines(self) -> Iterator[str]:
         """Yield the result as people read it."""
-        for split, new in self.outcome.new.items():
-            before, seeds = self.outcome.before[split], self.seeds[split]
+        for split, new in self.written.new.items():
+            before, seeds = self.written.before[split], self.seeds[split]
             line = f"{split}: {new + before} runs of {seeds} seeds"
             yield line + (f", {new} of them new" if before else "")
             if not new + before:
@@ -63,14 +62,14 @@ class Exported:
             "format": self.format,
             "output": self.output,
             "to": self.to,
-            "files": self.outcome.files,
+            "files": self.written.files,
             "splits": {
                 split: {
-                    "runs": new + self.outcome.before[split],
+                    "runs": new + self.written.before[split],
                     "new": new,
                     "seeds": self.seeds[split],
                 }
-                for split, new in self.outcome.new.items()
+                for split, new in self.written.new.items()
             },
         }
 
@@ -110,7 +109,7 @@ def export_output(
     ConfigurationError
         If there is no data set, what is asked for can't be had, or the data set can't be read or
         the target written.
-    ExportError
+    RunFilesError
         If a run's files are missing or damaged.
     """
     options = Options(to, split=split is not None, license=license_name)
@@ -120,12 +119,13 @@ def export_output(
     splits = Splits.parse(split)
     _check_names(splits, kind)
     _check_place(uri, to)
-    with Interruption(lambda: None) as interruption, ExportProgress(interruption) as progress:
-        source = Source(uri, splits, image, all_runs=all_runs)
+    with Interruption(lambda: None) as interruption, RunCounter(interruption) as counter:
+        data = DataSet.open(uri)
+        source = Source(data, splits, image, all_runs=all_runs)
         with target_errors_told(to):
-            outcome = kind(source, options, progress).export()
+            written = kind(source, options, counter).export()
     seeds = {split: source.seeds_of(split) for split in splits}
-    return Exported(name, source.uri, without_credentials(to), outcome, seeds)
+    return Exported(name, data.uri, without_credentials(to), written, seeds)
 
 
 def _shard_bytes(megabytes: float) -> int:
@@ -153,6 +153,6 @@ def _check_place(uri: str, to: str) -> None:
         if output is None or target is None
         else (os.path.realpath(output), os.path.realpath(target))
     )
-    if other == one or any(f"{other}/".startswith(f"{one}/{name}/") for name in _OWN):
+    if other == one or any(f"{other}/".startswith(f"{one}/{name}/") for name in OWN):
         message = f"{without_credentials(to)} is the data set itself; export beside it"
         raise ConfigurationError([Problem(COMMAND_LINE, "--to", message)])
