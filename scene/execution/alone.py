@@ -17,8 +17,11 @@ from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
 
-PREVIEW_SIDE, PREVIEW_SAMPLES = 240, 16
-"""Pixels along the longer side, and samples a pixel, of a preview; enough to tell how it looks."""
+PREVIEW_SIDE = 240
+"""Pixels along a preview's longer side: enough to see how it looks."""
+
+PREVIEW_SAMPLES = 16
+"""Its samples a pixel."""
 
 
 def execute_alone(

@@ -18,7 +18,8 @@ from scene.specimen.columns import Declared, clash, differing
 
 type Path = tuple[str | int, ...]
 
-PARTICLES, TECHNIQUES = "particles", "measurement_techniques"
+PARTICLES = "particles"
+TECHNIQUES = "measurement_techniques"
 
 _PROTOTYPES: dict[str, dict[str, type[Prototype]]] = {
     PARTICLES: {
