@@ -24,7 +24,7 @@ import pytest
 from orchestrator.dataset.storage.storage import OutputError, Storage
 
 BIG = bytes(range(256)) * 2**14
-"""4 MiB: more than a storage needs to transfer when it opens a file."""
+"""4 MiB, more than a storage needs to transfer when it opens a file."""
 
 
 class StorageConformance:

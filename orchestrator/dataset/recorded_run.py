@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INSTANCES, DEPTH = "instances", "depth"
-"""Images that hold numbers for programs: particle ids, distances."""
+"""Images that hold numbers for programs, such as particle ids and distances."""
 
 _SHOWN_SIDE = 480
 """Longest side of a run's picture in a notebook, in pixels."""
@@ -169,7 +169,7 @@ class RecordedRun:
 
     @property
     def place(self) -> str:
-        """Its folder, for people: a path or a URI without credentials."""
+        """Its folder as people are shown it, a path or a URI without credentials."""
         return posixpath.join(self.storage.public_uri, self.folder).rstrip("/")
 
     @property
@@ -180,12 +180,12 @@ class RecordedRun:
 
     @property
     def instances(self) -> NDArray[np.uint16]:
-        """(height, width) uint16: the particle's id at each pixel, 0 where nothing is."""
+        """The particle's id at each pixel, (height, width) uint16, 0 where there is none."""
         return self.instances_of(INSTANCES)
 
     @property
     def depth(self) -> NDArray[np.float32]:
-        """(height, width) float32: distance along the view axis, inf where nothing is."""
+        """Distance along the view axis, (height, width) float32, inf where there is no particle."""
         return self.image(DEPTH).astype(np.float32, copy=False)
 
     def file(self, name: str) -> FileRecord:

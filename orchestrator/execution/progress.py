@@ -282,7 +282,7 @@ class Called(Progress):
 
 
 type Shown = Progress | Callable[[Counts], object] | Literal["auto"] | None
-"""How to show progress: an object, a function of the counts, ``auto`` for what standard output
+"""How to show progress, by an object, a function of the counts, ``auto`` for what standard output
 allows, or None for nothing."""
 
 

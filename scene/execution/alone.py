@@ -18,7 +18,7 @@ from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
 
 PREVIEW_SIDE = 240
-"""Pixels along a preview's longer side: enough to see how it looks."""
+"""Pixels along a preview's longer side, enough to see how it looks."""
 
 PREVIEW_SAMPLES = 16
 """Its samples a pixel."""
