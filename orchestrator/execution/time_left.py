@@ -25,8 +25,8 @@ SAMPLED_RUNS = 500
 """At most this many of the runs left are looked at; they stand for all."""
 
 _SLOPE_RIDGE, _VALUE_RIDGE = 0.001, 1.0
-"""Variance of equal runs over what slopes and values are expected to make of it: slopes much, so
-that numbers are told from their neighbours, values about as much."""
+"""Variance of equal runs over what slopes and values are expected to contribute. Slopes contribute
+much, so that numbers are told apart from their neighbours, values about as much as the noise."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _LEAST_SECONDS = 1e-4
