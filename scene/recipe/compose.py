@@ -109,31 +109,16 @@ class Composition:
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""
         try:
-            override = _parsed(text)
+            problem = _applied(config, _parsed(text))
         except HydraException as error:
-            yield Problem(COMMAND_LINE, text, grammar_sentence(error))
-            return
-        key = override.key_or_group
-        exists = _exists(config, key)
-        if override.package is not None:
-            yield Problem(COMMAND_LINE, text, "packages ('@') are not supported in overrides")
-        elif override.is_sweep_override():
-            yield Problem(COMMAND_LINE, text, "several values need a sweep; here give one")
-        elif override.is_add() and exists:
-            yield Problem(COMMAND_LINE, text, f"{key} exists already; leave out the '+'")
-        elif not (override.is_add() or override.is_force_add()) and not exists:
-            yield Problem(COMMAND_LINE, text, _no_such_key(config, key))
-        elif (beyond := _beyond_list(config, key)) is not None:
-            yield Problem(COMMAND_LINE, text, beyond)
-        elif override.is_delete() and (other := _not_deleted(config, override, key)) is not None:
-            yield Problem(COMMAND_LINE, text, other)
-        else:
-            try:
-                _set(config, override, key)
-            except (ConfigKeyError, ConfigAttributeError) as error:
-                yield Problem(COMMAND_LINE, text, _no_such_key(config, str(error.full_key)))
-            except OmegaConfBaseException as error:
-                yield Problem(COMMAND_LINE, text, first_sentence(error))
+            problem = grammar_sentence(error)
+        except (ConfigKeyError, ConfigAttributeError) as error:
+            key = str(error.full_key)
+            problem = _no_such_key(key, *(_dead_end(config, key) or ("", None, "")))
+        except OmegaConfBaseException as error:
+            problem = first_sentence(error)
+        if problem is not None:
+            yield Problem(COMMAND_LINE, text, problem)
 
     def _error(self, path: str, message: str) -> ConfigurationError:
         return ConfigurationError([Problem(self._source, path, message)])
@@ -153,13 +138,59 @@ def _parsed(text: str) -> Override:
     return cast("Override", OverridesParser.create().parse_override(text))
 
 
-def _exists(config: DictConfig, key: str) -> bool:
-    """Return whether there is a node at `key`, null included."""
+def _applied(config: DictConfig, override: Override) -> str | None:
+    """Apply an override, or return why it can't be."""
+    key = override.key_or_group
+    adding = override.is_add() or override.is_force_add()
+    end = _dead_end(config, key)
+    if override.package is not None:
+        return "packages ('@') are not supported in overrides"
+    if override.is_sweep_override():
+        return "several values need a sweep; here give one"
+    if override.is_add() and end is None:
+        return f"{key} exists already; leave out the '+'"
+    if end is not None and not adding:
+        return _no_such_key(key, *end)
+    if end is not None and isinstance(end[1], ListConfig):
+        here, entries, _ = end
+        return (
+            f"{here} is a list of {len(entries)} entries, counted from 0; an override changes "
+            f"entries or the whole list, {here}=[...]"
+        )
+    if not override.is_delete():
+        OmegaConf.update(config, key, override.value(), merge=True, force_add=adding)
+        return None
+    given, node = override.value(), _node(config, key)
+    found = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
+    if given is not None and given != found:
+        return f"{key} is {found!r}, not {given!r}; ~{key} alone deletes it whatever it is"
     parent, _, last = key.rpartition(".")
-    node = _node(config, parent)
-    if isinstance(node, ListConfig):
-        return is_index(last, node)
-    return isinstance(node, DictConfig) and last in node.keys()  # noqa: SIM118
+    owner = _node(config, parent)
+    with open_dict(config):
+        del owner[int(last) if isinstance(owner, ListConfig) else last]
+    return None
+
+
+def _dead_end(config: DictConfig, key: str) -> tuple[str, Any, str] | None:
+    """Return where a key leads out of the recipe, or None if there is such a key, null included.
+
+    Returns
+    -------
+    tuple
+        The path of the last node on the way, that node, and the part of the key that it lacks.
+    """
+    node: Any = config
+    here = ""
+    for part in key.split("."):
+        if not (
+            is_index(part, node)
+            if isinstance(node, ListConfig)
+            else isinstance(node, DictConfig) and part in node.keys()  # noqa: SIM118 (??? counts)
+        ):
+            return here, node, part
+        here = f"{here}.{part}" if here else part
+        node = _node(config, here)
+    return None
 
 
 def _node(config: DictConfig, key: str) -> Any:
@@ -169,59 +200,15 @@ def _node(config: DictConfig, key: str) -> Any:
         return None
 
 
-def _set(config: DictConfig, override: Override, key: str) -> None:
-    if override.is_delete():
-        parent, _, last = key.rpartition(".")
-        node = _node(config, parent)
-        with open_dict(config):
-            del node[int(last) if isinstance(node, ListConfig) else last]
-        return
-    adding = override.is_add() or override.is_force_add()
-    OmegaConf.update(config, key, override.value(), merge=True, force_add=adding)
-
-
-def _not_deleted(config: DictConfig, override: Override, key: str) -> str | None:
-    """Return why `key` is not what ``~key=value`` deletes; None if it is, or no value is given."""
-    given, node = override.value(), _node(config, key)
-    found = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
-    if given is None or given == found:
-        return None
-    return f"{key} is {found!r}, not {given!r}; ~{key} alone deletes it whatever it is"
-
-
-def _beyond_list(config: DictConfig, key: str) -> str | None:
-    """Return what is wrong with adding `key` if it would lie in a list; None if it does not."""
-    parts = key.split(".")
-    for depth, part in enumerate(parts):
-        here = ".".join(parts[:depth])
-        node = _node(config, here)
-        if isinstance(node, ListConfig) and not is_index(part, node):
-            return (
-                f"{here} is a list of {len(node)} entries, counted from 0; an override changes "
-                f"entries or the whole list, {here}=[...]"
-            )
-    return None
-
-
-def _no_such_key(config: DictConfig, key: str) -> str:
+def _no_such_key(key: str, here: str, node: Any, part: str) -> str:
     """Return the sentence for a key that is not in the recipe, with the nearest that is."""
-    parts = key.split(".")
-    node: Any = config
-    for depth, part in enumerate(parts):
-        here = ".".join(parts[:depth])
-        if isinstance(node, ListConfig):
-            if not is_index(part, node):
-                return f"no key {key!r}: {here} is a list of {len(node)} entries, counted from 0"
-            node = node[int(part)]
-        elif isinstance(node, DictConfig):
-            if part not in node:
-                names = [str(name) for name in node]
-                sentence = unknown("key", part, names, where=f"in {here}" if here else "")
-                return f"{sentence} (to add a key, write +{key}=...)"
-            node = node[part]
-        else:
-            return f"no key {key!r}: {here} is a plain value"
-    return f"no key {key!r}"
+    if isinstance(node, ListConfig):
+        return f"no key {key!r}: {here} is a list of {len(node)} entries, counted from 0"
+    if isinstance(node, DictConfig):
+        names = [str(name) for name in node]
+        sentence = unknown("key", part, names, where=f"in {here}" if here else "")
+        return f"{sentence} (to add a key, write +{key}=...)"
+    return f"no key {key!r}: {here} is a plain value" if here else f"no key {key!r}"
 
 
 def _resolver_calls(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
