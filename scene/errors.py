@@ -3,13 +3,13 @@
 ::
 
     BlendsweepError
-    ├── ConfigurationError      bad input; carries every problem found, not just the first
+    ├── ConfigurationError      bad input; carries every problem found
     ├── MissingLibraryError     a system library that bpy needs is not installed
-    ├── DeviceError             a reserved GPU that Cycles can't use
+    ├── DeviceError             Cycles can't use a reserved GPU
     ├── ThreadError             Blender belongs to another thread and would crash
     ├── StepError               a step of the synth chain failed
-    ├── SimulationError         physics came to no sensible end
-    └── RenderError             Blender finished without the image it was asked for
+    ├── SimulationError         physics gave a senseless result
+    └── RenderError             Blender rendered something other than was asked for
 
 All of them cross process borders: each keeps its constructor's arguments in ``args`` and so
 pickles whole.
@@ -54,7 +54,7 @@ class Problem:
 
 
 class BlendsweepError(Exception):
-    """Base of all errors that are told to a person as a sentence."""
+    """Base of all errors that are reported to a person as one sentence."""
 
 
 class ConfigurationError(BlendsweepError):
@@ -109,7 +109,7 @@ class RenderError(BlendsweepError):
 
 
 class SimulationError(BlendsweepError):
-    """A simulation left particles where none can be."""
+    """A simulation moved particles where none can be."""
 
 
 class StepError(BlendsweepError):
@@ -152,7 +152,7 @@ def unknown(what: str, name: object, valid: Iterable[str], where: str = "") -> s
     if close:
         return f"{start}; did you mean {alike[close[0]]!r}?"
     if not valid:
-        return f"{start}; there is none to choose from"
+        return f"{start}; there are none to choose from"
     shown = ", ".join(valid[:12]) + (", ..." if len(valid) > 12 else "")
     return f"{start}; valid are: {shown}"
 

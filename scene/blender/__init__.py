@@ -1,1 +1,1 @@
-"""Everything that talks to Blender, beside the prototypes."""
+"""Everything that talks to Blender, except for the prototypes."""

@@ -42,7 +42,8 @@ def render_buffers(
     Raises
     ------
     RenderError
-        If a pixel shows what is no particle's id: ground truth is exact or not there.
+        If a pixel shows something other than a particle's id: ground truth is exact, or it is
+        not written.
     """
     with buffers_scene(truth, [made for _, made in (*interest, *overlapping)]) as scene:
         passes = render_passes(scene, truth.settings.size, combined_channels=1)

@@ -33,7 +33,7 @@ class CapturedLog:
         return self._text
 
     def close(self) -> None:
-        """Keep the text and let go of the file."""
+        """Keep the text and release the file."""
         _ = self.text
         self._file = None
 
@@ -42,8 +42,8 @@ class CapturedLog:
 def captured_output() -> Iterator[CapturedLog]:
     """Redirect file descriptors 1 and 2 into a log until the block ends.
 
-    Blender writes there from C, past ``sys.stdout``. A descriptor that is closed, or a pipe that
-    nobody reads any more, is no error.
+    Blender writes there from C, past ``sys.stdout``. A closed descriptor, or a pipe that
+    nobody reads any more, is not an error.
     """
     _flush()
     with tempfile.TemporaryFile() as file:

@@ -38,15 +38,15 @@ def seen_footprints(
 ) -> Iterator[tuple[int, Footprint]]:
     """Yield the id and the footprint of each particle, as if it were alone in the scene.
 
-    Of a particle that reaches beyond the planes at which the camera's view begins and ends, what
-    lies between them.
+    A particle that reaches beyond the planes at which the camera's view begins and ends is cut
+    off there.
 
     Parameters
     ----------
     depsgraph
         That holds the particles and the camera as they are rendered.
     camera
-        Whence it is seen.
+        From where it is seen.
     size
         The frame's width and height in pixels.
     particles

@@ -62,10 +62,9 @@ def relaxed(
 def merged_frames(settings: RelaxationSettings) -> int:
     """Return how many of the recipe's frames Blender steps as one.
 
-    Every frame costs an update of all objects, while Bullet's steps can be had in one frame as
-    well: k times the substeps over k times the time. That gives the same poses to the bit where k
-    divides the frames and the length of a step, which Blender computes in single precision, stays
-    the same.
+    Every frame costs an update of all objects, while Bullet can make its steps in a single frame:
+    k times the substeps over k times the time. The poses are the same to the bit where k divides
+    the frames and the length of a step, which Blender computes in single precision, is the same.
     """
     limits = bpy.types.RigidBodyWorld.bl_rna.properties
     most = min(

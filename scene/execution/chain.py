@@ -1,4 +1,4 @@
-"""Execute one recipe: walk its steps and put on record what they did."""
+"""Execute one recipe: walk its steps and record what they did."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 def execute(recipe: Recipe, session: Session, output: Path) -> RunRecord:
-    """Execute a recipe and write all its files, and ``preview.jpg``, which is not on record.
+    """Execute a recipe and write all its files; ``preview.jpg`` among them is not recorded.
 
     Parameters
     ----------

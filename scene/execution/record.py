@@ -45,7 +45,7 @@ class RunRecord:
         ``blendsweep``, ``bpy`` and ``python``.
     code
         The code that made the images, component to version, as `scene.recipe.code` has it;
-        empty in records of old.
+        empty in old records.
     """
 
     seed: int

@@ -1,4 +1,4 @@
-"""What a person is told of one run: the features that its recipe draws, and where its time went."""
+"""One run in a few lines: the features that its recipe draws, and where its time went."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_VALUE = 60
 def drawn_features(recipe: Recipe, record: RunRecord) -> Iterator[str]:
     """Yield two lines for each feature that a step draws: its values, and what they are from.
 
-    A pose is told as it was drawn, before particles were relaxed.
+    A pose is shown as it was drawn, before particles were relaxed.
     """
     variabilities = recipe.process_conditions.feature_variabilities
     for step in recipe.synth_chain.feature_generation_steps:

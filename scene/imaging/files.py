@@ -1,4 +1,4 @@
-"""The files of a run: what is on record of each, and those that every run has."""
+"""The files of a run: what is recorded of each, and those that every run has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RECORD_FILE = "record.json"
 RECIPE_FILE = "recipe.yaml"
 PREVIEW_FILE = "preview.jpg"
 RUN_FILES = (RECORD_FILE, RECIPE_FILE, PREVIEW_FILE)
-"""What every run's folder holds beside the files of its rendering steps."""
+"""Files in every run's folder, besides those of its rendering steps."""
 
 
 @dataclass(frozen=True, slots=True)

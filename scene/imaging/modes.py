@@ -14,7 +14,7 @@ from scene.imaging.shading import stylized_gray
 
 LARGEST_ID = 65_535
 DARKEST_CATEGORY = 64
-"""Smallest value of a category colour's brightest channel, so that none seems background."""
+"""Smallest value of a category colour's brightest channel, so that none is taken for background."""
 
 NOTHING_DEPTH = 255
 FARTHEST_DEPTH = 254

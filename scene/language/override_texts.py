@@ -1,4 +1,4 @@
-"""What is wrong with an override's text: traces of copying, values that are not clear."""
+"""What is wrong with an override's text: traces of copying, ambiguous values."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _FOREIGN_WORDS = {
     r"missing EQUAL at .*": "it has no '='",
     r"mismatched input '<EOF>' .*": "it ends too early",
     r"missing \S+ at '(.*)'": r"something is missing before '\1'",
-    r"(?:extraneous|mismatched) input '(.*)' expecting .*": r"'\1' has no place where it stands",
+    r"(?:extraneous|mismatched) input '(.*)' expecting .*": r"'\1' does not belong there",
     r"no viable alternative at input '(.*)'": r"'\1' can't be read",
     r"token recognition error at: '(.*)'": (
-        r"'\1' has no place where it stands; a text with such characters is written in quotes"
+        r"'\1' does not belong there; a text with such characters is written in quotes"
     ),
     r"\w+ while evaluating '(.*)': Unknown function '(\w+)'": (
         r"there is no function \2(); there are choice(), range() and sort()"
     ),
     r"\w+ while evaluating '(.*)': (.*)": r"\1: \2",
 }
-"""What the grammar's parser says, and what a person understands."""
+"""Phrases of the grammar's parser, and what a person understands."""
 
 
 def override_problem(text: str) -> str | None:
@@ -62,7 +62,7 @@ def override_problem(text: str) -> str | None:
 
 
 def grammar_sentence(error: Exception) -> str:
-    """Return what Hydra's parser has against an override, in words that a person understands."""
+    """Return what Hydra's parser objects to in an override, in words that a person understands."""
     sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
     for pattern, words in _FOREIGN_WORDS.items():
         if found := re.fullmatch(pattern, sentence):

@@ -1,4 +1,4 @@
-"""Paths as people write them, with ``~``: what they mean, or why they can't mean anything."""
+"""Paths as people write them, with ``~``: what they mean, or why they mean nothing."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ BROUGHT_ALONG = Path(__file__).parent / "system_libraries"
 """The same and what they need in turn, for 64-bit x86; its README.md says where they are from."""
 
 # Each after those that it needs: the linker looks for a needed library by name among the loaded
-# ones first, and that folder is on no path of its.
+# ones first, and it does not search that folder.
 LOADING_ORDER = (
     "libmd.so.0",
     "libbsd.so.0",

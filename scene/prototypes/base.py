@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import bpy
 
 type Fidelity = Literal["fast", "reference"]
-"""How literally an image follows the figures that its look is defined by.
+"""How literally an image follows the published figures of its look.
 
 ``reference`` takes every material and integrator setting as it was published. ``fast`` looks the
 same, its noise included, and renders in a fraction of the time.
@@ -30,7 +30,7 @@ MEASUREMENT_VOLUME = "MeasurementVolume"
 """Name of the technique's object that bounds particles in simulations; it may be absent."""
 
 _FARTHEST = 1e5
-"""Scene units up to which single precision tells places apart by less than a tenth of a pixel."""
+"""Scene units up to which single precision resolves less than a tenth of a pixel."""
 
 _MOST_RADIANS = 1e3
 
@@ -64,7 +64,7 @@ PARTICLE_FEATURES = (
 
 
 class Prototype(ABC):
-    """Common to all prototypes; one prototype a file, named like the prototype."""
+    """Common to all prototypes; each has a file of its own, named like the prototype."""
 
     features: ClassVar[tuple[FeatureSpec, ...]]
     """The features this prototype understands."""

@@ -1,4 +1,4 @@
-"""What can be said of a synth chain before it runs: its steps' labels and their order."""
+"""What can be checked in a synth chain before it runs: its steps' labels, order and files."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _INVOKE = {
 
 
 class _StepError(Exception):
-    """A step answers nonsense or not at all; the text is the sentence for it."""
+    """A step that gives no usable answer; the text is the sentence for it."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What a step says of itself; `makes` is None if only running it tells."""
+    """What a step says of itself; `makes` is None if that is only known once it has run."""
 
     path: Path
     needs: Sequence[Members]

@@ -26,7 +26,7 @@ type Code = Mapping[str, str]
 _DISTRIBUTIONS = ("blendsweep", "bpy", "numpy")
 _PLUGIN = re.compile(r"\$plugins\.([^\W\d]\w*)")
 _HEX_DIGITS = 12
-_RECORDED_OF_OLD = ("blendsweep", "bpy")
+_RECORDED_BEFORE = ("blendsweep", "bpy")
 
 
 def code_of(recipe: Any, plugin_folders: Sequence[str | Path] = ()) -> Code:
@@ -64,10 +64,10 @@ def differences(old: Code, new: Code) -> list[tuple[str, str, str]]:
 
 
 def code_of_versions(versions: Mapping[str, str | None]) -> Code:
-    """Return what the versions tell that data sets recorded before they recorded their code."""
+    """Return what is known from the versions that data sets recorded before they recorded code."""
     return {
         name: value.split()[0]  # Blender calls itself "5.2.3 LTS"
-        for name in _RECORDED_OF_OLD
+        for name in _RECORDED_BEFORE
         if (value := versions.get(name))
     }
 
@@ -125,7 +125,7 @@ def _tree_hash(folder: Path, *, sources_only: bool = False) -> str:
         for name in names:
             path = directory / name
             if name.startswith(".") or path.suffix in {".pyc", ".pyo"} or not path.is_file():
-                continue  # what is no file, a socket or a link to nowhere, holds no code
+                continue  # a socket, or a link to nowhere, holds no code
             if not sources_only or path.suffix == ".py":
                 files.append((path.relative_to(folder).as_posix(), path))
     return _digest(files)
@@ -138,7 +138,7 @@ def _digest(files: Iterable[tuple[str, Path]]) -> str:
             with path.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            message = f"can't be read, so that nothing tells which code this is: {error.strerror}"
+            message = f"can't be read, so it is not known which code this is: {error.strerror}"
             raise ConfigurationError([Problem(str(path), "", message)]) from error
         whole.update(f"{content} {name}\n".encode())
     return whole.hexdigest()[:_HEX_DIGITS]

@@ -103,7 +103,7 @@ class Composition:
         return cast("dict[str, Any]", resolved)
 
     def document(self) -> str:
-        """Return the composed recipe as YAML, interpolations unresolved: a recipe by itself."""
+        """Return the composed recipe as YAML, which needs no other file; nothing is resolved."""
         return write_mapping(OmegaConf.to_container(self._config, resolve=False))
 
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Hydra's defaults list, every file of it read by the strict reading that all YAML files get."""
+"""Hydra's defaults list, whose files are read as strictly as all YAML files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WORDS = {
     r"\bListConfig\b": "a list",
     r"\bAnyNode\b": "a value",
 }
-"""What libraries say in words of their own, and what a person understands."""
+"""Phrases of the libraries, and what a person understands."""
 
 _FUNCTION_CALL = re.compile(r"\$\{[^}]*:")
 
@@ -139,7 +139,7 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
         self._main = main
 
     def is_config(self, config_path: str) -> bool:
-        """Return whether there is a file; one that can't be read counts, and is told of later."""
+        """Return whether there is a file; one that can't be read counts, and is reported later."""
         return self._file(config_path) is not None
 
     def load_config(self, config_path: str) -> ConfigResult:
@@ -196,7 +196,7 @@ def _is_for_hydra(entry: object) -> bool:
 
 
 def _check_defaults(defaults: Any, file: Path) -> None:
-    """Refuse what Hydra would answer with an error of its insides."""
+    """Refuse what Hydra would answer with an internal error."""
     if not isinstance(defaults, list):
         raise _error(file, "defaults", f"expected a list of names, got {defaults!r}")
     for number, entry in enumerate(defaults):

@@ -57,7 +57,7 @@ def _name_problem(file: object) -> str | None:
         if part[0] == "." or part[-1] == ".":
             return "a name that begins or ends with a point"
         if _NOT_ON_WINDOWS.fullmatch(part):
-            return f"but {part} is no file's name on Windows"
+            return f"but {part} can't be the name of a file on Windows"
     return None
 
 

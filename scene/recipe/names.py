@@ -120,7 +120,7 @@ class RecipeNames(CheckContext):
         return {name: value for name, value in blueprints.items() if found.includes(name)}
 
     def _misfit(self, entry: FeatureDistribution, set_name: str) -> str | None:
-        """Return why no member of the set could have what is drawn; strict only where sure."""
+        """Return why no member of the set could have what is drawn."""
         members = self._blueprints(set_name)
         for features in members.values():
             if features is not None and (

@@ -1,4 +1,4 @@
-"""Plugin packages: in folders and installed distributions, each loaded apart from all others."""
+"""Plugin packages: in folders and installed distributions, each loaded in isolation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class PluginPackages:
         Raises
         ------
         ValueError
-            If there is none or more than one, or it fails to load; the text is one sentence.
+            If there is no such package, more than one, or it fails to load; the text is one
+            sentence.
         """
         if name not in self._loaded:
             with suppress(MissingLibraryError):
@@ -111,7 +112,7 @@ def _load_package(name: str, folder: Path) -> ModuleType:
     sys.modules[unique] = module
     remember_plugin(unique, file)
     importlib.invalidate_caches()
-    # Bytecode on disk is told from an edited file's by second and size alone.
+    # Python compares only time, in seconds, and size to see whether bytecode is out of date.
     writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
@@ -149,7 +150,7 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError:
-        return b""  # loading it tells what is wrong
+        return b""  # loading it will say what is wrong
 
 
 def _told(error: BaseException, package: str = "") -> str:

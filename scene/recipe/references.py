@@ -23,7 +23,7 @@ def too_large(recipe: dict[str, Any]) -> str | None:
     """Return the path of a value whose references stand for too much; None if there is none.
 
     References to references multiply: thirty lines can stand for a thousand million characters.
-    What leads nowhere or in a circle counts as nothing, and is told by whoever resolves it.
+    References that lead nowhere or in a circle count as nothing; resolving them reports that.
     """
     counting = _Counting(recipe)
     for key in recipe:

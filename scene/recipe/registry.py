@@ -1,6 +1,6 @@
 """From names in a recipe to classes: ``$builtins.X``, ``$plugins.package.X``, prototypes, modes.
 
-Nothing else is ever looked up: a recipe can't call arbitrary Python.
+Nothing else is looked up: a recipe can't call arbitrary Python.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Registry:
         target
             ``$builtins.X`` or ``$plugins.package.X``.
         what
-            What is looked for, in words, for error messages.
+            What messages call the class that is looked for.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Registry:
         Raises
         ------
         ValueError
-            If there is none; the text is one sentence with the nearest name.
+            If there is no such name; the text is one sentence with the nearest one.
         """
         key = (base, name)
         if key not in self._prototypes:
@@ -124,7 +124,7 @@ class Registry:
 
     @staticmethod
     def kind(base: type[Prototype]) -> str:
-        """Return what a kind of prototype is called, in words."""
+        """Return what messages call a kind of prototype."""
         return _PROTOTYPES[base][1]
 
     def mode(self, name: str) -> RenderingMode:
@@ -133,7 +133,7 @@ class Registry:
         Raises
         ------
         ValueError
-            If there is none; the text is one sentence with the nearest name.
+            If there is no such name; the text is one sentence with the nearest one.
         """
         if name.startswith("$"):
             return self.find(RenderingMode, name, "rendering mode")()

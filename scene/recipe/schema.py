@@ -28,7 +28,7 @@ LARGEST_SEED = 2**63 - 1
 class InitialRuntimeState(StrictModel):
     """Where a run starts.
 
-    `seed` is the root of every random stream of the run; `time` is kept for the record.
+    `seed` is the root of every random stream of the run; `time` has no effect and is kept.
     """
 
     time: Real = 0.0
@@ -118,7 +118,7 @@ class Recipe(StrictModel):
         return self._names
 
     def write(self, path: Path) -> None:
-        """Write the resolved recipe as YAML that runs again by itself."""
+        """Write the resolved recipe as YAML that can be run again on its own."""
         path.write_text(write_mapping(self._document), encoding="utf-8")
 
     def code(self) -> Code:

@@ -1,4 +1,4 @@
-"""Columns of a data set beside the features' and steps', and features whose columns would clash."""
+"""The columns of a data set besides those of features and steps, and features that would clash."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ RESERVED_COLUMNS = frozenset(
         *("occluded_share", "occluded_fraction"),
     }
 )
-"""What the table tells of a particle itself, or may come to tell; no feature can be called so."""
+"""Columns that the table of particles has or may get; a feature can't have such a name."""
 
 RESERVED_TIMES = frozenset({"reset", "build", "record", "publish", "total"})
-"""What a run's times tell beside those of its steps; no step can be labelled so."""
+"""Times of a run besides those of its steps; a step can't have such a label."""
 
 
 @final
@@ -45,7 +45,7 @@ class Declared:
 def clash(declared: Sequence[Declared], *, reserved: bool) -> tuple[int, str] | None:
     """Return the first feature of one object whose column another one's has, too.
 
-    Capitals don't tell columns apart: DuckDB and others take them for the same.
+    Capitals do not distinguish columns: DuckDB and others ignore them.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ import numpy as np
 type FeatureValue = int | float | tuple[float, ...]
 
 LARGEST_FLOAT = (2.0 - 2.0**-23) * 2.0**127
-"""The largest number of single precision; Blender takes a larger one for it without a word."""
+"""The largest number of single precision; Blender silently takes larger ones for it."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -49,7 +49,7 @@ class FeatureSpec:
     maximum: float = math.inf
 
     def __post_init__(self) -> None:
-        """Refuse what no recipe could name, no table hold, or no value fit.
+        """Refuse a name that recipes or tables can't hold, and a default that does not fit.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class FeatureSpec:
             item = item.item()
         if isinstance(item, bool) or not isinstance(item, int | float):
             raise ValueError(f"{self.name} takes numbers, got {item!r}")
-        if not abs(item) <= LARGEST_FLOAT:  # neither is what is no number
+        if not abs(item) <= LARGEST_FLOAT:  # nor is NaN
             raise ValueError(
                 f"{self.name} must be finite and at most {LARGEST_FLOAT:.2g} in size, as Blender "
                 f"counts in single precision, got {item!r}"
@@ -110,7 +110,7 @@ class FeatureSpec:
 
     @property
     def range_text(self) -> str:
-        """The allowed range as a person reads it."""
+        """The allowed range, as messages show it."""
         if self.maximum == math.inf:
             return f"[{self.minimum:g}, inf)"
         return f"[{self.minimum:g}, {self.maximum:g}]"

@@ -1,4 +1,4 @@
-"""Sets: which objects or blueprints a step works on.
+"""Sets: the objects or blueprints that a step works on.
 
 The built-in sets are known by their class names; a recipe defines further ones under ``sets``.
 """

@@ -18,7 +18,7 @@ class Step(Configurable):
         return type(self).__name__
 
     def needs(self, context: CheckContext) -> Iterable[Members]:
-        """Return which objects the step works on, and so has to come after; by default none."""
+        """Return which objects the step needs to have been made before; by default none."""
         del context
         return ()
 
@@ -33,7 +33,7 @@ class FeatureGenerationStep(Step):
     _called = "feature generation step"
 
     def makes(self, context: CheckContext) -> Mapping[Members, int] | None:
-        """Return how many objects of which kind the step makes; None if only running it tells."""
+        """Return how many objects of which kind the step makes; None if that is not known yet."""
         del context
         return None
 

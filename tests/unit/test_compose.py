@@ -303,7 +303,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         ("~a.b=2", "a.b is 1, not 2; ~a.b alone deletes it whatever it is"),
         ("~a={b: 2}", "a is {'b': 1}, not {'b': 2}"),
         ("a={b:2,c:3}", r"unknown key 'c' in a; .* write \+a.c="),
-        ("a.b=1,,2", "',' has no place where it stands"),
+        ("a.b=1,,2", "',' does not belong there"),
     ],
 )
 def test_an_override_that_does_not_fit_is_told_in_plain_words(

@@ -52,7 +52,7 @@ def test_a_missing_library_is_named_with_its_package() -> None:
     [
         ("AllParticels", ["AllParticles", "Empty"], "; did you mean 'AllParticles'?"),
         ("zzz", ["a", "b"], "; valid are: a, b"),
-        ("zzz", [], "; there is none to choose from"),
+        ("zzz", [], "; there are none to choose from"),
     ],
 )
 def test_an_unknown_name_comes_with_the_nearest(name: str, valid: list[str], sentence: str) -> None:

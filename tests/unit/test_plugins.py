@@ -361,7 +361,10 @@ STEPS = {
     ("RenderingStep", "def files(self, names): return ['/x']"): "outside the run's folder",
     ("RenderingStep", "def files(self, names): return ['a/b c.png']"): "other characters",
     ("RenderingStep", "def files(self, names): return ['a' * 300]"): "longer than 255",
-    ("RenderingStep", "def files(self, names): return ['nul.png']"): "no file's name on Windows",
+    (
+        "RenderingStep",
+        "def files(self, names): return ['nul.png']",
+    ): "can't be the name of a file on Windows",
     ("RenderingStep", "def files(self, names): return ['Record.JSON']"): "record.json of every run",
 }
 

@@ -28,7 +28,7 @@ SEEDS_AS_THEY_ARE = 1024
 """Seeds below this shift the pattern by themselves, as published."""
 
 _SHIFTS = 64
-"""Larger ones choose a place within so many edges of the substrate in both directions."""
+"""Larger seeds choose a place at most this many edges of the substrate away, in x and in y."""
 
 
 def pattern_shift(seed: float) -> tuple[float, float, float]:
