@@ -1,0 +1,274 @@
+"""What every prototype must do, as tests for pytest that build and render it in Blender.
+
+A package that offers a prototype subclasses the suite of its kind in one of its test modules::
+
+    from pathlib import Path
+    from blendsweep.testing.prototypes import GeometryConformance
+
+    class TestRod(GeometryConformance):
+        prototype = "$plugins.shapes.Rod"
+        plugins = (Path("my_plugins"),)
+
+The suites render small images, some seconds altogether, on the main thread of pytest's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from scene.machine.resources import Resources
+from scene.prototypes.base import (
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+    Prototype,
+)
+from scene.recipe.registry import Registry
+from scene.recipe.schema import RenderSettings
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
+
+if TYPE_CHECKING:
+    from scene.blender.frame import BlenderFrame
+    from scene.blender.session import Session
+
+type Features = Mapping[str, FeatureValue]
+
+_IDS = (1, 2, 3)
+_SEED = 7
+
+
+class _PrototypeConformance:
+    """Tests of one prototype, beside built-in ones of the other kinds."""
+
+    kind: ClassVar[type[Prototype]]
+
+    prototype: ClassVar[str]
+    """Its name in recipes, such as ``$plugins.shapes.Rod``."""
+
+    plugins: ClassVar[Sequence[str | Path]] = ()
+    """Folders in which plugin packages are found, beside those of installed distributions."""
+
+    render: ClassVar[Mapping[str, Any]] = {"resolution": [96, 96], "max_samples": 16}
+    """The ``render`` section of the recipe."""
+
+    changed: ClassVar[Features] = {}
+    """Feature name to a value that shows in an image, where none of its bounds is one."""
+
+    geometry: ClassVar[str] = "sphere"
+    material: ClassVar[str] = "sem_polystyrene"
+    background: ClassVar[str | None] = "sem_patchy_silicone"
+    technique: ClassVar[str] = "secondary_electron_microscope"
+
+    @pytest.fixture
+    def bench(self) -> Iterator[_Bench]:
+        """Blender, with its messages out of the way, and the specimen of this suite."""
+        from scene.blender.session import Session
+
+        session = Session(Resources(cpus=1))
+        with session.captured():
+            yield _Bench(self, session)
+
+    @classmethod
+    def specs(cls) -> tuple[FeatureSpec, ...]:
+        """Return the features that the prototype declares."""
+        return Registry(cls.plugins).prototype(cls.kind, cls.prototype).features
+
+    def test_ids_are_exact(self, bench: _Bench) -> None:
+        """Each particle shows its id, and nothing else shows one."""
+        frame = bench.frame()
+        instance = frame.buffers.instance
+        assert set(np.unique(instance).tolist()) == {0, *_IDS}
+        shown = instance > 0
+        assert np.isfinite(frame.buffers.depth[shown]).all()
+        assert np.isinf(frame.buffers.depth[~shown]).all()
+        lengths = np.linalg.norm(frame.buffers.normal[shown], axis=-1)
+        assert np.allclose(lengths, 1, atol=1e-3), "normals are not of length 1"
+
+    def test_a_particle_s_outline_is_that_of_its_rendered_mask(self, bench: _Bench) -> None:
+        """Footprints, which visibility is told by, are computed from the mesh, not rendered."""
+        for particle_id, footprint in bench.frame().footprints():
+            rendered = bench.alone(particle_id).buffers.instance == particle_id
+            computed = np.zeros(rendered.shape, bool)
+            height, width = footprint.mask.shape
+            rows = slice(footprint.top, footprint.top + height)
+            computed[rows, footprint.left : footprint.left + width] = footprint.mask
+            assert rendered.any()
+            differing = int((rendered != computed).sum())
+            assert differing <= max(2, rendered.sum() / 100), f"{differing} pixels of {particle_id}"
+
+    def test_the_same_seed_gives_the_same_bytes(self, bench: _Bench) -> None:
+        """Another scene, built anew, renders the same pixels."""
+        first, second = bench.images(), bench.images()
+        assert first.keys() == second.keys()
+        for name, image in first.items():
+            assert np.array_equal(image, second[name]), f"{name} is not the same twice"
+
+    def test_every_feature_reaches_the_images(self, bench: _Bench) -> None:
+        """A feature that is declared and does nothing would be recorded as if it did."""
+        before = bench.images()
+        for spec in self.specs():
+            value = self.changed.get(spec.name, _other_value(spec))
+            after = bench.images({spec.name: value})
+            same = all(np.array_equal(before[name], after[name]) for name in before)
+            assert not same, f"{spec.name}={value} shows in no image"
+
+    def test_every_bound_of_a_feature_can_be_built(self, bench: _Bench) -> None:
+        """Recipes are allowed every value within the bounds."""
+        for spec in self.specs():
+            for bound in {spec.minimum, spec.maximum} - {-np.inf, np.inf}:
+                value = spec.checked((bound,) * spec.components if spec.components > 1 else bound)
+                assert set(np.unique(bench.frame({spec.name: value}).buffers.instance)) <= {
+                    0,
+                    *_IDS,
+                }
+
+
+class GeometryConformance(_PrototypeConformance):
+    """Tests of a geometry prototype."""
+
+    kind = GeometryPrototype
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.geometry = getattr(cls, "prototype", cls.geometry)
+
+    def test_the_mesh_fills_the_unit_cube_round_the_origin(self, bench: _Bench) -> None:
+        """``dimensions`` are the size of the bounding box only if the mesh has size 1."""
+        vertices = bench.vertices()
+        assert np.isfinite(vertices).all()
+        assert np.allclose(vertices.min(axis=0), -0.5, atol=1e-5)
+        assert np.allclose(vertices.max(axis=0), 0.5, atol=1e-5)
+
+
+class MaterialConformance(_PrototypeConformance):
+    """Tests of a material prototype, on particles; or on the substrate, if `on_substrate`."""
+
+    kind = MaterialPrototype
+
+    on_substrate: ClassVar[bool] = False
+    """Whether it is made for the substrate rather than for particles."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "prototype"):
+            setattr(cls, "background" if cls.on_substrate else "material", cls.prototype)
+
+    @pytest.mark.parametrize("fidelity", ["fast", "reference"])
+    def test_both_fidelities_are_rendered(self, bench: _Bench, fidelity: str) -> None:
+        """A recipe may ask for either."""
+        real = bench.frame(render={"fidelity": fidelity}).real()
+        assert real.std() > 0
+
+
+class MeasurementTechniqueConformance(_PrototypeConformance):
+    """Tests of a measurement technique prototype."""
+
+    kind = MeasurementTechniquePrototype
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.technique = getattr(cls, "prototype", cls.technique)
+
+    @pytest.mark.parametrize("resolution", [(96, 64), (64, 96)])
+    def test_images_have_the_size_that_is_asked_for(
+        self, bench: _Bench, resolution: tuple[int, int]
+    ) -> None:
+        """Width and height, in this order."""
+        frame = bench.frame(render={"resolution": resolution})
+        assert frame.real().shape == frame.buffers.instance.shape == resolution[::-1]
+
+    def test_the_volume_has_a_size_and_is_seen(self, bench: _Bench) -> None:
+        """Particles are placed in it."""
+        assert all(side > 0 for side in bench.volume.sides)
+        assert (bench.frame().buffers.instance > 0).any()
+
+
+class _Bench:
+    """Three particles in a row in the measurement volume, rendered as often as it takes."""
+
+    def __init__(self, suite: _PrototypeConformance, session: Session) -> None:
+        self._suite = suite
+        self._session = session
+        self._registry = Registry(suite.plugins)
+        self.volume = self._technique().volume(self._settings({}).resolution)
+
+    def frame(
+        self, features: Features | None = None, render: Mapping[str, Any] | None = None
+    ) -> BlenderFrame:
+        """Return a view of the particles in a scene that is built anew."""
+        from scene.blender.stage import Stage
+
+        self._session.reset()
+        settings = self._settings(render or {})
+        self.volume = self._technique().volume(settings.resolution)
+        self._stage = Stage(self._session, self._registry, settings, _SEED)
+        self._stage.sync(self._specimen(features or {}))
+        return self._stage.frame(frozenset(_IDS))
+
+    def alone(self, particle_id: int) -> BlenderFrame:
+        """Return a view of one particle in the scene of the last frame."""
+        return self._stage.frame(frozenset({particle_id}))
+
+    def images(self, features: Features | None = None) -> dict[str, NDArray[Any]]:
+        """Return what is rendered of them."""
+        frame = self.frame(features)
+        buffers = frame.buffers
+        return {
+            "real": frame.real(),
+            "instance": buffers.instance,
+            "depth": buffers.depth,
+            "normal": buffers.normal,
+        }
+
+    def vertices(self) -> NDArray[np.float64]:
+        """Return the (N, 3) vertices of the geometry's mesh, with its features' defaults."""
+        self._session.reset()
+        geometry = self._registry.prototype(GeometryPrototype, self._suite.geometry)
+        mesh = geometry.build({spec.name: spec.default for spec in geometry.features})
+        return np.array([tuple(vertex.co) for vertex in mesh.vertices])
+
+    def _technique(self) -> MeasurementTechniquePrototype:
+        return self._registry.prototype(MeasurementTechniquePrototype, self._suite.technique)
+
+    def _settings(self, render: Mapping[str, Any]) -> RenderSettings:
+        return RenderSettings.model_validate({**self._suite.render, **render})
+
+    def _specimen(self, features: Features) -> Specimen:
+        suite = self._suite
+        (left, front, bottom), (width, depth, _) = self.volume.lower, self.volume.sides
+        size = min(width, depth) / 6
+        particles = []
+        for place, particle_id in enumerate(_IDS):
+            x = left + width * (1 + place) / 4
+            # Turned and stretched: what holds along the axes alone is not good enough.
+            own: dict[str, FeatureValue] = {
+                "dimensions": (size, size * (1 + place / 4), size),
+                "location": (x, front + depth / 2, bottom + size),
+                "rotation": (0.1, 0.2 * place, 0.3),
+            }
+            particles.append(
+                Particle(
+                    particle_id, "P", place, suite.geometry, suite.material, own | dict(features)
+                )
+            )
+        technique = MeasurementTechnique("T", suite.technique, suite.background, dict(features))
+        return Specimen(particles, [technique])
+
+
+def _other_value(spec: FeatureSpec) -> FeatureValue:
+    """Return a value other than the default: a bound if there is one."""
+    default = spec.default if isinstance(spec.default, tuple) else (spec.default,)
+    for bound in (spec.minimum, spec.maximum):
+        if np.isfinite(bound) and any(value != bound for value in default):
+            value: Any = (bound,) * spec.components
+            break
+    else:
+        value = tuple(number + 1 for number in default)
+    return spec.checked(value if spec.components > 1 else value[0])

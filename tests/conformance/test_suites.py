@@ -1,0 +1,108 @@
+"""The suites that ship find what is wrong: run as a third party runs them, on faulty parts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.blender
+
+PLUGIN = '''
+import numpy as np
+
+from blendsweep.plugins import FeatureSpec, GeometryPrototype
+
+CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
+FACES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+
+
+def mesh(corners):
+    import bpy
+
+    made = bpy.data.meshes.new("Cube")
+    made.from_pydata(corners.tolist(), [], FACES)
+    return made
+
+
+class Cube(GeometryPrototype):
+    """A cube whose upper side can be smaller."""
+
+    features = (FeatureSpec("taper", 0.0, "how much smaller", minimum=0.0, maximum=0.9),)
+
+    def build(self, features):
+        corners = CORNERS.copy()
+        corners[corners[:, 2] > 0, :2] *= 1 - features["taper"]
+        return mesh(corners)
+
+
+class Large(Cube):
+    """Twice the size that it should have."""
+
+    features = ()
+
+    def build(self, features):
+        return mesh(2 * CORNERS)
+
+
+class Idle(Cube):
+    """Has a feature that does nothing."""
+
+    def build(self, features):
+        return mesh(CORNERS)
+
+
+class Restless(Cube):
+    """Another one each time."""
+
+    features = ()
+
+    def build(self, features):
+        return mesh(CORNERS * np.random.uniform(0.5, 1, (8, 1)))
+'''
+TESTS = """
+from blendsweep.testing.prototypes import GeometryConformance
+
+
+class TestCube(GeometryConformance):
+    prototype = "$plugins.cubes.Cube"
+    plugins = (".",)
+
+
+class TestLarge(GeometryConformance):
+    prototype = "$plugins.cubes.Large"
+    plugins = (".",)
+
+
+class TestIdle(GeometryConformance):
+    prototype = "$plugins.cubes.Idle"
+    plugins = (".",)
+
+
+class TestRestless(GeometryConformance):
+    prototype = "$plugins.cubes.Restless"
+    plugins = (".",)
+"""
+
+
+def test_a_faulty_prototype_fails_where_it_is_faulty_and_a_sound_one_nowhere(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cubes").mkdir()
+    (tmp_path / "cubes" / "__init__.py").write_text(PLUGIN, encoding="utf-8")
+    (tmp_path / "test_cubes.py").write_text(TESTS, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_cubes.py"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path
+    )
+    failed = re.findall(r"^FAILED test_cubes.py::Test(\w+)::test_(\w+)", done.stdout, re.MULTILINE)
+    assert set(failed) == {
+        ("Large", "the_mesh_fills_the_unit_cube_round_the_origin"),
+        ("Idle", "every_feature_reaches_the_images"),
+        ("Restless", "the_mesh_fills_the_unit_cube_round_the_origin"),
+        ("Restless", "the_same_seed_gives_the_same_bytes"),
+    }, done.stdout
+    assert re.search(r"^4 failed, 20 passed", done.stdout, re.MULTILINE), done.stdout
