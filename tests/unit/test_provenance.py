@@ -199,7 +199,9 @@ def test_a_file_that_can_not_be_read_is_one_sentence(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ConfigurationError, match=r"can't be read, so that .*: Permission denied"):
+    with pytest.raises(
+        ConfigurationError, match=r"can't be read, so it is not known .*: Permission denied"
+    ):
         code_with(plugins)
 
 
