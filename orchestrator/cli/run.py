@@ -86,7 +86,7 @@ def run(
     with errors_told(debug=debug):
         check_meant_as_sweep(sweep, _commands(context))
 
-        from orchestrator.plan.expansion import expand
+        from orchestrator.plan.checking import expand
         from orchestrator.plan.loading import load_sweep
 
         loaded = load_sweep(sweep, overrides or (), command_line=True, **_given(options))

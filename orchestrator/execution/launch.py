@@ -25,9 +25,10 @@ from orchestrator.execution.recording import create as create_sinks
 from orchestrator.execution.scheduler import Scheduler
 from orchestrator.execution.summary import Commands, Summary
 from orchestrator.execution.time_left import TimeLeft
-from orchestrator.plan.expansion import Expansion, expand
+from orchestrator.plan.checking import expand
+from orchestrator.plan.expansion import Expansion
 from orchestrator.plan.sweep import Sweep
-from orchestrator.plan.tracking_uri import check_usable
+from orchestrator.tracking.usable import check_usable
 from scene.errors import ConfigurationError, Problem
 from scene.machine.libraries import load_libraries
 from scene.recipe.code import Code

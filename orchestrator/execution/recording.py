@@ -49,7 +49,7 @@ def create(
 
 def _columns(sweep: Sweep, runs: Expansion) -> Columns:
     from orchestrator.dataset.schema import Columns
-    from orchestrator.plan.expansion import first_recipe
+    from orchestrator.plan.checking import first_recipe
 
     recipe = first_recipe(runs, sweep)
     return Columns(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.__main__ import main
 from orchestrator.dataset.schema import Columns, particles_schema
-from orchestrator.plan.expansion import expand
+from orchestrator.plan.checking import expand
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.sweep import OverrideText

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.export.splits import Splits
-from orchestrator.plan.expansion import Expansion, expand, run_id
+from orchestrator.plan.checking import expand
+from orchestrator.plan.expansion import Expansion, run_id
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.resolution import canonical

@@ -13,8 +13,9 @@ import pytest
 
 from orchestrator.common import commands
 from orchestrator.common.uris import sqlite_uri
-from orchestrator.plan import tracking_uri
-from orchestrator.plan.tracking_uri import check_usable, misspelled
+from orchestrator.plan.tracking_uri import misspelled
+from orchestrator.tracking import usable
+from orchestrator.tracking.usable import check_usable
 from scene.errors import ConfigurationError
 
 
@@ -82,7 +83,7 @@ def database(path: Path, schema: str | None) -> str:
 
 
 def test_the_schema_of_a_database_is_compared(tmp_path: Path) -> None:
-    known, newest = tracking_uri._schemas()
+    known, newest = usable._schemas()
     assert len(known) > 50
     check_usable(database(tmp_path / "new.db", newest))
     old = database(tmp_path / "old's?.db", min(known - {newest}))
@@ -96,7 +97,7 @@ def test_the_schema_of_a_database_is_compared(tmp_path: Path) -> None:
 def test_the_schemas_are_those_of_mlflow() -> None:
     from mlflow.store.db.utils import _get_latest_schema_revision
 
-    assert tracking_uri._schemas()[1] == _get_latest_schema_revision()
+    assert usable._schemas()[1] == _get_latest_schema_revision()
 
 
 def test_places_where_no_database_can_be(tmp_path: Path) -> None:
