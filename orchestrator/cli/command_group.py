@@ -1,4 +1,4 @@
-"""How the command line tells a sweep from a command, and what it says of what is neither."""
+"""Whether an argument is a sweep or a command, and what to say about one that is neither."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def with_default_command(
 
 
 def check_meant_as_sweep(sweep: str, commands: Collection[str]) -> None:
-    """Tell of a misspelt command and of a data set where a sweep is expected.
+    """Reject a misspelt command, and a data set where a sweep is expected.
 
     Raises
     ------

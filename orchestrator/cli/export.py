@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.terminal import AsJson, Debug, Output, errors_told, print_result
+from orchestrator.cli.terminal import AsJson, Debug, Output, errors_as_sentences, print_result
 from orchestrator.common.commands import program
 
 HELP = f"""Export a data set for training. Of its last sweep, all succeeded runs are taken.
@@ -155,7 +155,7 @@ def _export(
     as_json: bool,
     debug: bool,
 ) -> None:
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         from orchestrator.export.exporting import export_output
 
         exported = export_output(

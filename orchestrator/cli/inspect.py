@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.terminal import AsJson, Debug, Output, errors_told, print_result
+from orchestrator.cli.terminal import AsJson, Debug, Output, errors_as_sentences, print_result
 
 
 def status(
@@ -16,7 +16,7 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Show how far a sweep is, and why runs failed."""
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         from orchestrator.dataset.dataset import DataSet
 
         found = DataSet.open(output).status()
@@ -30,7 +30,7 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Compare every file with its checksum. Damaged runs are set aside, to be made again."""
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         from orchestrator.dataset.dataset import DataSet
         from orchestrator.dataset.integrity import verify as verified
 
@@ -52,7 +52,7 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write a page on a data set, in HTML. It shows images, features, coverage and times."""
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         from orchestrator.report.report import write_report
 
         typer.echo(write_report(output, to, runs))
@@ -101,7 +101,7 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Draw outlines, ids and boxes of particles over images."""
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         from orchestrator.report.show.show import parsed_layers
         from orchestrator.report.show.show import show as show_labels
 
@@ -125,7 +125,7 @@ def compact(
     debug: Debug = False,
 ) -> None:
     """Merge the manifest's and the particles table's part files."""
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         from orchestrator.dataset.compaction import compacted
         from orchestrator.dataset.dataset import DataSet
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Unpack, get_args, get_origin
 import typer
 
 from orchestrator.cli.command_group import check_meant_as_sweep
-from orchestrator.cli.terminal import AsJson, Debug, errors_told, print_json, print_result
+from orchestrator.cli.terminal import AsJson, Debug, errors_as_sentences, print_json, print_result
 from orchestrator.common.commands import this_command
 from orchestrator.plan.options import Option, Options, declared
 
@@ -83,7 +83,7 @@ def run(
 ) -> None:
     """Execute a sweep; the default command."""
     del multirun
-    with errors_told(debug=debug):
+    with errors_as_sentences(debug=debug):
         check_meant_as_sweep(sweep, _commands(context))
 
         from orchestrator.plan.checking import expand

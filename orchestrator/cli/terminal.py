@@ -49,7 +49,7 @@ def print_json(content: dict[str, Any]) -> None:
 
 
 @contextmanager
-def errors_told(*, debug: bool) -> Iterator[None]:
+def errors_as_sentences(*, debug: bool) -> Iterator[None]:
     """Turn errors into sentences on stderr and exit codes."""
     if not logging.getLogger().handlers:
         # While Blender renders in this process, descriptor 2 leads into its log.

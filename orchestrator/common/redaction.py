@@ -2,7 +2,7 @@
 
 What is secret is known in two ways. In a URI, by its place: before the ``@`` of its host, and in
 every option that is not known to be harmless. In other text, by its value: those of the
-environment's variables with telling names, and those of the URIs that were `remember`-ed.
+environment's variables whose names say so, and those of the URIs that were `remember`-ed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HARMLESS = frozenset({
     "connect_timeout", "driver", "encrypt", "endpoint_override", "mode", "region",
     "request_timeout", "scheme", "sslmode", "timeout", "trustservercertificate", "uri",
 })  # fmt: skip
-"""Options of URIs whose values are no secret."""
+"""Options of URIs whose values are not secret."""
 
 LEAST_PASSWORD, LEAST_OTHER = 4, 8
 """Shorter values are hidden in URIs alone; elsewhere they are parts of ordinary words."""

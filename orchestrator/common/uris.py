@@ -29,7 +29,7 @@ def local_folder(uri: str) -> Path | None:
     Raises
     ------
     ConfigurationError
-        If it is no name of a place: an unknown scheme or home folder, a slash too few.
+        If it does not name a place: an unknown scheme or home folder, a slash too few.
     """
     found = _SCHEME.match(uri)
     scheme = found["scheme"].lower() if found else ""
@@ -38,7 +38,7 @@ def local_folder(uri: str) -> Path | None:
     if "://" in uri and found and len(found["slashes"]) >= 2:
         if scheme not in _STORES:
             known = ", ".join(f"{name}://" for name in ("file", *sorted(_STORES)))
-            raise _error(uri, f"{scheme}:// is no place for a data set; known are {known}")
+            raise _error(uri, f"{scheme}:// is not a place for a data set; known are {known}")
         if "#" in uri:
             raise _error(uri, "in the URI of a store, # is written as %23")
         if not urlsplit(uri).netloc.rpartition("@")[2]:
@@ -82,7 +82,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 def _of_file_uri(uri: str) -> Path:
     parts = urlsplit(uri)
-    # In a path that is written out, "?" and "#" are no part of it, but somebody meant them.
+    # In a path that is written out, "?" and "#" are not part of it, but somebody meant them.
     if parts.query or parts.fragment or uri.endswith(("?", "#")):
         raise _error(uri, "in a file: URI, ? is written as %3F and # as %23")
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):

@@ -21,7 +21,7 @@ from orchestrator.execution.scheduler import Scheduler
 from orchestrator.execution.summary import FailedRun
 
 KEPT_FAILURES = 10
-"""So many failures are named at the end; the manifest holds all."""
+"""Most failures that are named at the end; the manifest holds all."""
 
 POLL_SECONDS = 0.5
 """Longest time without a look at deadlines and signals."""
@@ -141,7 +141,7 @@ class Driver:
         result = self._scheduler.finish(outcome)
         if result is None:
             if failure is not None and not self._scheduler.draining:
-                self._progress.note(f"{_told(outcome, failure)}; trying again")
+                self._progress.note(f"{_described(outcome, failure)}; trying again")
             return
         if failure is not None:
             self._settle_failure(result, failure)
@@ -155,7 +155,7 @@ class Driver:
         self._storage.write_file(log, text)
         if len(self.failures) < KEPT_FAILURES:
             self.failures.append(FailedRun(run_id, failure.error_type, failure.message, log))
-        self._progress.note(f"{_told(result.outcome, failure)}; given up, see {log}")
+        self._progress.note(f"{_described(result.outcome, failure)}; given up, see {log}")
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -174,7 +174,7 @@ def _without_secrets(outcome: AttemptOutcome) -> AttemptOutcome:
     return replace(outcome, failure=failure)
 
 
-def _told(outcome: AttemptOutcome, failure: Failure) -> str:
+def _described(outcome: AttemptOutcome, failure: Failure) -> str:
     attempt = outcome.attempt
     first_line = failure.message.partition("\n")[0]
     return f"run {attempt.run.run_id}, attempt {attempt.number}: {failure.error_type}: {first_line}"

@@ -87,7 +87,7 @@ def run_sweep(
     if runs is None:
         runs = expand(sweep)
     folder = local_folder(sweep.output)
-    # A database that lies in the output is no matter where the output itself can't be written.
+    # A database inside the output does not matter where the output itself can't be written.
     writable = folder is None or os.access(folder, os.W_OK)
     if sweep.tracking_uri is not None and (sweep.settings.tracking.uri is not None or writable):
         check_usable(sweep.tracking_uri)

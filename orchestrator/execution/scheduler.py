@@ -142,7 +142,7 @@ class Scheduler:
         """Return the next attempt to start, or None if there is none now.
 
         None means that the sweep is drained, that all runs were handed out, or that the window
-        is full; `finished` tells when to stop asking.
+        is full; `finished` says when to stop asking.
         """
         if self._draining:
             return None

@@ -16,7 +16,7 @@ from orchestrator.execution.scheduler import Counts
 SHOWN_FAILURES = 10
 
 _UI = "http://127.0.0.1:5000"
-"""Where `mlflow ui` is to be found unless told otherwise."""
+"""Where `mlflow ui` is found by default."""
 
 
 @final

@@ -26,7 +26,7 @@ SAMPLED_RUNS = 500
 
 _SLOPE_RIDGE, _VALUE_RIDGE = 0.001, 1.0
 """Variance of equal runs over what slopes and values are expected to contribute. Slopes contribute
-much, so that numbers are told apart from their neighbours, values about as much as the noise."""
+much, so that numbers differ from their neighbours, values about as much as the noise."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _LEAST_SECONDS = 1e-4
@@ -133,7 +133,7 @@ class TimeLeft:
 
 
 def _are_positive_numbers(values: Sequence[Any]) -> bool:
-    # All but what is written out are ranges, whose ends tell.
+    # All but what is written out are ranges, whose ends suffice.
     some = values if isinstance(values, tuple | list) else (values[0], values[-1])
     return all(
         isinstance(value, int | float) and not isinstance(value, bool) and value > 0

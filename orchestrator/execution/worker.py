@@ -97,7 +97,7 @@ class Worker:
     Parameters
     ----------
     settings
-        What all workers of the sweep share.
+        What all workers of the sweep have in common.
     resources
         What this worker may use of its machine.
     name
@@ -182,7 +182,7 @@ class Worker:
             return record, None, time.perf_counter() - start
         except KeyboardInterrupt:
             raise
-        # A plugin may call sys.exit, or raise what is no Exception; it must not end the worker.
+        # A plugin may call sys.exit, or raise what is not an Exception; it must not end the worker.
         except BaseException as error:  # noqa: BLE001
             report = "".join(traceback.format_exception(error))
             log_text = f"{report}\n--- Blender's output ---\n{captured}" if captured else report
@@ -214,7 +214,7 @@ class Worker:
             if self._storage.folder is None:
                 return None  # an upload that was cut short; the next one goes over it
         except (NotADirectoryError, ValueError):
-            pass  # none of ours
+            pass  # not ours
         set_aside(self._storage, run_id)
         return None
 
@@ -226,7 +226,7 @@ class Worker:
                 return link.reason
             link = link.__cause__ or link.__context__
         # What an error says of a disk may mean another, or come from a log: only the disk knows.
-        # And Blender tells of a full one in words of its own, or not at all.
+        # And Blender reports a full one in words of its own, or not at all.
         return write_fault(self._scratch) if self._scratch_is_output else None
 
     @property

@@ -64,9 +64,9 @@ def first_recipe(expansion: Expansion, sweep: Sweep) -> Recipe:
 def _check_number(sweep: Sweep, axes: Sequence[Axis]) -> None:
     runs = math.prod(len(axis.values) for axis in axes)
     if min(runs, sweep.settings.limit or runs) > MOST_RUNS:
-        told = f"{runs:,}" if runs < 10**15 else "more than 10^15"
+        number = f"{runs:,}" if runs < 10**15 else "more than 10^15"
         message = (
-            f"the sweep has {told} runs, of which there are at most {MOST_RUNS:,}: give fewer "
+            f"the sweep has {number} runs, and may have at most {MOST_RUNS:,}: give fewer "
             "values, or --limit N for the first N runs"
         )
         raise ConfigurationError([Problem(sweep.source, "overrides", message)])
@@ -114,16 +114,16 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
 
 def _shortened(faulty: Sequence[ConfigurationError]) -> Iterator[Problem]:
     """Yield the problems of several recipes, of one place only what the first few have there."""
-    told: dict[tuple[str, str], int] = {}
+    found: dict[tuple[str, str], int] = {}
     last: dict[Problem, int] = {}
     for error in faulty:
         new = [problem for problem in error.problems if problem not in last]
         for place in {(problem.source, problem.path) for problem in new}:
-            told[place] = told.get(place, 0) + 1
-        last |= {problem: told[problem.source, problem.path] for problem in new}
+            found[place] = found.get(place, 0) + 1
+        last |= {problem: found[problem.source, problem.path] for problem in new}
     for problem, number in last.items():
         if number <= REPORTED_AT_A_PLACE:
-            more = told[problem.source, problem.path] - number
+            more = found[problem.source, problem.path] - number
             cut = number == REPORTED_AT_A_PLACE and more
             end = f" (and so on, for {more} more of the values looked at)" if cut else ""
             yield Problem(problem.source, problem.path, problem.message + end)

@@ -33,7 +33,7 @@ class Expansion(Sequence[Run]):
     composition
         The recipe.
     limit
-        Only the first so many runs; None for all.
+        Only the first `limit` runs; None for all.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Expansion(Sequence[Run]):
 
     @property
     def value_samples(self) -> dict[str, tuple[Scalar, ...]]:
-        """Key to some of its values, enough to tell what types they have."""
+        """Key to some of its values, enough to see what types they have."""
         return {
             self.axes[n].key: tuple(self.axes[n].scalar(i) for i in spread(self._shape[n]))
             for n in self._set_axes

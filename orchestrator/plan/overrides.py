@@ -20,7 +20,7 @@ from scene.language.override_texts import grammar_sentence, override_problem
 _SHOWN_TEXT = 200
 
 LONGEST_TEXT = 1_000_000
-"""An override has at most so many characters; parsing takes seconds for as many."""
+"""Most characters of an override; parsing this many takes seconds."""
 
 
 @final
@@ -83,7 +83,7 @@ def parse_overrides(overrides: Sequence[OverrideText]) -> tuple[Axis, ...]:
     for override in overrides:
         if len(override.text) > LONGEST_TEXT:
             message = (
-                f"is {len(override.text):,} characters long, of which an override has at most "
+                f"is {len(override.text):,} characters long, and may have at most "
                 f"{LONGEST_TEXT:,}; range(start,stop,step) writes many values shortly"
             )
             problems.append(override.problem(message))

@@ -11,10 +11,10 @@ from fractions import Fraction
 from typing import final, overload, override
 
 MOST_ROUNDED = 1_000_000
-"""A range whose sums are rounded has to be walked through; it has at most so many values."""
+"""A range whose sums are rounded has to be walked through; it has at most this many values."""
 
 _DIGITS = 28
-"""Sums of up to so many decimal digits are exact, as Hydra's own ranges make them."""
+"""Sums of at most this many decimal digits are exact, as in Hydra's own ranges."""
 
 
 def number_range(start: float, stop: float, step: float) -> Sequence[int] | Sequence[float]:
@@ -23,7 +23,7 @@ def number_range(start: float, stop: float, step: float) -> Sequence[int] | Sequ
     Raises
     ------
     ValueError
-        If they are no numbers to count with, or too many; the text is one sentence.
+        If the numbers can't be counted with, or are too many; the text is one sentence.
     """
     bounds = (start, stop, step)
     if not all(isinstance(bound, int) or math.isfinite(bound) for bound in bounds):
@@ -37,13 +37,13 @@ def number_range(start: float, stop: float, step: float) -> Sequence[int] | Sequ
         return range(int(start), int(stop), int(step))
     largest = max(abs(Fraction(start)), abs(Fraction(start) + (count - 1) * Fraction(step)))
     if count > 1 and abs(step) < math.ulp(float(largest)):
-        raise ValueError("takes steps so small that its numbers can't be told apart")
+        raise ValueError("takes steps so small that neighbouring numbers are equal")
     first, by = Decimal(start), Decimal(step)
     if _exact(first, by, count):
         return ExactRange(first, by, count)
     if count > MOST_ROUNDED:
         raise ValueError(
-            f"gives {count:,} values in steps that are rounded, of which a range has at most "
+            f"gives {count:,} values in steps that are rounded, and may give at most "
             f"{MOST_ROUNDED:,}; take larger steps, or whole numbers"
         )
     return _walked(first, Decimal(stop), by)

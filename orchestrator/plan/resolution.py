@@ -28,7 +28,7 @@ type Place = tuple[str | int, ...]
 type Patch = tuple[tuple[Place, Canonical], ...]
 
 KEPT_TEXTS = 5_000
-"""So many values of one override have their texts kept."""
+"""Most values of one override whose texts are kept."""
 
 _PLAIN_WORD = re.compile(r"[$\w][\w.-]*")
 _NESTED = re.compile(r"\$\{[^}]*\$\{")
@@ -103,7 +103,7 @@ class ProductResolver:
             if len(axis.values) > 1 and not _only_numbers(axis.values)
             for index in range(len(axis.values))
         )
-        # A word that decides which key a reference means can't be told from one that is copied.
+        # A word that decides which key a reference means looks just like one that is copied.
         self._copies = not _NESTED.search(composition.document())
         self._last = [len(axis.values) - 1 for axis in axes]
         self._verbatim: list[tuple[Place, ...]] = [()] * len(axes)
@@ -210,7 +210,7 @@ class ProductResolver:
     def _verbatim_places(self, number: int) -> tuple[Place, ...]:
         """Return the places that hold an override's value itself, if it changes only such.
 
-        Two values suffice to tell: what follows both as they are is a reference to the key.
+        Two values suffice: what follows both as they are is a reference to the key.
         """
         values, index = self._axes[number].values, self._last[number]
         patch = self._patches[number][index]
@@ -250,7 +250,7 @@ def _only_scalars(values: Sequence[Any]) -> bool:
 
 
 def _same(one: Canonical, other: Canonical) -> bool:
-    """Whether two canonical values are equal, telling True from 1."""
+    """Whether two canonical values are equal; True and 1 are not."""
     return not any(_differences(one, other, ()))
 
 

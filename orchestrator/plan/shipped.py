@@ -1,4 +1,4 @@
-"""Sweeps that ship with Blendsweep, called by their names; and what tells a sweep from a recipe."""
+"""Sweeps that ship with Blendsweep, called by their names."""
 
 from __future__ import annotations
 

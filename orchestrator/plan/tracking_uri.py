@@ -1,4 +1,4 @@
-"""Whether a tracking URI is one that MLflow could record at, as far as its text tells."""
+"""Whether a tracking URI is one that MLflow could record at, as far as its text shows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _wrong_address(uri: str) -> str | None:
         host, _ = urlsplit(uri).hostname, urlsplit(uri).port
         return None if host else "names no host"
     except ValueError as error:
-        return f"is no address: {error}"
+        return f"is not an address: {error}"
 
 
 def _wrong_sqlite(uri: str) -> str | None:
@@ -68,7 +68,9 @@ def _wrong_sqlite(uri: str) -> str | None:
     if place and not place.startswith("/"):
         return f"a slash is missing: sqlite:///{place}"
     if re.match(r"/+~", place):
-        return f"~ is no home folder in a URI; write it out: sqlite:///{Path.home()}/..."
+        return (
+            f"~ does not mean the home folder in a URI; write it out: sqlite:///{Path.home()}/..."
+        )
     if sqlite_file(uri) is None:
         return "is a database in memory, which nobody could look at; sqlite:///FILE would be right"
     database, _, query = uri.partition("?")
@@ -77,7 +79,7 @@ def _wrong_sqlite(uri: str) -> str | None:
     if query and (not options or (strange and "uri" not in options)):
         meant = Path(unquote(database.partition(":///")[2]) + "?" + query)
         return (
-            f"what follows the question mark is no option of SQLite; for the file {meant} "
+            f"what follows the question mark is not an option of SQLite; for the file {meant} "
             f"it would be {sqlite_uri(meant)}"
         )
     return None

@@ -59,7 +59,7 @@ def _unusable_file(file: Path, uri: str) -> str | None:
         return f"is a folder; a file in it would be right: {sqlite_uri(file / 'mlflow.db')}"
     if not os.path.lexists(file):
         folder = next(parent for parent in file.parents if os.path.lexists(parent))
-        return _unwritable(folder) if folder.is_dir() else f"{folder} is no folder"
+        return _unwritable(folder) if folder.is_dir() else f"{folder} is not a folder"
     if not file.exists():
         return f"{file} is a link that leads nowhere"
     if message := _unwritable(file.parent) or _unwritable(file):
@@ -67,7 +67,7 @@ def _unusable_file(file: Path, uri: str) -> str | None:
     with file.open("rb") as stream:
         start = stream.read(16)
     if start and not start.startswith(b"SQLite format 3"):
-        return f"{file} is no SQLite database"
+        return f"{file} is not a SQLite database"
     return _wrong_schema(file, uri) if start else None
 
 

@@ -386,7 +386,7 @@ class TestExpand:
         path = write(*overrides)
         (problem,) = self.problems(path)
         assert problem == (
-            f"{path}: overrides: the sweep has {told} runs, of which there are at most "
+            f"{path}: overrides: the sweep has {told} runs, and may have at most "
             "100,000,000: give fewer values, or --limit N for the first N runs"
         )
         assert len(expand(load_sweep(path, limit=100_000_000))) == 100_000_000

@@ -33,13 +33,13 @@ from scene.errors import ConfigurationError
         ("sqlite:///:memory:", "a database in memory"),
         ("sqlite://", "a database in memory"),
         ("sqlite:////data/a?b/mlflow.db", "sqlite:///file:%2Fdata%2Fa%253Fb%2Fmlflow.db?uri=true"),
-        ("sqlite:////data/a?b=c/mlflow.db", "no option of SQLite; for the file /data/a?b=c/"),
+        ("sqlite:////data/a?b=c/mlflow.db", "not an option of SQLite; for the file /data/a?b=c/"),
         ("postgres://h/d", "the scheme is spelled postgresql://"),
         ("mysql://h/d", "its driver is not installed: MySQLdb"),
         ("postgresql+nosuch://h/d", "Can't load plugin"),
         ("http://", "names no host"),
         ("http:/host:5000", "names no host"),
-        ("http://h:x/", "is no address"),
+        ("http://h:x/", "is not an address"),
         ("htp://h:5000", "htp:// is unknown to MLflow; known are http://, https://, sqlite://"),
     ],
 )
@@ -104,10 +104,10 @@ def test_places_where_no_database_can_be(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is no database at all")
     (tmp_path / "link.db").symlink_to("/nonexistent/x.db")
     (tmp_path / "empty.db").touch()
-    assert "is no SQLite database" in unusable(sqlite_uri(tmp_path / "text.db"))
+    assert "is not a SQLite database" in unusable(sqlite_uri(tmp_path / "text.db"))
     assert "is a folder" in unusable(sqlite_uri(tmp_path))
     assert "a link that leads nowhere" in unusable(sqlite_uri(tmp_path / "link.db"))
-    assert "text.db is no folder" in unusable(sqlite_uri(tmp_path / "text.db" / "m.db"))
+    assert "text.db is not a folder" in unusable(sqlite_uri(tmp_path / "text.db" / "m.db"))
     assert "/proc can't be written" in unusable(sqlite_uri(Path("/proc/nothing/m.db")))
     check_usable(sqlite_uri(tmp_path / "deep" / "new.db"))
     check_usable(sqlite_uri(tmp_path / "empty.db"))

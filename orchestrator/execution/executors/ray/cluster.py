@@ -246,6 +246,6 @@ def init_embedded(folder: Path) -> None:
         log_to_driver=False,
         logging_level="ERROR",
         _temp_dir=str(folder),
-        # Where there is no shared memory, or none for us, Ray does not look for another place.
+        # Without shared memory, or permission to use it, Ray does not look for another place.
         _plasma_directory=None if os.access(SHARED_MEMORY, os.W_OK) else str(folder.parent),
     )

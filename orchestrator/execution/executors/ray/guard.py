@@ -1,10 +1,10 @@
 """A process that outlives its parent by a moment, to end what the parent can't end any more.
 
 It runs as a script, so that it starts without loading the project: its standard input is a pipe
-that closes with the parent, however the parent ends. Processes are told by a variable of the
-environment that they inherit, so that one which starts meanwhile is found as well, and one which
-got a process id anew is not. Ray's agents rename themselves, which wipes their environment; so all
-are noted while Ray starts, until a line comes through the pipe.
+that closes with the parent, however the parent ends. Processes are recognized by a variable of
+the environment that they inherit, so that one which starts meanwhile is found as well, and one
+which reuses a process id is not. Ray's agents rename themselves, which wipes their environment; so
+all are noted while Ray starts, until a line comes through the pipe.
 """
 
 from __future__ import annotations

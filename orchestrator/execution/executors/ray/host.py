@@ -134,7 +134,7 @@ def _fault_of(folder: Path) -> str | None:
 def out_of_memory_kills() -> int:
     """Return how many processes the kernel has killed for want of memory, here or in all.
 
-    0 where the kernel does not tell.
+    0 where the kernel does not say.
     """
     for place in (_CONTROL_GROUP / "memory.events", Path("/proc/vmstat")):
         with suppress(OSError, ValueError):
