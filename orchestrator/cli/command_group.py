@@ -10,6 +10,7 @@ from typing import Any, override
 from typer.core import TyperGroup
 
 from orchestrator.common.commands import program
+from orchestrator.dataset.layout import SWEEP
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 from scene.language.paths import is_file, is_there
 
@@ -55,7 +56,7 @@ def check_meant_as_sweep(sweep: str, commands: Collection[str]) -> None:
         With the command that was meant.
     """
     path = Path(sweep)
-    if is_file(path / "sweep.yaml"):
+    if is_file(path / SWEEP):
         meant = program("status", sweep)
         _refuse(f"{sweep} is the output of a sweep, not a sweep file; did you mean: {meant}")
     if is_there(path) or not sweep.isalpha():

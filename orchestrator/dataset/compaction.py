@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
+from orchestrator.dataset.layout import MANIFEST, PARTICLES
+from orchestrator.dataset.parts import KEY, PartTable
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.storage.locking import exclusive
-from orchestrator.dataset.storage.storage import OutputError, denied
-from orchestrator.dataset.writer import compact
+from orchestrator.dataset.storage.storage import OutputError, Storage, denied
+from orchestrator.dataset.writer import PARTICLES_PER_PART, RUNS_PER_PART
 from scene.errors import ConfigurationError, Problem
 
 
@@ -33,3 +37,13 @@ def compacted(data: Reader) -> dict[str, int]:
             raise
         message = f"can't be compacted, since it can't be written: {why}"
         raise ConfigurationError([Problem(data.uri, "", message)]) from error
+
+
+def compact(storage: Storage) -> dict[str, int]:
+    """Merge the part files of a data set that nobody else writes to; return as `compacted`."""
+    counts = {}
+    for name, rows in ((MANIFEST, RUNS_PER_PART), (PARTICLES, PARTICLES_PER_PART)):
+        table = PartTable(storage, name, pa.schema([(KEY, pa.string())]), rows)
+        table.open()
+        counts[name] = table.compact()
+    return counts

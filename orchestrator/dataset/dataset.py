@@ -74,17 +74,8 @@ class DataSet(Reader):
         UnknownRunError
             If there is no such run on record, or several are meant.
         """
-        import numpy as np
-
         with read_errors_told(self.storage):
-            index = self.index()
-            number = key if isinstance(key, int) else _index_of(key)
-            found = np.zeros(len(index.ids), bool) if number is None else index.numbers == number
-            if (found & index.asked).any():
-                found &= index.asked  # before those of the same index in earlier sweeps
-            elif not found.any() and isinstance(key, str) and _START_OF_ID.fullmatch(key):
-                found = np.char.startswith(index.ids, key.encode())
-            ids = [run_id.decode() for run_id in index.ids[found].tolist()]
+            ids = self._found(key) or self._found(key, anew=True)
             if len(ids) > 1:
                 several = f"{key!r} can mean {len(ids)} runs, among them {', '.join(ids[:3])}"
                 raise self._unknown(f"{several}; give its id")
@@ -194,6 +185,19 @@ class DataSet(Reader):
 
     def __repr__(self) -> str:
         return f"<DataSet {self.uri}>"
+
+    def _found(self, key: int | str, *, anew: bool = False) -> list[str]:
+        """Return the ids of the runs that a key can mean."""
+        import numpy as np
+
+        index = self.index() if anew or self._index is None else self._index
+        number = key if isinstance(key, int) else _index_of(key)
+        found = np.zeros(len(index.ids), bool) if number is None else index.numbers == number
+        if (found & index.asked).any():
+            found &= index.asked  # before those of the same index in earlier sweeps
+        elif not found.any() and isinstance(key, str) and _START_OF_ID.fullmatch(key):
+            found = np.char.startswith(index.ids, key.encode())
+        return [run_id.decode() for run_id in index.ids[found].tolist()]
 
     def _particles_of(self, run_ids: tuple[str, ...]) -> dict[str, pa.Table]:
         with read_errors_told(self.storage):

@@ -63,6 +63,7 @@ class Reader:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        self._index: RunIndex | None = None
         self._tables = {name: Table(storage, name) for name in (MANIFEST, PARTICLES)}
 
     @property
@@ -150,4 +151,5 @@ class Reader:
             found.append((np.array(ids, RUN_ID), numbers, seeds, succeeded, asked))
         joined = [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
         order = np.lexsort((joined[0], joined[1]))
-        return RunIndex(*(array[order] for array in joined))
+        self._index = RunIndex(*(array[order] for array in joined))
+        return self._index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, final
 
@@ -144,24 +144,8 @@ class Status:
             "no_particle": self.hidden,
             "damaged": list(self.damaged),
             "codes": [made.as_json() for made in self.codes],
-            "failures": [
-                {
-                    "error_type": cause.error_type,
-                    "error_message": cause.error_message,
-                    "run_ids": list(cause.run_ids),
-                }
-                for cause in self.causes
-            ],
-            "others": [
-                {
-                    "sweep": other.sweep,
-                    "recipe": other.recipe,
-                    "recipe_hash": other.recipe_hash,
-                    "succeeded": other.succeeded,
-                    "failed": other.failed,
-                }
-                for other in self.others
-            ],
+            "failures": [asdict(cause) for cause in self.causes],
+            "others": [asdict(other) for other in self.others],
         }
 
     def _pace(self) -> str:

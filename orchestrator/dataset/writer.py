@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from typing import final
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestrator.dataset.layout import MANIFEST, PARTICLES
@@ -204,19 +203,3 @@ class ManifestSink(Sink):
         for row in rows:
             row["mlflow_run_id"] = self._mlflow_run_ids.get(row[KEY])
         self._manifest.put(rows_table(rows, self._manifest_schema))
-
-
-def compact(storage: Storage) -> dict[str, int]:
-    """Merge the part files of a data set that nobody writes to.
-
-    Returns
-    -------
-    dict
-        Table name to its number of part files.
-    """
-    counts = {}
-    for folder, rows in ((MANIFEST, RUNS_PER_PART), (PARTICLES, PARTICLES_PER_PART)):
-        table = PartTable(storage, folder, pa.schema([(KEY, pa.string())]), rows)
-        table.open()
-        counts[folder] = table.compact()
-    return counts

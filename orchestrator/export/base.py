@@ -12,7 +12,8 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from orchestrator.dataset.storage.locking import LOCK_FILE, OutputLockedError, exclusive
+from orchestrator.dataset.layout import LOCK
+from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
 from orchestrator.export.counter import RunCounter
 from orchestrator.export.source import Ids, Source
@@ -194,7 +195,7 @@ def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:
     except NotADirectoryError:
         raise wrong_target(f"{where} is a file; give a folder") from None
     except (FileNotFoundError, ValueError):
-        others = [name for name in target.list(".") if name not in (LOCK_FILE, STATE)]
+        others = [name for name in target.list(".") if name not in (LOCK, STATE)]
         if others:
             message = f"{where} holds something that is no export ({others[0]}); give a new folder"
             raise wrong_target(message) from None

@@ -119,7 +119,10 @@ def export_output(
     splits = Splits.parse(split)
     _check_names(splits, kind)
     _check_place(uri, to)
-    with Interruption(lambda: None) as interruption, RunCounter(interruption) as counter:
+    with (
+        Interruption(lambda: None) as interruption,
+        RunCounter(interruption).shown() as counter,
+    ):
         data = DataSet.open(uri)
         source = Source(data, splits, image, all_runs=all_runs)
         with target_errors_told(to):

@@ -7,13 +7,13 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+from orchestrator.report.drawing import FAINT, INK, PAPER, fitting, font
 from scene.imaging.files import FileRecord
 
 TILE = 240
@@ -22,7 +22,7 @@ TILE = 240
 MOST_MODES = 8
 
 _LABEL, _CAPTION, _GAP, _MARGIN = 190, 30, 8, 20
-_INK, _FAINT, _PAPER, _MISSING = "#1c2024", "#5d666f", "white", "#eceff1"
+_MISSING = "#eceff1"
 _FIRST = ("real", "categorical", "depth_map", "normal_map", "stylized", "stylized_xray")
 _LEFT_OUT = {"instances", "preview"}
 """Images for programs and for MLflow; categorical shows what instances holds."""
@@ -73,22 +73,22 @@ def contact_sheet(rows: Sequence[SheetRow]) -> bytes:
     heights = [max(t.image.height if t.image else TILE // 2 for t in row.tiles) for row in rows]
     width = 2 * _MARGIN + _LABEL + len(modes) * (TILE + _GAP)
     sheet = Image.new("RGB", (width, 2 * _MARGIN + _CAPTION + sum(heights) + _GAP * len(rows)))
-    sheet.paste(_PAPER, (0, 0, *sheet.size))
+    sheet.paste(PAPER, (0, 0, *sheet.size))
     draw = ImageDraw.Draw(sheet)
-    bold, plain, small = _font(16, bold=True), _font(15), _font(12)
+    bold, plain, small = font(16, bold=True), font(15), font(12)
     for column, mode in enumerate(modes):
-        draw.text((_left(column), _MARGIN), mode.replace("_", " "), _INK, bold)
+        draw.text((_left(column), _MARGIN), mode.replace("_", " "), INK, bold)
     top = _MARGIN + _CAPTION
     for row, height in zip(rows, heights, strict=True):
         for line, text in enumerate(row.label):
-            shown = _fitting(text, plain, _LABEL - _GAP)
-            draw.text((_MARGIN, top + 4 + 21 * line), shown, _INK, plain)
-        draw.text((_MARGIN, top + 8 + 21 * len(row.label)), row.run_id, _FAINT, small)
+            shown = fitting(text, plain, _LABEL - _GAP)
+            draw.text((_MARGIN, top + 4 + 21 * line), shown, INK, plain)
+        draw.text((_MARGIN, top + 8 + 21 * len(row.label)), row.run_id, FAINT, small)
         for column, tile in enumerate(row.tiles):
             left = _left(column)
             if tile.image is None:
                 draw.rectangle((left, top, left + TILE - 1, top + height - 1), fill=_MISSING)
-                draw.text((left + 12, top + 12), "missing", _FAINT, plain)
+                draw.text((left + 12, top + 12), "missing", FAINT, plain)
             else:
                 sheet.paste(tile.image, (left, top))
         top += height + _GAP
@@ -134,18 +134,3 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return image.convert("RGB" if image.mode not in {"L", "1"} else "L")
     pixels = np.asarray(image).astype(np.float32)
     return Image.fromarray((pixels * (255 / max(1.0, float(pixels.max())))).astype(np.uint8))
-
-
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    import matplotlib as mpl
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", name), size)
-
-
-def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text}…"

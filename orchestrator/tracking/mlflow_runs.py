@@ -20,7 +20,14 @@ from orchestrator.common import commands
 from orchestrator.common.names import short_keys
 from orchestrator.common.uris import sqlite_file
 from orchestrator.dataset.arrow import Row
-from orchestrator.dataset.layout import MANIFEST, SWEEP, failure_log, preview_file, run_folder
+from orchestrator.dataset.layout import (
+    ARTIFACTS,
+    MANIFEST,
+    SWEEP,
+    failure_log,
+    preview_file,
+    run_folder,
+)
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.sink import SinkContext
 from orchestrator.tracking import mlflow_mapping as mapping
@@ -167,7 +174,7 @@ class SweepRuns:
         if experiment is None:
             location = None
             if (database := sqlite_file(self._client.tracking_uri)) is not None:
-                location = (database.parent / "mlartifacts").as_uri()
+                location = (database.parent / ARTIFACTS).as_uri()
             # MLflow's pages for agents and prompts have no place for a data set.
             tags = {"mlflow.experimentKind": "custom_model_development"}
             return str(self._client.create_experiment(name, location, tags))

@@ -10,10 +10,10 @@ import time
 import pytest
 from obstore.store import MemoryStore
 
+from orchestrator.dataset.layout import LOCK
 from orchestrator.dataset.storage import locking, opening
 from orchestrator.dataset.storage.locking import (
     LEASE_S,
-    LOCK_FILE,
     Lease,
     LeaseLostError,
     OutputLockedError,
@@ -35,7 +35,7 @@ class Memory(ObjectStorage):
 
     @property
     def content(self) -> bytes | None:
-        found = super().read_version(LOCK_FILE)
+        found = super().read_version(LOCK)
         return None if found is None else found[0]
 
     def read_version(self, relative: str) -> tuple[bytes, Version] | None:
@@ -104,24 +104,24 @@ def test_a_lease_that_is_held_keeps_others_away_and_is_given_back(file: Memory) 
 
 
 def test_a_lease_that_is_over_is_taken(file: Memory) -> None:
-    file.write_file(LOCK_FILE, others(until=time.time() - 1.0))
+    file.write_file(LOCK, others(until=time.time() - 1.0))
     held(file).release()
 
 
 def test_a_lease_of_another_machine_that_is_not_over_is_not(file: Memory) -> None:
-    file.write_file(LOCK_FILE, others())
+    file.write_file(LOCK, others())
     with pytest.raises(OutputLockedError, match="process 1 on elsewhere"):
         held(file)
 
 
 def test_a_lease_of_a_process_of_this_machine_that_is_gone_is_taken(file: Memory) -> None:
     machine = locking.socket.gethostname()
-    file.write_file(LOCK_FILE, others(machine=machine, process=2**22 + 1))
+    file.write_file(LOCK, others(machine=machine, process=2**22 + 1))
     held(file).release()
 
 
 def test_what_is_no_lease_is_no_hindrance(file: Memory) -> None:
-    file.write_file(LOCK_FILE, b"{}")
+    file.write_file(LOCK, b"{}")
     held(file).release()
 
 
@@ -151,7 +151,7 @@ def test_renewing_lengthens_it(file: Memory, clock: list[float]) -> None:
 
 def test_one_that_is_taken_over_is_lost_and_never_taken_back(file: Memory) -> None:
     lease = held(file)
-    file.write_file(LOCK_FILE, others())
+    file.write_file(LOCK, others())
     lease.renew()
     with pytest.raises(LeaseLostError, match="process 1 on elsewhere has it now") as caught:
         lease.check()
@@ -195,7 +195,7 @@ def test_a_store_without_conditions_has_leases_too() -> None:
     lease = held(file)
     with pytest.raises(OutputLockedError):
         held(file)
-    file.write_file(LOCK_FILE, others())
+    file.write_file(LOCK, others())
     lease.renew()
     with pytest.raises(LeaseLostError, match="elsewhere has it now"):
         lease.check()
@@ -236,7 +236,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Storage:
 
 
 def test_a_lease_that_runs_keeps_others_away(store: Storage) -> None:
-    store.write_file(LOCK_FILE, others())
+    store.write_file(LOCK, others())
     assert driver_of(store) == "process 1 on elsewhere"
     with pytest.raises(OutputLockedError, match="elsewhere"), exclusive(store):
         pass
@@ -252,7 +252,7 @@ def test_a_lease_that_runs_keeps_others_away(store: Storage) -> None:
 def test_a_lease_of_a_dead_driver_keeps_nobody_away(
     changes: dict[str, object], store: Storage
 ) -> None:
-    store.write_file(LOCK_FILE, others(**changes))
+    store.write_file(LOCK, others(**changes))
     assert driver_of(store) is None
     with exclusive(store):
         assert driver_of(store) == f"process {os.getpid()} on {locking.socket.gethostname()}"

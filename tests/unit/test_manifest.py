@@ -21,13 +21,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.dataset import writer as manifest_module
+from orchestrator.dataset.compaction import compact
 from orchestrator.dataset.parts import PartTable
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.schema import TIME, Columns, Origin, manifest_schema, particles_schema
 from orchestrator.dataset.storage.local import LocalStorage
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.dataset.writer import ManifestSink, compact
+from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
 from scene.errors import ConfigurationError
 from scene.execution.record import RunRecord

@@ -25,14 +25,13 @@ import psutil
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.dataset.layout import LOCK
 from orchestrator.dataset.storage.opening import open_object_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, TakenError
 from scene.errors import BlendsweepError
 
 if TYPE_CHECKING:
     from orchestrator.dataset.storage.object_store import ObjectStorage, Version
-
-LOCK_FILE = ".lock"
 
 LOCK_PATIENCE_S = 0.5
 """Longer than `driver_of` holds a folder's lock to see whether anybody does."""
@@ -108,9 +107,9 @@ def driver_of(storage: Storage) -> str | None:
     Nothing is written, so that it works on what can only be read, too.
     """
     if storage.folder is not None:
-        return _owner(storage.folder / LOCK_FILE)
+        return _owner(storage.folder / LOCK)
     try:
-        holder = _parsed(storage.read(LOCK_FILE))
+        holder = _parsed(storage.read(LOCK))
     except FileNotFoundError:
         return None
     return None if holder is None or holder.is_gone() else str(holder)
@@ -118,7 +117,7 @@ def driver_of(storage: Storage) -> str | None:
 
 @contextmanager
 def _locked(output: Path) -> Iterator[None]:
-    path = output / LOCK_FILE
+    path = output / LOCK
     lock = FileLock(path)
     try:
         lock.acquire(timeout=LOCK_PATIENCE_S)
@@ -203,7 +202,7 @@ class Lease:
             self._thread.join()
         with suppress(OutputError):
             if self._is_ours():
-                self._storage.delete(LOCK_FILE)
+                self._storage.delete(LOCK)
 
     def renew(self) -> None:
         """Renew the lease once, if it is still ours; what goes wrong shows in `check`."""
@@ -229,12 +228,12 @@ class Lease:
         until, wall = time.monotonic() + LEASE_S, time.time() + LEASE_S
         holder = _Holder(os.getpid(), socket.gethostname(), self._token, wall)
         content = _HOLDER.dump_json(holder)
-        self._version = self._storage.write_version(LOCK_FILE, content, self._version)
+        self._version = self._storage.write_version(LOCK, content, self._version)
         self._until = until
 
     def _read(self) -> _Holder | None:
         """Return who stands there, and note the version."""
-        found = self._storage.read_version(LOCK_FILE)
+        found = self._storage.read_version(LOCK)
         self._version = None if found is None else found[1]
         return None if found is None else _parsed(found[0])
 

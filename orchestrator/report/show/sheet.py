@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from orchestrator.report.drawing import FAINT, INK, PAPER, fitting, font
 from scene.imaging.overlay import Overlay
 
 TILE = 960
@@ -17,7 +18,6 @@ TILE = 960
 _SHEET = 3600
 _NARROWEST = 220
 _CAPTION, _GAP = 46, 12
-_INK, _FAINT, _PAPER = "#1c2024", "#5d666f", "white"
 
 
 @final
@@ -41,28 +41,16 @@ def sheet(tiles: Sequence[Tile]) -> Image.Image:
     heights, widths = zip(*(tile.picture.pixels.shape[:2] for tile in tiles), strict=True)
     width, height = max(_NARROWEST, *widths) + _GAP, max(heights) + _CAPTION + _GAP
     rows = math.ceil(len(tiles) / columns)
-    picture = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), _PAPER)
-    draw = ImageDraw.Draw(picture)
+    picture = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), PAPER)
+    draw, small = ImageDraw.Draw(picture), font(14)
     for place, tile in enumerate(tiles):
         left = _GAP + place % columns * width
         top = _GAP + place // columns * height
-        for text, ink, down in ((tile.values, _INK, 0), (tile.name, _FAINT, 20)):
-            draw.text((left, top + down), _fitting(text, width - _GAP), ink, _font(15))
+        for text, ink, down in ((tile.values, INK, 0), (tile.name, FAINT, 20)):
+            draw.text((left, top + down), fitting(text, small, width - _GAP), ink, small)
         picture.paste(Image.fromarray(tile.picture.pixels), (left, top + _CAPTION))
     return picture
 
 
 def _columns(runs: int) -> int:
     return math.ceil(math.sqrt(runs))
-
-
-def _fitting(text: str, width: int) -> str:
-    if _font(15).getlength(text) <= width:
-        return text
-    while text and _font(15).getlength(f"{text}...") > width:
-        text = text[:-1]
-    return f"{text}..."
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
