@@ -237,7 +237,8 @@ def test_status_of_a_running_sweep_names_its_driver(
         told = orchestrate("status", output, "--json")
     assert told.code == 0, told.err
     assert told.json["driver"].startswith(f"process {process.pid} on ")
-    assert 30 < told.json["runs_per_minute"] < 90
+    # 0.9 s of sleep and some work: 67 at most, fewer where the machine has other things to do.
+    assert 10 < told.json["runs_per_minute"] < 90
     assert told.json["succeeded"] + told.json["left"] == 30
     assert "left" in told.out.splitlines()[1]
     process.terminate()

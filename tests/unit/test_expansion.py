@@ -166,10 +166,10 @@ def test_deleting_and_adding(composition: Composition) -> None:
 
 def test_ten_million_runs_take_neither_time_nor_memory(composition: Composition) -> None:
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     runs = expansion(composition, "c.d=range(10_000_000)".replace("_", ""), "b=x,y")
     last = runs[len(runs) - 1]
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(runs) == 20_000_000
@@ -192,9 +192,9 @@ def test_many_words_cost_no_resolution_each(tmp_path: Path) -> None:
     path.write_text("a: 1\nb: x\nc: {d: '${b}', e: '${a}'}\n")
     words = [f"w{n}" for n in range(3000)]
     runs = expansion(Composition(path), f"b={','.join(words)}", "a=1,2")
-    start = time.perf_counter()
+    start = time.process_time()
     assert len({runs.run_id(n) for n in range(len(runs))}) == 6000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert runs[2 * 1234].recipe["b"] == "w1234"
     assert runs[5].run_id == run_id(runs[5].recipe)
 
@@ -364,11 +364,11 @@ class TestExpand:
     def test_the_first_run_of_any_sweep_is_there_at_once(
         self, write: Callable[..., Path], overrides: tuple[str, ...]
     ) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         runs = expand(load_sweep(write(*overrides), limit=1))
         assert len(runs) == 1
         assert runs[0].run_id == run_id(runs[0].recipe)
-        assert time.perf_counter() - start < 20
+        assert time.process_time() - start < 20
 
     @pytest.mark.parametrize(
         ("overrides", "told"),

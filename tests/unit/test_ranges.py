@@ -56,11 +56,11 @@ def test_a_range_is_a_sequence() -> None:
     ],
 )
 def test_long_ranges_cost_nothing(text: str, count: int, last: float) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     (axis,) = parse_overrides([OverrideText(f"a={text}", "test")])
     assert len(axis.values) == count
     assert axis.values[-1] == pytest.approx(last, rel=1e-12)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_long_ranges_cost_nothing(text: str, count: int, last: float) -> None:
     ],
 )
 def test_what_is_no_range_is_refused_at_once(text: str, expected: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ConfigurationError, match=expected) as caught:
         parse_overrides([OverrideText(f"a={text}", "file.yaml", "overrides.0")])
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(str(caught.value)) < 1000
