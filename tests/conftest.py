@@ -177,8 +177,11 @@ class Done:
         return found
 
 
+ORCHESTRATOR = ("-m", "orchestrator")
+
+
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "orchestrator", *map(str, arguments)]
+    return [sys.executable, *ORCHESTRATOR, *map(str, arguments)]
 
 
 @pytest.fixture(scope="session")
@@ -194,7 +197,7 @@ def orchestrate(warm: Warm) -> Callable[..., Done]:
     """Run the command line to its end."""
 
     def run(*arguments: object, timeout: float = 200, **environment: str) -> Done:
-        process = warm.start("orchestrator", arguments, os.environ | environment)
+        process = warm.start(*ORCHESTRATOR, *arguments, environment=os.environ | environment)
         return Done.of(process, timeout)
 
     return run
@@ -206,7 +209,7 @@ def spawn(warm: Warm) -> Iterator[Callable[..., CommandLine]]:
     running: list[CommandLine] = []
 
     def start(*arguments: object, **environment: str) -> CommandLine:
-        running.append(warm.start("orchestrator", arguments, os.environ | environment))
+        running.append(warm.start(*ORCHESTRATOR, *arguments, environment=os.environ | environment))
         return running[-1]
 
     yield start

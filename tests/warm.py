@@ -1,8 +1,7 @@
 """Command lines that start at once: forked from a process that has imported their libraries.
 
-Each runs a module as ``python -m`` does, in a process of its own with its own arguments,
-environment and exit code. Blender is not imported beforehand: it starts threads, which a fork
-would lose.
+Each is a process of its own, with its own arguments, environment and exit code. Blender is not
+imported beforehand: it starts threads, which a fork would lose.
 
 As a program, the process that forks: it takes requests from the socket on its standard input.
 """
@@ -49,10 +48,10 @@ def same_start(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return read(one) == read(other)
 
 
-def imports(arguments: Sequence[str]) -> tuple[str, ...]:
+def imports(words: Sequence[str]) -> tuple[str, ...]:
     """Return what a command line will import anyway."""
-    is_sweep = arguments[:1] and arguments[0].endswith(".yaml")
-    without = {"--no-mlflow", "--dry-run"} & {*arguments}
+    is_sweep = words[1] == "orchestrator" and words[2:3] and words[2].endswith(".yaml")
+    without = {"--no-mlflow", "--dry-run"} & {*words}
     return ALWAYS + WITH_MLFLOW if is_sweep and not without else ALWAYS
 
 
@@ -125,16 +124,15 @@ class Warm:
 
     def start(
         self,
-        module: str,
-        arguments: Sequence[object],
+        *command_line: object,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> CommandLine:
-        """Run a module, in another environment or folder than one's own where they are given.
+        """Run Python: ``-m``, a module and its arguments, or ``-c``, code and its arguments.
 
         Some variables of the environment take a process that is started from scratch.
         """
-        arguments = [str(argument) for argument in arguments]
+        words = [str(word) for word in command_line]
         environment, folder = environment or os.environ, folder or Path.cwd()
         if self._process is None:
             self._line, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -144,7 +142,7 @@ class Warm:
                 )
         if not same_start(self._environment, environment):
             return subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, *words],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -156,7 +154,7 @@ class Warm:
             for _ in range(2)
         ]
         reading, writing = os.pipe()
-        request = [module, arguments, dict(environment), str(folder)]
+        request = [words, dict(environment), str(folder)]
         descriptors = [*(stream.fileno() for stream in output), writing]
         socket.send_fds(self._line, [json.dumps(request).encode()], descriptors)
         os.close(writing)
@@ -169,8 +167,8 @@ class Warm:
             self._process.wait()
 
 
-def serve(line: socket.socket) -> tuple[str, list[str], list[int]]:
-    """Fork for each request; return only in a fork: its module, arguments, stdout and stderr."""
+def serve(line: socket.socket) -> tuple[list[str], list[int]]:
+    """Fork for each request; return only in a fork: its command line, its stdout and stderr."""
     running: dict[int, tuple[int, int]] = {}  # by a descriptor of the process: its id, who waits
     while True:
         ready, _, _ = select.select([line, *running], [], [])
@@ -187,8 +185,8 @@ def serve(line: socket.socket) -> tuple[str, list[str], list[int]]:
             for pid, _ in running.values():
                 os.kill(pid, signal.SIGKILL)
             sys.exit()
-        module, arguments, environment, folder = json.loads(message)
-        for name in imports(arguments):
+        words, environment, folder = json.loads(message)
+        for name in imports(words):
             importlib.import_module(name)
         *output, waiting = descriptors
         with warnings.catch_warnings():
@@ -206,7 +204,7 @@ def serve(line: socket.socket) -> tuple[str, list[str], list[int]]:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
-        return module, arguments, output
+        return words, output
 
 
 def main() -> None:
@@ -214,14 +212,19 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.environ.update(QUIET)
-    module, arguments, output = serve(line)
+    words, output = serve(line)
     for number, descriptor in enumerate(output, start=1):
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.path[0] = str(Path.cwd())
-    sys.argv = [module, *arguments]
-    sys.orig_argv = [sys.executable, "-m", *sys.argv]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.orig_argv = [sys.executable, *words]
+    option, program, *arguments = words
+    if option == "-m":
+        sys.argv = [program, *arguments]
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = [option, *arguments]
+        exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
 
 
 if __name__ == "__main__":

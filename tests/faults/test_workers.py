@@ -59,6 +59,7 @@ def test_runs_that_always_fail_are_given_up_and_the_others_succeed(
     told = orchestrate("status", output).out
     assert "1 x StepError: synth_chain.rendering_steps.0 (Fault): ValueError" in told
     assert "complete" in told
+    arguments += ["--workers", "1"]
     again = orchestrate(*arguments, "--retry-failed", f"{FAULT}.kind=none,raise", "--json")
     assert (again.code, again.json["executed"]) == (1, 1)
 

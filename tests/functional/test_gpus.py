@@ -27,6 +27,7 @@ def test_a_worker_with_a_share_of_a_gpu_never_falls_back_silently(
     sweep, output = cheap_sweep(2), tmp_path / "out"
     with ray_cluster({"num_cpus": 2, "num_gpus": 1}) as cluster:
         arguments = [sweep, "--output", output, "--no-mlflow", "--address", cluster.address]
+        arguments += ["--workers", "1"]
         done = orchestrate(*arguments)
         assert done.code == 2, done.out + done.err
         assert (

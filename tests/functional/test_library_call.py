@@ -6,13 +6,14 @@ The inline executor renders in its caller's process, and so each test has a proc
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import Done
+from tests.warm import Warm
 
 pytestmark = pytest.mark.blender
 
@@ -45,22 +46,19 @@ print(json.dumps(found))
 
 
 @pytest.fixture
-def call(cheap_sweep: Callable[..., Path], tmp_path: Path) -> Callable[..., dict[str, Any]]:
+def call(
+    warm: Warm, cheap_sweep: Callable[..., Path], tmp_path: Path
+) -> Callable[..., dict[str, Any]]:
     """Run Python code that calls for a sweep of so many runs."""
 
     def run(code: str, runs: int = 2, seconds: float = 0.0) -> dict[str, Any]:
         log = tmp_path / "log"
         log.unlink(missing_ok=True)
         sweep = cheap_sweep(runs, f"{LOG}.file={log}", f"{SLEEP}.seconds={seconds}")
-        done = subprocess.run(
-            [sys.executable, "-c", START + code + END, sweep, tmp_path / "out", log],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        *printed, last = done.stdout.splitlines()
+        code = START + code + END
+        done = Done.of(warm.start("-c", code, sweep, tmp_path / "out", log))
+        assert (done.code, done.err) == (0, ""), done.err
+        *printed, last = done.out.splitlines()
         found: dict[str, Any] = json.loads(last)
         return found | {"printed": printed}
 

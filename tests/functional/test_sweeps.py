@@ -32,7 +32,7 @@ EXECUTORS = ["inline", pytest.param("ray", marks=pytest.mark.ray)]
 def options(request: pytest.FixtureRequest, executor: str) -> list[str]:
     if executor == "inline":
         return ["--executor", "inline"]
-    return ["--address", request.getfixturevalue("ray_address")]
+    return ["--address", request.getfixturevalue("ray_address"), "--workers", "1"]
 
 
 def manifest(output: Path) -> list[dict[str, Any]]:
@@ -214,7 +214,7 @@ def test_an_interrupted_sweep_drains_and_resumes(
     output, log = tmp_path / "out", tmp_path / "log"
     sweep = cheap_sweep(4, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.7")
     arguments = [sweep, "--output", output, "--no-mlflow", *options(request, executor)]
-    process = spawn(*arguments, "--workers", "1")
+    process = spawn(*arguments)
     wait_for(log)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)

@@ -34,7 +34,7 @@ type Alone = Callable[..., Done]
 @pytest.fixture
 def alone(warm: Warm) -> Alone:
     def run(*arguments: object, cwd: Path) -> Done:
-        return Done.of(warm.start("scene", arguments, folder=cwd))
+        return Done.of(warm.start("-m", "scene", *arguments, folder=cwd))
 
     return run
 
