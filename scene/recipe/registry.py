@@ -27,7 +27,7 @@ from scene.prototypes.base import (
 from scene.recipe.class_checks import class_problem
 from scene.recipe.plugins import PluginPackages
 
-_BUILTIN_MODULES = (
+_ELEMENTS = (
     "scene.specimen.distributions",
     "scene.specimen.sets",
     "scene.steps.invoke",
@@ -35,8 +35,8 @@ _BUILTIN_MODULES = (
     "scene.steps.relax",
     "scene.steps.render",
 )
-_MODES_MODULE = "scene.imaging.modes"
-_PROTOTYPES: dict[type[Prototype], tuple[str, str]] = {
+_MODES = "scene.imaging.modes"
+_PROTOTYPES: dict[type, tuple[str, str]] = {
     GeometryPrototype: ("scene.prototypes.geometries", "geometry prototype"),
     MaterialPrototype: ("scene.prototypes.materials", "material prototype"),
     MeasurementTechniquePrototype: (
@@ -74,7 +74,8 @@ class Registry:
         base
             What the class must be derived from.
         target
-            ``$builtins.X`` or ``$plugins.package.X``.
+            ``$plugins.package.X``, or the name of a built-in class: ``$builtins.X``, or for
+            prototypes and rendering modes ``x``.
         what
             What messages call the class that is looked for.
 
@@ -85,21 +86,20 @@ class Registry:
         """
         if not isinstance(target, str):
             raise ValueError(f"expected a name such as '$builtins.X', got {target!r}")
-        key = (base, target)
+        kind: type = base
+        key = (kind, target)
         if key not in self._found:
-            self._found[key] = self._look_up(base, target, what)
+            builtins = builtin_classes(kind)
+            if target.startswith("$plugins."):
+                self._found[key] = self._plugin_class(base, target.removeprefix("$plugins."), what)
+            elif target in builtins:
+                self._found[key] = builtins[target]
+            elif issubclass(kind, Configurable) and not target.startswith("$builtins."):
+                message = f"only '$builtins.' and '$plugins.' names are allowed, got {target!r}"
+                raise ValueError(message)
+            else:
+                raise ValueError(unknown(what, target, builtins))
         return self._found[key]
-
-    def _look_up[T](self, base: type[T], target: str, what: str) -> type[T]:
-        namespace, _, name = target.partition(".")
-        if namespace == "$builtins":
-            builtins = {n: c for n, c in _builtin_classes().items() if issubclass(c, base)}
-            if name not in builtins:
-                raise ValueError(unknown(what, target, [f"$builtins.{n}" for n in builtins]))
-            return builtins[name]
-        if namespace == "$plugins":
-            return self._plugin_class(base, name, what)
-        raise ValueError(f"only '$builtins.' and '$plugins.' names are allowed, got {target!r}")
 
     def prototype[P: Prototype](self, base: type[P], name: str) -> P:
         """Return the prototype `name` of the kind `base`.
@@ -111,15 +111,7 @@ class Registry:
         """
         key = (base, name)
         if key not in self._prototypes:
-            package, what = _PROTOTYPES[base]
-            if name.startswith("$"):
-                cls = self.find(base, name, what)
-            else:
-                if name not in _module_names(package):
-                    raise ValueError(unknown(what, name, _module_names(package)))
-                classes = _classes_in(importlib.import_module(f"{package}.{name}"), base)
-                (cls,) = classes.values()
-            self._prototypes[key] = cls()
+            self._prototypes[key] = self.find(base, name, self.kind(base))()
         return cast("P", self._prototypes[key])
 
     @staticmethod
@@ -135,12 +127,7 @@ class Registry:
         ValueError
             If there is no such name; the text is one sentence with the nearest one.
         """
-        if name.startswith("$"):
-            return self.find(RenderingMode, name, "rendering mode")()
-        modes = _builtin_modes()
-        if name not in modes:
-            raise ValueError(unknown("rendering mode", name, modes))
-        return modes[name]()
+        return self.find(RenderingMode, name, "rendering mode")()
 
     def _plugin_class[T](self, base: type[T], name: str, what: str) -> type[T]:
         package, _, class_name = name.partition(".")
@@ -163,23 +150,19 @@ def _is_name(text: str) -> bool:
 
 
 @cache
-def _module_names(package: str) -> tuple[str, ...]:
-    paths = importlib.import_module(package).__path__
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(paths)))
-
-
-@cache
-def _builtin_classes() -> dict[str, type[Configurable]]:
-    found: dict[str, type[Configurable]] = {}
-    for module in _BUILTIN_MODULES:
-        found |= _classes_in(importlib.import_module(module), Configurable)
-    return found
-
-
-@cache
-def _builtin_modes() -> dict[str, type[RenderingMode]]:
-    classes = _classes_in(importlib.import_module(_MODES_MODULE), RenderingMode)
-    return {cls.name: cls for cls in classes.values()}
+def builtin_classes(base: type) -> dict[str, type]:
+    """Return the built-in classes derived from `base`, by the names that recipes use."""
+    if base is RenderingMode:
+        modes = _classes_in(importlib.import_module(_MODES), RenderingMode)
+        return {mode.name: mode for mode in modes.values()}
+    if base in _PROTOTYPES:
+        package = importlib.import_module(_PROTOTYPES[base][0])
+        names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+        files = {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
+        return {n: cls for n, file in files.items() for cls in _classes_in(file, base).values()}
+    modules = map(importlib.import_module, _ELEMENTS)
+    found = {name: cls for file in modules for name, cls in _classes_in(file, base).items()}
+    return {f"$builtins.{name}": cls for name, cls in found.items()}
 
 
 def _classes_in(module: ModuleType, base: type) -> dict[str, Any]:

@@ -28,10 +28,9 @@ from orchestrator.plan.sweep import OverrideText
 from scene.execution import chain
 from scene.execution.record import RunRecord
 from scene.imaging.modes import category_color, category_colors
-from scene.recipe import registry as registry_module
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
-from scene.recipe.registry import Registry
+from scene.recipe.registry import Registry, builtin_classes
 from scene.specimen.distributions import Distribution
 from scene.specimen.specimen import MeasurementVolume
 from scene.specimen.streams import Streams
@@ -159,8 +158,7 @@ def streams() -> dict[str, Any]:
 
 def variability_names() -> set[str]:
     """Return the names of all variabilities that a recipe can name as ``$builtins.X``."""
-    classes = registry_module._builtin_classes()
-    return {name for name, cls in classes.items() if issubclass(cls, Distribution)}
+    return {name.removeprefix("$builtins.") for name in builtin_classes(Distribution)}
 
 
 def draws() -> dict[str, Any]:
