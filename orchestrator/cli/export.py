@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from typing import Annotated, Any
 
 import typer
 
@@ -32,138 +33,109 @@ export_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_To = Annotated[
+
+
+def _options(to: object, **own: tuple[object, object]) -> dict[str, tuple[object, object]]:
+    """Return the options of a format by name, each with its declaration and default."""
+    return {
+        "to": (to, inspect.Parameter.empty),
+        "split": (
+            Annotated[
+                str | None,
+                typer.Option(
+                    metavar="FRACTIONS",
+                    help="Splits and their fractions, for instance train=0.8,val=0.1,test=0.1. "
+                    "Runs of one seed stay together, so that no two splits show the same "
+                    "particles. [default: all in train]",
+                ),
+            ],
+            None,
+        ),
+        "image": (
+            Annotated[
+                str,
+                typer.Option(
+                    metavar="NAME", help="The rendering mode to learn from, e.g. stylized."
+                ),
+            ],
+            "real",
+        ),
+        **own,
+        "all_runs": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--all-runs",
+                    help="Also runs that the last sweep does not ask for: of other recipes, "
+                    "values, sizes.",
+                ),
+            ],
+            False,
+        ),
+        "as_json": (AsJson, False),
+        "debug": (Debug, False),
+    }
+
+
+_FILE = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="FILE.json",
+        help="File or URI of one; with --split, a folder that gets one JSON file a split.",
+    ),
+]
+_FOLDER = Annotated[
     str, typer.Option("--to", metavar="FOLDER", help="New folder or URI, or one to go on with.")
 ]
-_Split = Annotated[
+_LICENSE = Annotated[
     str | None,
     typer.Option(
-        metavar="FRACTIONS",
-        help="Splits and their fractions, for instance train=0.8,val=0.1,test=0.1. Runs of one "
-        "seed stay together, so that no two splits show the same particles. [default: all in "
-        "train]",
+        "--license", metavar="NAME", help="The images' licence, e.g. CC-BY-4.0, or its address."
     ),
 ]
-_Image = Annotated[
-    str, typer.Option(metavar="NAME", help="The rendering mode to learn from, e.g. stylized.")
-]
-_AllRuns = Annotated[
-    bool,
-    typer.Option(
-        "--all-runs",
-        help="Also runs that the last sweep does not ask for: of other recipes, values, sizes.",
-    ),
-]
-_ShardMb = Annotated[
+_SHARD_MB = Annotated[
     float, typer.Option(metavar="MB", help="Most a shard holds, in 10^6 bytes; from 0.001.")
 ]
 
 
-@export_app.command("coco", epilog=EXIT_CODES)
-def export_coco(
-    output: Output,
-    *,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="FILE.json",
-            help="File or URI of one; with --split, a folder that gets one JSON file a split.",
-        ),
-    ],
-    split: _Split = None,
-    image: _Image = "real",
-    license_name: Annotated[
-        str | None,
-        typer.Option(
-            "--license", metavar="NAME", help="The images' licence, e.g. CC-BY-4.0, or its address."
-        ),
-    ] = None,
-    all_runs: _AllRuns = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """COCO: masks as run lengths in JSON; images stay in OUTPUT."""
-    _export(
-        "coco", output, to, split, image, license_name=license_name,
-        all_runs=all_runs, as_json=as_json, debug=debug,
-    )  # fmt: skip
+def _add(name: str, summary: str, options: dict[str, tuple[object, object]]) -> None:
+    """Add the command of a format."""
+
+    def command(output: str, *, as_json: bool, debug: bool, **given: Any) -> None:
+        with errors_as_sentences(debug=debug):
+            from orchestrator.export.exporting import export_output
+
+            exported = export_output(name, output, given.pop("to"), **given)
+            print_result(exported, as_json=as_json)
+
+    parameters = [
+        inspect.Parameter("output", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Output)
+    ]
+    for option, (declaration, default) in options.items():
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(option, kind, annotation=declaration, default=default))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    export_app.command(name, help=summary, epilog=EXIT_CODES)(command)
 
 
-@export_app.command("yolo", epilog=EXIT_CODES)
-def export_yolo(
-    output: Output,
-    *,
-    to: _To,
-    split: _Split = None,
-    image: _Image = "real",
-    all_runs: _AllRuns = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Ultralytics YOLO: images, outlines as text, data.yaml."""
-    _export("yolo", output, to, split, image, all_runs=all_runs, as_json=as_json, debug=debug)
-
-
-@export_app.command("webdataset", epilog=EXIT_CODES)
-def export_webdataset(
-    output: Output,
-    *,
-    to: _To,
-    split: _Split = None,
-    image: _Image = "real",
-    shard_mb: _ShardMb = 256,
-    all_runs: _AllRuns = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """WebDataset: tar shards with all images, features, particles."""
-    _export(
-        "webdataset", output, to, split, image, shard_mb,
-        all_runs=all_runs, as_json=as_json, debug=debug,
-    )  # fmt: skip
-
-
-@export_app.command("hf", epilog=EXIT_CODES)
-def export_hf(
-    output: Output,
-    *,
-    to: _To,
-    split: _Split = None,
-    image: _Image = "real",
-    shard_mb: _ShardMb = 256,
-    all_runs: _AllRuns = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Hugging Face datasets: Parquet shards with images in them."""
-    _export(
-        "hf", output, to, split, image, shard_mb, all_runs=all_runs, as_json=as_json, debug=debug
-    )
-
-
-def _export(
-    name: str,
-    output: str,
-    to: str,
-    split: str | None,
-    image: str,
-    shard_mb: float | None = None,
-    *,
-    license_name: str | None = None,
-    all_runs: bool,
-    as_json: bool,
-    debug: bool,
-) -> None:
-    with errors_as_sentences(debug=debug):
-        from orchestrator.export.exporting import export_output
-
-        exported = export_output(
-            *(name, output, to),
-            split=split,
-            image=image,
-            all_runs=all_runs,
-            shard_mb=shard_mb,
-            license_name=license_name,
-        )
-        print_result(exported, as_json=as_json)
+_add(
+    "coco",
+    "COCO: masks as run lengths in JSON; images stay in OUTPUT.",
+    _options(_FILE, license_name=(_LICENSE, None)),
+)
+_add(
+    "yolo",
+    "Ultralytics YOLO: images, outlines as text, data.yaml.",
+    _options(_FOLDER),
+)
+_add(
+    "webdataset",
+    "WebDataset: tar shards with all images, features, particles.",
+    _options(_FOLDER, shard_mb=(_SHARD_MB, 256)),
+)
+_add(
+    "hf",
+    "Hugging Face datasets: Parquet shards with images in them.",
+    _options(_FOLDER, shard_mb=(_SHARD_MB, 256)),
+)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, final
 
 TERMINATION_GRACE_S = 20.0
@@ -42,12 +42,7 @@ class TerminationLimit:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # Whoever called for the sweep lives on, and must not be ended for its sake.
         if self._timer is not None:
             self._timer.cancel()
@@ -114,16 +109,11 @@ class Interruption:
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._previous.items():
             # None stands for one that was not set by Python, and can't be by it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._own_limit.__exit__(kind, error, trace)
+        self._own_limit.__exit__(*error)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         again = self._signalled

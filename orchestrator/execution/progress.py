@@ -7,15 +7,12 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Callable
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, Literal, Self, final
 
-from orchestrator.common.names import step_name
 from orchestrator.common.redaction import guarded
-from orchestrator.common.words import duration
 from orchestrator.dataset.results import AttemptOutcome
+from orchestrator.execution.pace import Pace, StepTimes
 from orchestrator.execution.scheduler import Counts
 
 if TYPE_CHECKING:
@@ -32,8 +29,6 @@ BAR_SECONDS = 0.5
 LINE_COLUMNS = 119
 """No plain line is longer."""
 
-_SHOWN_STEPS = 3
-
 _log = logging.getLogger(__name__)
 
 
@@ -48,23 +43,18 @@ class Progress(ABC):
 
     def __init__(self, time_left: TimeLeft | None = None) -> None:
         self._pace = Pace(time_left)
-        self._shares = Shares()
+        self._step_times = StepTimes()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         return None
 
     def outcome(self, outcome: AttemptOutcome) -> None:
         """Learn from how long an attempt took."""
         self._pace.add(outcome)
-        self._shares.add(outcome)
+        self._step_times.add(outcome)
 
     @abstractmethod
     def update(self, counts: Counts, workers: int) -> None:
@@ -73,82 +63,6 @@ class Progress(ABC):
     @abstractmethod
     def note(self, text: str) -> None:
         """Show one line that stays."""
-
-
-@final
-class Pace:
-    """How fast runs are settled, and how long the rest will take."""
-
-    def __init__(self, time_left: TimeLeft | None = None) -> None:
-        self._first: float | None = None
-        self._time_left = time_left
-
-    def add(self, outcome: AttemptOutcome) -> None:
-        """Take one attempt's time."""
-        if self._time_left is not None:
-            seconds = (outcome.finished_at - outcome.started_at).total_seconds()
-            index = outcome.attempt.run.index
-            self._time_left.add(index, seconds, succeeded=outcome.failure is None)
-
-    def see(self, now: float, counts: Counts, workers: int) -> None:
-        """Note the time, often enough that changes of the number of workers are seen."""
-        if self._first is None:
-            if counts.in_flight == 0:
-                return
-            # Workers are warm and the first runs have just been handed out.
-            self._first = now
-        if self._time_left is not None:
-            self._time_left.see(now, workers)
-
-    def text(self, now: float, counts: Counts, workers: int) -> str:
-        """Return rate and time left in words; empty as long as nothing is settled."""
-        settled = counts.done + counts.failed
-        elapsed = 0.0 if self._first is None else now - self._first
-        if settled == 0 or elapsed <= 0:
-            return ""
-        per_minute = 60 * settled / elapsed
-        rate = f"{per_minute:.1f} runs/min" if per_minute < 600 else f"{per_minute / 60:.0f} runs/s"
-        if self._time_left is None or counts.left == 0:
-            return rate
-        seconds = self._time_left.seconds(counts.left, counts.in_flight, workers)
-        return rate if seconds is None else f"{rate}, {duration(seconds)} left"
-
-
-@final
-class Shares:
-    """Which steps the time of all runs so far went into."""
-
-    def __init__(self) -> None:
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-
-    def add(self, outcome: AttemptOutcome) -> None:
-        """Take one attempt's timings."""
-        if outcome.record is not None:
-            seconds = self._seconds
-            for label, value in outcome.record.timings.items():
-                seconds[label] += value
-            seconds["publish"] += outcome.publish_seconds
-
-    def text(self, columns: int) -> str:
-        """Return the steps that took most, as many as fit; empty as long as nothing is known.
-
-        >>> shares = Shares()
-        >>> shares._seconds.update({"RelaxCollisions": 1.0, "RenderParticlesTogether.real": 9.0})
-        >>> shares.text(80)
-        'real 90 %, relax collisions 10 %'
-        """
-        total = sum(self._seconds.values())
-        most = sorted(self._seconds.items(), key=lambda item: -item[1])[:_SHOWN_STEPS]
-        text = ""
-        for label, seconds in most:
-            if total <= 0 or round(100 * seconds / total) < 1:
-                break
-            longer = f"{text}, " if text else ""
-            longer += f"{step_name(label)} {100 * seconds / total:.0f} %"
-            if len(longer) > columns:
-                break
-            text = longer
-        return text
 
 
 @final
@@ -176,8 +90,8 @@ class PlainProgress(Progress):
             parts.append(_workers(workers))
         pace = self._pace.text(now, counts, workers)
         line = ", ".join([*parts, pace] if pace else parts)
-        shares = self._shares.text(LINE_COLUMNS - len(line) - len("; "))
-        self.note(f"{line}; {shares}" if shares else line)
+        times = self._step_times.text(LINE_COLUMNS - len(line) - len("; "))
+        self.note(f"{line}; {times}" if times else line)
 
     def note(self, text: str) -> None:
         """Print the line at once."""
@@ -218,12 +132,7 @@ class TerminalProgress(Progress):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
     def update(self, counts: Counts, workers: int) -> None:
@@ -238,8 +147,8 @@ class TerminalProgress(Progress):
             if pace := self._pace.text(now, counts, workers):
                 state.append(pace)
             self._state = ", ".join(state)
-            shares = self._shares.text(LINE_COLUMNS)
-            self._below.plain = f"time: {shares}" if shares else ""
+            times = self._step_times.text(LINE_COLUMNS)
+            self._below.plain = f"time: {times}" if times else ""
         failed = counts.failed + counts.failed_before
         if self._task is None:
             self._task = self._bar.add_task("runs", total=counts.total, failed="", state="")

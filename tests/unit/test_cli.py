@@ -21,7 +21,7 @@ from orchestrator.common.words import duration
 from orchestrator.dataset.results import Attempt, AttemptOutcome
 from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.execution.progress import Pace, Shares
+from orchestrator.execution.pace import Pace, StepTimes
 from orchestrator.execution.scheduler import Counts
 from orchestrator.execution.summary import Commands, FailedRun, Summary
 from orchestrator.execution.time_left import TimeLeft
@@ -331,14 +331,14 @@ def test_the_pace_starts_with_the_first_run() -> None:
     assert pace.text(160.0, counts, 2) == "4.0 runs/min, 75 s left"
 
 
-def test_the_shares_of_steps_are_told_as_far_as_there_is_room() -> None:
-    shares = Shares()
+def test_the_times_of_steps_are_shown_as_far_as_there_is_room() -> None:
+    times = StepTimes()
     timings = {"RenderParticlesTogether.real": 8.0, "RelaxCollisions": 1.0, "reset": 0.001}
-    shares.add(outcome(timings, publish_seconds=1.0))
-    assert shares.text(80) == "real 80 %, relax collisions 10 %, publish 10 %"
-    assert shares.text(40) == "real 80 %, relax collisions 10 %"
-    assert shares.text(5) == ""
-    assert Shares().text(80) == ""
+    times.add(outcome(timings, publish_seconds=1.0))
+    assert times.text(80) == "real 80 %, relax collisions 10 %, publish 10 %"
+    assert times.text(40) == "real 80 %, relax collisions 10 %"
+    assert times.text(5) == ""
+    assert StepTimes().text(80) == ""
 
 
 def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPatch) -> None:
