@@ -13,6 +13,8 @@ from datetime import datetime
 from itertools import batched
 from typing import Protocol, override
 
+import numpy as np
+
 from orchestrator.dataset.arrow import Row
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.reader import Reader
@@ -82,8 +84,9 @@ class Follower(Sink):
     """Logs results as they come, on a thread, and from the manifest what the target lacks.
 
     What it lacks are the runs of the sweep's plan that the manifest has and the target does not
-    hold. That is asked for after every connection and before the end, so that nothing has to be
-    remembered about what was logged, not even from one start to the next.
+    hold. They are looked for after every connection, and whenever results did not fit into the
+    queue or the plan has changed, so that nothing has to be remembered about what was logged, not
+    even from one start to the next.
 
     Parameters
     ----------
@@ -108,6 +111,7 @@ class Follower(Sink):
         self._refused: set[str] = set()
         self._changed = threading.Condition()
         self._behind = False
+        self._overflowed = False
         self._complete = False
         self._deadline: float | None = None
         self._failures = 0
@@ -133,7 +137,7 @@ class Follower(Sink):
             if len(self._queue) < QUEUE_LENGTH:
                 self._queue.append(result)
             else:
-                self._behind = True
+                self._behind = self._overflowed = True
             self._changed.notify_all()
 
     @override
@@ -148,7 +152,7 @@ class Follower(Sink):
             return
         with self._changed:
             self._deadline = time.monotonic() + self._close_timeout_s
-            self._behind = True  # a last look: the manifest and the plan are whole by now
+            self._behind |= self._overflowed  # what was not on disk at the last look is by now
             self._changed.notify_all()
         thread.join(self._close_timeout_s + 1.0)
         if len(self._refused) > SHOWN_REFUSALS:
@@ -187,7 +191,9 @@ class Follower(Sink):
             self._behind = False
             self._catch_up(self._target)
         else:
-            self._complete = True
+            # A long plan may still have been being written at the last look.
+            self._behind = not _same(self._plan, Reader(self._storage).plan)
+            self._complete = not self._behind
 
     @property
     def _closing(self) -> bool:
@@ -241,6 +247,10 @@ class Follower(Sink):
                 self._deadline = 0.0
             else:
                 self._changed.wait_for(lambda: self._closing, pause)
+
+
+def _same(one: Plan | None, other: Plan) -> bool:
+    return one is not None and np.array_equal(one.ids, other.ids)  # type: ignore[arg-type]
 
 
 def _missing(data: Reader, target: Target) -> Iterator[Row]:

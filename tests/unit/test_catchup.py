@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, override
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.dataset.plan_table import Plan
@@ -281,3 +284,25 @@ def test_what_is_logged_is_not_logged_again_by_a_look_at_the_manifest(
     monkeypatch.setattr(module, "QUEUE_LENGTH", 0)  # all has to come from the manifest
     follow(result(3))
     assert target.logged == ids(4)
+
+
+def test_a_plan_that_is_whole_only_at_the_end_counts(target: Log, storage: Storage) -> None:
+    """Runs that are on record from before, and asked for by a plan that takes long to write."""
+    manifest, following = ManifestSink(storage, ORIGIN, Columns()), Following(target, storage)
+    write_plan(storage, [9])
+    manifest.open()
+    manifest.record(result(0))
+    manifest.flush()
+    following.open()
+    wait_for(lambda: following._plan is not None)
+    write_plan(storage, [9, 0])
+    following.close()
+    manifest.close()
+    assert target.logged == ids(1)
+
+
+def write_plan(storage: Storage, indices: list[int]) -> None:
+    told = json.dumps({"sweep": "demo", "recipe_hash": "f" * 16, "runs": len(indices)})
+    table = pa.table({"run_id": [f"{index:016x}" for index in indices]})
+    with storage.replacing("plan.parquet") as stream:
+        pq.write_table(table.replace_schema_metadata({"blendsweep": told}), stream)
