@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, BinaryIO, final
 
 from orchestrator.dataset.layout import MANIFEST, PARTICLES, part_number
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
@@ -196,10 +197,18 @@ class Table:
         return self._loaded[name]
 
     def _read(self, name: str, columns: Columns = None) -> pa.Table:
+        path = f"{self._name}/{name}"
+        try:
+            with self._storage.open(path) as source:  # of which not all need be transferred
+                return self._read_from(source, name, columns)
+        except FileNotFoundError:
+            # It is gone, or was replaced while it was read in pieces: then it is read at once.
+            return self._read_from(io.BytesIO(self._storage.read(path)), name, columns)
+
+    def _read_from(self, source: BinaryIO, name: str, columns: Columns) -> pa.Table:
         import pyarrow as pa
 
-        data = pa.BufferReader(self._storage.read(f"{self._name}/{name}"))
-        with self._opened(name, data) as part:
+        with self._opened(name, source) as part:
             present = part.schema_arrow.names
             if columns is None or callable(columns):
                 wanted = present if columns is None else [*filter(columns, present)]
@@ -212,7 +221,7 @@ class Table:
             return table.select(columns)
 
     @contextmanager
-    def _opened(self, name: str, source: Any) -> Iterator[pq.ParquetFile]:
+    def _opened(self, name: str, source: BinaryIO) -> Iterator[pq.ParquetFile]:
         """Open a part file, and read it, on this thread alone.
 
         Arrow's own threads, still letting go of Python's bytes while the interpreter ends, would
@@ -227,6 +236,8 @@ class Table:
                     if required not in part.schema_arrow.names:
                         raise pa.ArrowInvalid(f"there is no column {required}")
                 yield part
+        except FileNotFoundError:
+            raise
         except (pa.ArrowException, OSError) as error:
             message = (
                 f"is damaged ({reason(error)}); the sweep's command sets it aside and records "
