@@ -7,14 +7,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import final, overload
 
+from orchestrator.plan.canonical import Canonical, canonical_json
 from orchestrator.plan.overrides import Axis
-from orchestrator.plan.resolution import (
-    Canonical,
-    Composable,
-    ProductResolver,
-    canonical_json,
-)
+from orchestrator.plan.resolution import ProductResolver
 from orchestrator.plan.run import Run, Scalar
+from scene.recipe.compose import Composition
 
 SPREAD = 100
 """Most values of one key that stand for all of them."""
@@ -42,7 +39,7 @@ class Expansion(Sequence[Run]):
     """
 
     def __init__(
-        self, axes: Sequence[Axis], composition: Composable, limit: int | None = None
+        self, axes: Sequence[Axis], composition: Composition, limit: int | None = None
     ) -> None:
         self.axes = tuple(axes)
         self._shape = tuple(len(axis.values) for axis in axes)

@@ -12,63 +12,33 @@ recipe's text in pieces, and the texts of what each value puts between them.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import threading
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, final
+from collections.abc import Sequence
+from typing import Any, final
 
+from orchestrator.plan.canonical import (
+    Canonical,
+    Patch,
+    Place,
+    at_place,
+    canonical,
+    canonical_json,
+    differences,
+    same,
+    with_patch,
+)
+from orchestrator.plan.overrides import Axis
 from orchestrator.plan.ranges import ExactRange
-
-type Canonical = Any
-"""Mappings with text keys, lists and scalars, in which every whole float is an integer."""
-
-type Place = tuple[str | int, ...]
-type Patch = tuple[tuple[Place, Canonical], ...]
+from orchestrator.plan.template import Template
+from scene.recipe.compose import Composition
 
 KEPT_TEXTS = 5_000
 """Most values of one override whose texts are kept."""
 
 _PLAIN_WORD = re.compile(r"[$\w][\w.-]*")
 _NESTED = re.compile(r"\$\{[^}]*\$\{")
-
-
-class Composable(Protocol):
-    """A recipe that can be resolved with overrides: :class:`scene.recipe.compose.Composition`."""
-
-    def resolve(self, overrides: Sequence[str] = ()) -> dict[str, Any]:
-        """Return the resolved recipe."""
-
-    def document(self) -> str:
-        """Return the recipe as YAML, before overrides."""
-
-
-class Assignments(Protocol):
-    """All that one override can assign: :class:`orchestrator.plan.overrides.Axis`."""
-
-    @property
-    def values(self) -> Sequence[Any]:
-        """The values."""
-
-    def assignment(self, index: int) -> str:
-        """Return the override that sets the value at `index`."""
-
-
-def canonical(value: Any) -> Canonical:
-    """Return `value` with whole floats as integers and keys as texts."""
-    if isinstance(value, Mapping):
-        return {str(key): canonical(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [canonical(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def canonical_json(value: Canonical) -> str:
-    """Return the one text of a canonical value, whatever the order of its keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @final
@@ -88,11 +58,11 @@ class ProductResolver:
         If the recipe can't be resolved with the first value of every override.
     """
 
-    def __init__(self, axes: Sequence[Assignments], composition: Composable) -> None:
+    def __init__(self, axes: Sequence[Axis], composition: Composition) -> None:
         self._axes = axes
         self._composition = composition
         self._changing = threading.RLock()
-        self._template: _Template | None = None
+        self._template: Template | None = None
         self._first = self._resolve([0] * len(axes))
         self._patches: list[dict[int, Patch]] = [{0: ()} for _ in axes]
         self._owners: dict[Place, int] = {}
@@ -126,7 +96,7 @@ class ProductResolver:
         if self._separable:
             patches = [self._patch(number, index) for number, index in enumerate(choice)]
             if self._separable:  # a patch made just now may have shown otherwise
-                return _with_patch(self._first, itertools.chain.from_iterable(patches))
+                return with_patch(self._first, itertools.chain.from_iterable(patches))
         return self._resolve(choice)
 
     def text(self, choice: Sequence[int]) -> bytes:
@@ -147,12 +117,12 @@ class ProductResolver:
                 return template.filled(texts)
         return canonical_json(self._resolve(choice)).encode()
 
-    def _new_template(self) -> _Template:
+    def _new_template(self) -> Template:
         with self._changing:
-            self._template = _Template(self._first, self._owners, len(self._axes))
+            self._template = Template(self._first, self._owners, len(self._axes))
             return self._template
 
-    def _texts(self, template: _Template, number: int, index: int) -> tuple[bytes, ...]:
+    def _texts(self, template: Template, number: int, index: int) -> tuple[bytes, ...]:
         """Return what the value at `index` of override `number` puts into its gaps."""
         patch = self._patch(number, index)
         with self._changing:
@@ -162,8 +132,8 @@ class ProductResolver:
             if index and self._verbatim[number]:
                 texts = (canonical_json(patch[0][1]).encode(),) * len(gaps)
             else:
-                changed = _with_patch(self._first, iter(patch))
-                texts = tuple(canonical_json(_at(changed, place)).encode() for place in gaps)
+                changed = with_patch(self._first, iter(patch))
+                texts = tuple(canonical_json(at_place(changed, place)).encode() for place in gaps)
             if len(template.known[number]) < KEPT_TEXTS:
                 template.known[number][index] = texts
             return texts
@@ -193,7 +163,7 @@ class ProductResolver:
     def _difference(self, number: int, index: int) -> Patch:
         choice = [0] * len(self._axes)
         choice[number] = index
-        patch = tuple(_differences(self._first, self._resolve(choice), ()))
+        patch = tuple(differences(self._first, self._resolve(choice), ()))
         for place, _ in patch:
             self._own(place, number)
         return patch
@@ -217,7 +187,7 @@ class ProductResolver:
         if not (_only_numbers(values) or (self._copies and _only_scalars(values))):
             return ()
         last = canonical(values[index])
-        if all(_same(value, last) for _, value in patch):
+        if all(same(value, last) for _, value in patch):
             return tuple(place for place, _ in patch)
         return ()
 
@@ -226,7 +196,7 @@ class ProductResolver:
 
         Patches seen alone may hide that one value decides which other key a reference means.
         """
-        if self._separable and not _same(self.recipe(choice), self._resolve(choice)):
+        if self._separable and not same(self.recipe(choice), self._resolve(choice)):
             self._give_up()
 
     def _give_up(self) -> None:
@@ -247,121 +217,3 @@ def _only_scalars(values: Sequence[Any]) -> bool:
         or (isinstance(value, str) and _PLAIN_WORD.fullmatch(value) is not None)
         for value in values
     )
-
-
-def _same(one: Canonical, other: Canonical) -> bool:
-    """Whether two canonical values are equal; True and 1 are not."""
-    return not any(_differences(one, other, ()))
-
-
-def _differences(
-    one: Canonical, other: Canonical, place: Place
-) -> Iterator[tuple[Place, Canonical]]:
-    """Yield (place, new value) for every innermost part of `other` that differs from `one`."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        for key in one:
-            yield from _differences(one[key], other[key], (*place, key))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for index, pair in enumerate(zip(one, other, strict=True)):
-            yield from _differences(*pair, (*place, index))
-    elif type(one) is not type(other) or one != other:
-        yield place, other
-
-
-def _with_patch(
-    tree: dict[str, Canonical], patch: Iterator[tuple[Place, Canonical]]
-) -> dict[str, Any]:
-    """Return a copy of `tree` with the patch applied; untouched branches are shared."""
-    root = dict(tree)
-    copied: dict[Place, Any] = {(): root}
-    for place, value in patch:
-        node: Any = root
-        for depth, key in enumerate(place[:-1], start=1):
-            branch = place[:depth]
-            if branch not in copied:
-                original = node[key]
-                copied[branch] = node[key] = (
-                    dict(original) if isinstance(original, dict) else list(original)
-                )
-            node = copied[branch]
-        node[place[-1]] = value
-    return root
-
-
-def _at(tree: Canonical, place: Place) -> Canonical:
-    for key in place:
-        tree = tree[key]
-    return tree
-
-
-@final
-class _Template:
-    """The text of recipes that differ at known places: the pieces between these, made once.
-
-    Parameters
-    ----------
-    tree
-        One of the recipes.
-    owners
-        Where they may differ, and the number of the override that changes it.
-    axes
-        How many overrides there are.
-
-    Attributes
-    ----------
-    gaps
-        For each override, the places that it fills, in the order of the text.
-    known
-        For each override, index of a value to the texts that fill these.
-    """
-
-    def __init__(self, tree: Canonical, owners: Mapping[Place, int], axes: int) -> None:
-        self._places = {
-            place for place in owners if not any(place[:n] in owners for n in range(len(place)))
-        }
-        self._above = {place[:n] for place in self._places for n in range(len(place))}
-        self._pieces: list[bytes] = []
-        self._order: list[tuple[int, int]] = []
-        self.gaps: list[list[Place]] = [[] for _ in range(axes)]
-        self.known: list[dict[int, tuple[bytes, ...]]] = [{} for _ in range(axes)]
-        text: list[str] = []
-        for part in self._walk(tree, ()):
-            if isinstance(part, str):
-                text.append(part)
-                continue
-            self._pieces.append("".join(text).encode())
-            text.clear()
-            gaps = self.gaps[owners[part]]
-            self._order.append((owners[part], len(gaps)))
-            gaps.append(part)
-        self._end = "".join(text).encode()
-
-    def covers(self, place: Place) -> bool:
-        """Whether there is a gap for what changes at `place`."""
-        return any(place[:n] in self._places for n in range(len(place) + 1))
-
-    def filled(self, texts: Sequence[Sequence[bytes]]) -> bytes:
-        """Return the whole text, given for each override what it puts into its gaps."""
-        parts: list[bytes] = []
-        for piece, (number, gap) in zip(self._pieces, self._order, strict=True):
-            parts.append(piece)
-            parts.append(texts[number][gap])
-        parts.append(self._end)
-        return b"".join(parts)
-
-    def _walk(self, node: Canonical, place: Place) -> Iterator[str | Place]:
-        """Yield the text of `node` in parts, as `canonical_json` writes it, and the gaps in it."""
-        if place in self._places:
-            yield place
-        elif place not in self._above:
-            yield canonical_json(node)
-        elif isinstance(node, dict):
-            for number, key in enumerate(sorted(node)):
-                yield f"{',' if number else '{'}{json.dumps(key, ensure_ascii=False)}:"
-                yield from self._walk(node[key], (*place, key))
-            yield "}"
-        else:
-            for number, item in enumerate(node):
-                yield "," if number else "["
-                yield from self._walk(item, (*place, number))
-            yield "]"

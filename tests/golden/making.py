@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.export.splits import Splits
+from orchestrator.plan.canonical import canonical
 from orchestrator.plan.checking import expand
 from orchestrator.plan.expansion import Expansion, run_id
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
-from orchestrator.plan.resolution import canonical
 from orchestrator.plan.sweep import OverrideText
 from scene.execution import chain
 from scene.execution.record import RunRecord
