@@ -29,7 +29,8 @@ from scene.language.yaml_texts import parse_mapping
 if TYPE_CHECKING:
     import pyarrow as pa
 
-INSTANCES, DEPTH = "instances", "depth"
+INSTANCES = "instances"
+DEPTH = "depth"
 """Images that hold numbers for programs, such as particle ids and distances."""
 
 _SHOWN_SIDE = 480
