@@ -109,7 +109,7 @@ class Driver:
                     if not self._worked:
                         raise
                     raise WorkersLostError(
-                        f"{error}; what is made is on record, and the same command resumes"
+                        f"{error}; what is made is on record, and the next start resumes"
                     ) from error
             self._progress.update(self._scheduler.counts, self._executor.workers)
             # Ending workers may take a while: what they made is on record before.
