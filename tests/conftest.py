@@ -21,7 +21,7 @@ from scene.errors import MissingLibraryError
 from scene.machine.libraries import load_libraries
 from tests.warm import CommandLine, Warm
 
-TESTS = Path(__file__).parent
+TESTING = Path(__file__).parents[1] / "blendsweep" / "testing"
 CHEAP_STEPS = "synth_chain.rendering_steps"
 
 
@@ -65,13 +65,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def probe_plugins() -> Path:
     """Folder of the plugin package ``probe`` with cheap and faulty steps."""
-    return TESTS / "plugins"
+    return TESTING / "plugins"
 
 
 @pytest.fixture(scope="session")
 def cheap_recipe() -> Path:
     """A recipe of two beads whose only steps of rendering are those of ``probe``."""
-    return TESTS / "recipes" / "cheap.yaml"
+    return TESTING / "cheap.yaml"
 
 
 RAY_CLUSTER = """

@@ -29,8 +29,7 @@ from scene.language.yaml_texts import parse_mapping
 if TYPE_CHECKING:
     import pyarrow as pa
 
-INSTANCES = "instances"
-DEPTH = "depth"
+INSTANCES, DEPTH = "instances", "depth"
 """Images that hold numbers for programs, such as particle ids and distances."""
 
 _SHOWN_SIDE = 480

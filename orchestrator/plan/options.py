@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict, final, get_args, get_type_hints
+from typing import Annotated, TypedDict, final, get_args, get_type_hints
 
 
 @final
@@ -51,8 +51,13 @@ class Options(TypedDict, total=False):
     ]
     limit: Annotated[int | None, Option("limit", "Only the first N runs.", "N")]
     executor: Annotated[
-        Literal["ray", "inline"] | None,
-        Option("execution.executor", "inline runs in this process without Ray. [default: ray]"),
+        str | None,
+        Option(
+            "execution.executor",
+            "Where runs are executed: ray, inline (in this process, without Ray), or a name that "
+            "an installed package adds. [default: ray]",
+            "NAME",
+        ),
     ]
     address: Annotated[
         str | None,

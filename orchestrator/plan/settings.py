@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, final
+from importlib.metadata import entry_points
+from typing import Annotated, final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from scene.errors import unknown
 from scene.language.fields import Bool, Int, Real, StrictModel, Text
 
 type Positive = Annotated[Real, Field(gt=0)]
 type Count = Annotated[Int, Field(ge=1)]
 type Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+EXECUTOR_ENTRY_POINTS = "blendsweep.executors"
+"""Group of the entry points by which an installed package adds an executor."""
+
+
+def _known_executor(name: str) -> str:
+    built_in = ("ray", "inline")
+    if name not in built_in:
+        names = (*built_in, *entry_points(group=EXECUTOR_ENTRY_POINTS).names)
+        if name not in names:
+            raise ValueError(unknown("executor", name, names))
+    return name
 
 
 @final
@@ -20,7 +35,7 @@ class Execution(StrictModel):
     Parameters
     ----------
     executor
-        ``ray``, or ``inline`` for this process without Ray.
+        ``ray``, ``inline`` for this process without Ray, or what an installed package adds.
     address
         Ray cluster to join; None starts a local one that ends with the sweep.
     workers
@@ -37,7 +52,7 @@ class Execution(StrictModel):
         Whether a local output is a folder that all machines of a cluster see.
     """
 
-    executor: Literal["ray", "inline"] = "ray"
+    executor: Annotated[Text, AfterValidator(_known_executor)] = "ray"
     address: Text | None = None
     workers: Count | None = None
     cpus_per_worker: Positive = 1.0

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-INK = "#1c2024"
-FAINT = "#5d666f"
-PAPER = "white"
+INK, FAINT, PAPER = "#1c2024", "#5d666f", "white"
 
 
 def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:

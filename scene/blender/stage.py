@@ -6,6 +6,7 @@ import math
 import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -130,7 +131,8 @@ class Stage:
         # Blender writes the path into the file, so it is saved elsewhere and then moved.
         with scratch_folder(memory_folder(_MOST_SCENE_BYTES)) as folder:
             file = folder / path.name
-            bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
+            with redirect_stdout(None):  # which a report would be written to, past the log
+                bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
             shutil.move(file, path)
 
     def frame(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ def script(tmp_path: Path) -> Callable[..., list[str]]:
             check=False,
             timeout=200,
             cwd=tmp_path,
+            env=dict(os.environ),  # not what native code has set in this process
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout.splitlines()

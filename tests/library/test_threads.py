@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -36,6 +37,7 @@ def output(code: str) -> list[str]:
         text=True,
         check=False,
         timeout=120,
+        env=dict(os.environ),  # not what native code has set in this process
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()

@@ -1,12 +1,18 @@
-"""Where attempts are executed. A new executor is a file here and a line in `EXECUTORS`."""
+"""Where attempts are executed. A new executor is a file here and a line in `EXECUTORS`.
+
+An installed package adds its own by an entry point of the group ``blendsweep.executors``, which
+names a function like those in `EXECUTORS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from orchestrator.common.entry_points import with_installed
 from orchestrator.execution.executors.base import Executor
 from orchestrator.execution.worker import WorkerSettings
+from orchestrator.plan.settings import EXECUTOR_ENTRY_POINTS
 
 if TYPE_CHECKING:
     from orchestrator.plan.settings import Execution
@@ -21,6 +27,11 @@ def create(sweep: Sweep, code: Code) -> Executor:
     ----------
     code
         What makes the images, for workers to be held against.
+
+    Raises
+    ------
+    ConfigurationError
+        If an executor of an installed package can't be loaded.
     """
     execution = sweep.settings.execution
     settings = WorkerSettings(
@@ -33,7 +44,10 @@ def create(sweep: Sweep, code: Code) -> Executor:
         shared_output=execution.shared_output,
         code=dict(code),
     )
-    return EXECUTORS[execution.executor](settings, execution)
+    known = EXECUTORS
+    if execution.executor not in known:
+        known = with_installed(EXECUTOR_ENTRY_POINTS, known)
+    return known[execution.executor](settings, execution)
 
 
 def _inline(settings: WorkerSettings, execution: Execution) -> Executor:

@@ -82,7 +82,8 @@ def _say_full(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/elsewhere/x")
 
 
-def _eat_memory(fault: Fault, _: Path) -> None:
+def _eat_memory(fault: Fault, output: Path) -> None:
+    del output
     for _ in range(fault.megabytes):
         _eaten.append(os.urandom(2**20))
         time.sleep(0.001)  # a watcher looks every now and then
