@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     from blendsweep.result import Result
     from orchestrator.dataset.dataset import DataSet, UnknownRunError
-    from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+    from orchestrator.dataset.recorded_run import RecordedRun
+    from orchestrator.dataset.run_files import RunFilesError
     from orchestrator.dataset.storage.locking import OutputLockedError
     from orchestrator.dataset.storage.storage import OutputError
     from orchestrator.execution.errors import WorkersLostError, WorkerStartError
@@ -83,7 +84,7 @@ _HOMES = {
     "Progress": "orchestrator.execution.progress",
     "RecordedRun": "orchestrator.dataset.recorded_run",
     "Result": "blendsweep.result",
-    "RunFilesError": "orchestrator.dataset.recorded_run",
+    "RunFilesError": "orchestrator.dataset.run_files",
     "Sweep": "orchestrator.plan.sweep",
     "UnknownRunError": "orchestrator.dataset.dataset",
     "WorkerStartError": "orchestrator.execution.errors",

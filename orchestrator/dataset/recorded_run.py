@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
 import posixpath
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self, final
+from typing import TYPE_CHECKING, Any, Self, final, override
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.dataset.layout import failure_log, in_run_folder, run_folder
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.run_files import RunFiles, RunFilesError
 from orchestrator.dataset.schema import FEATURE, OVERRIDE, content_of
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.dataset.storage.storage import OutputError, Storage
-from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
+from orchestrator.dataset.storage.storage import Storage
+from scene.errors import ConfigurationError, Problem
 from scene.execution.record import RunRecord
 from scene.imaging.files import RECIPE_FILE, RECORD_FILE, FileRecord
 from scene.imaging.overlay import LAYERS, Overlay, overlay
@@ -29,34 +29,21 @@ from scene.language.yaml_texts import parse_mapping
 if TYPE_CHECKING:
     import pyarrow as pa
 
-INSTANCES, DEPTH = "instances", "depth"
-"""Images that hold numbers for programs, such as particle ids and distances."""
-
 _SHOWN_SIDE = 480
 """Longest side of a run's picture in a notebook, in pixels."""
 
 
-class RunFilesError(BlendsweepError):
-    """Files of a run are missing or damaged, or are not what they should be."""
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RecordedRun:
+class RecordedRun(RunFiles):
     """One run on record.
-
-    It reads files only when it is asked for what they hold.
 
     Parameters
     ----------
-    storage
-        The data set, or the run's folder alone.
-    folder
-        The run's folder in it, empty for a run's folder alone.
+    storage, folder, run_id, files
+        As for `RunFiles`.
     row
         The manifest's row: column name to value.
-    files
-        Every file of the run, its path relative to the run's folder; none if it failed.
 
     Examples
     --------
@@ -65,11 +52,8 @@ class RecordedRun:
     ((960, 960), 0.31)
     """
 
-    storage: Storage
-    folder: str
     row: Mapping[str, Any]
-    files: tuple[FileRecord, ...]
-    _table: Callable[[], pa.Table] = field()
+    _table: Callable[[], pa.Table]
     _folder_owner: object = None
 
     @classmethod
@@ -83,7 +67,8 @@ class RecordedRun:
         """
         files = (dict(file) for file in row.get("files") or ())
         records = (FileRecord(**file | {"path": in_run_folder(file["path"])}) for file in files)
-        return cls(storage, run_folder(row["run_id"]), row, tuple(records), table)
+        run_id = row["run_id"]
+        return cls(storage, run_folder(run_id), run_id, tuple(records), row, table)
 
     @classmethod
     def from_folder(cls, folder: str | Path, owner: object = None) -> Self:
@@ -114,8 +99,9 @@ class RecordedRun:
             raise ConfigurationError([Problem(place, "", message)]) from None
         except ValueError as error:
             raise RunFilesError(f"{place}: {RECORD_FILE} is damaged: {error}") from error
+        run_id = posixpath.basename(place.rstrip("/"))
         row = {
-            "run_id": posixpath.basename(place.rstrip("/")),
+            "run_id": run_id,
             "status": RunStatus.SUCCEEDED.value,
             "seed": record.seed,
             "device": record.device,
@@ -127,12 +113,8 @@ class RecordedRun:
 
             return pa.table(record.particles)
 
-        return cls(storage, "", row | content_of(record, "."), record.files, table, owner)
-
-    @property
-    def run_id(self) -> str:
-        """16 hex digits that name its resolved recipe; of a folder alone, the folder's name."""
-        return str(self.row["run_id"])
+        row |= content_of(record, ".")
+        return cls(storage, "", run_id, record.files, row, table, owner)
 
     @property
     def index(self) -> int | None:
@@ -168,142 +150,10 @@ class RecordedRun:
         return f"{self.row.get('error_type')}: {message}"
 
     @property
-    def place(self) -> str:
-        """Its folder as people are shown it, a path or a URI without credentials."""
-        return posixpath.join(self.storage.public_uri, self.folder).rstrip("/")
-
-    @property
     def particles(self) -> pa.Table:
         """Its particles, by ``particle_id``, which is their value in ``instances.png``."""
         table = self._table()
         return table.sort_by("particle_id") if "particle_id" in table.schema.names else table
-
-    @property
-    def instances(self) -> NDArray[np.uint16]:
-        """The particle's id at each pixel, (height, width) uint16, 0 where there is none."""
-        return self.instances_of(INSTANCES)
-
-    @property
-    def depth(self) -> NDArray[np.float32]:
-        """Distance along the view axis, (height, width) float32, inf where there is no particle."""
-        return self.image(DEPTH).astype(np.float32, copy=False)
-
-    def file(self, name: str) -> FileRecord:
-        """Return the record of a file.
-
-        Parameters
-        ----------
-        name
-            Its path in the run's folder, with its ending or without; or its mode, where the run
-            has one file of that mode.
-
-        Raises
-        ------
-        ConfigurationError
-            If the run has no such file, or several are meant.
-        RunFilesError
-            If the run failed.
-        """
-        return self._file("file", name, self.files)
-
-    def image(self, name: str = "real") -> NDArray[Any]:
-        """Read an image.
-
-        Parameters
-        ----------
-        name
-            As for `file`: ``real``, ``normal_map``, ``stylized``, ``top/a_real_Beads``, ...
-
-        Returns
-        -------
-        array
-            (height, width), or (height, width, 3), uint8; ``instances`` are uint16, ``depth`` is
-            float32.
-
-        Raises
-        ------
-        ConfigurationError
-            If the run has no such image, or several are meant.
-        RunFilesError
-            If the run failed, or the file is missing or damaged.
-        """
-        return self.pixels(self._file("image", name, [f for f in self.files if f.width]))
-
-    def instances_of(self, image: str) -> NDArray[np.uint16]:
-        """Return where the particles are in an image, which may be one of several views.
-
-        Raises
-        ------
-        ConfigurationError, RunFilesError
-            As for `image`.
-        """
-        shown = self._file("image", image, [f for f in self.files if f.width])
-        stem = _stem(shown)
-        names = (stem.replace(shown.mode, INSTANCES), INSTANCES)
-        by_name = {_stem(file): file for file in self.files if file.mode == INSTANCES}
-        found = next((by_name[name] for name in names if name in by_name), None)
-        if found is None:
-            self._refuse(
-                f"run {self.run_id} has no {INSTANCES}.png, which says where its particles are; "
-                "a recipe has it written by rendering the mode 'categorical'"
-            )
-        return self.ids(found)
-
-    def pixels(self, file: FileRecord, data: bytes | None = None) -> NDArray[Any]:
-        """Return an image file's pixels.
-
-        Parameters
-        ----------
-        data
-            The file's bytes, if they are known.
-
-        Raises
-        ------
-        RunFilesError
-            If it is missing or damaged.
-        """
-        try:
-            return _decoded(self._bytes(file) if data is None else data, file.path)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise self._fault(file, f"can't be read as an image: {error}") from error
-
-    def ids(self, file: FileRecord, data: bytes | None = None) -> NDArray[np.uint16]:
-        """Return the particles' ids that an image file holds; see `pixels`."""
-        pixels = self.pixels(file, data)
-        if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
-            raise self._fault(file, "is not a gray image of particle ids")
-        return pixels.astype(np.uint16, copy=False)
-
-    def read(self, name: str) -> bytes:
-        """Return a file's bytes, which are those on record.
-
-        Raises
-        ------
-        ConfigurationError
-            If the run has no such file.
-        RunFilesError
-            If it is missing, or its checksum is not that on record.
-        """
-        file = self.file(name)
-        data = self._bytes(file)
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise self._fault(file, "has another checksum than its record")
-        return data
-
-    def path(self, name: str = "") -> Path:
-        """Return the path of a file, or of the run's folder.
-
-        Raises
-        ------
-        ConfigurationError
-            If the run has no such file, or the data set is on an object store.
-        """
-        if self.storage.folder is None:
-            self._refuse(
-                "is on an object store, where files have no path; `read` gives their bytes"
-            )
-        folder = self.storage.folder / self.folder
-        return folder / self.file(name).path if name else folder
 
     def recipe(self) -> dict[str, Any]:
         """Return its resolved recipe, which makes the run again by itself.
@@ -397,60 +247,14 @@ class RecordedRun:
             if name.startswith(prefix) and value is not None
         }
 
-    def _file(self, what: str, name: str, files: Collection[FileRecord]) -> FileRecord:
-        self._check_succeeded()
-        chosen: tuple[Callable[[FileRecord], str], ...] = (lambda f: f.path, _stem)
-        for called in chosen:
-            if found := [file for file in files if called(file) == name]:
-                return found[0]
-        of_mode = [file for file in files if file.mode == name]
-        if len(of_mode) == 1:
-            return of_mode[0]
-        names = {_stem(file) for file in files}
-        return self._refuse(unknown(what, name, names, f"in run {self.run_id}"))
-
-    def _check_succeeded(self) -> None:
-        if self.status is not RunStatus.SUCCEEDED:
-            self._refuse(
-                f"run {self.run_id} failed, so that it has no images ({self.error}); "
-                f"its log is {failure_log(self.run_id)}"
-            )
-
-    def _bytes(self, file: FileRecord) -> bytes:
-        try:
-            return self.storage.read(posixpath.join(self.folder, file.path))
-        except (FileNotFoundError, NotADirectoryError):
-            raise self._fault(file, "is missing") from None
-        except OutputError as error:
-            raise self._fault(file, f"can't be read: {error.reason}") from error
-
-    def _fault(self, file: FileRecord, problem: str) -> RunFilesError:
-        remedy = ""
-        if self.folder:
-            output = self.storage.public_uri
-            remedy = (
-                f"; `verify {output}` sets such runs aside, the sweep's command makes them again"
-            )
-        return RunFilesError(f"run {self.run_id}: {self.place}/{file.path} {problem}{remedy}")
-
-    def _refuse(self, message: str) -> NoReturn:
-        raise ConfigurationError([Problem(self.place, "", message)])
-
-
-def _stem(file: FileRecord) -> str:
-    return posixpath.splitext(file.path)[0]
-
-
-def _decoded(data: bytes, path: str) -> NDArray[Any]:
-    """Return the pixels of an image file."""
-    if path.endswith((".tif", ".tiff")):  # of floats, compressed as Pillow can't read them
-        import tifffile
-
-        return np.asarray(tifffile.imread(io.BytesIO(data)))
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as opened:
-        return np.asarray(opened)
+    @override
+    def _why_unknown(self, what: str, name: str, names: Collection[str]) -> str:
+        if self.status is RunStatus.SUCCEEDED:
+            return super(RecordedRun, self)._why_unknown(what, name, names)
+        return (
+            f"run {self.run_id} failed, so that it has no images ({self.error}); "
+            f"its log is {failure_log(self.run_id)}"
+        )
 
 
 def _small(

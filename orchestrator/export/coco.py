@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 
 from orchestrator.common.uris import local_folder
-from orchestrator.dataset.recorded_run import INSTANCES
+from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
 from orchestrator.export.base import Format, Written, plain, wrong_target

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from orchestrator.dataset.arrow import conform
-from orchestrator.dataset.recorded_run import INSTANCES
+from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.schema import FEATURE, OVERRIDE
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.image_names import distinct

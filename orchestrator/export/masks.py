@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from orchestrator.dataset.recorded_run import INSTANCES, RunFilesError
+from orchestrator.dataset.run_files import INSTANCES, RunFilesError
 from orchestrator.export.source import Example
 
 type Instances = NDArray[np.uint16]

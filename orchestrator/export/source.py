@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from orchestrator.dataset.arrow import united
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import MANIFEST, PARTICLES, recipe_file
-from orchestrator.dataset.recorded_run import INSTANCES, RecordedRun, RunFilesError
+from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.run_files import INSTANCES, RunFilesError
 from orchestrator.dataset.schema import PARTICLE
 from orchestrator.dataset.tables import RUN_ID, read_errors_told
 from orchestrator.export.image_names import image_names

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import BinaryIO, ClassVar, Final, final, override
 
-from orchestrator.dataset.recorded_run import INSTANCES
+from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.export.base import plain
 from orchestrator.export.image_names import distinct, member_name
 from orchestrator.export.shards import Sample, ShardedFormat, Writer

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, final, override
 import numpy as np
 import yaml
 
-from orchestrator.dataset.recorded_run import INSTANCES
+from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.tables import RUN_ID

@@ -12,7 +12,8 @@ from typing import final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+from orchestrator.dataset.recorded_run import RecordedRun
+from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.report.drawing import FAINT, INK, PAPER, fitting, font
 from scene.imaging.files import FileRecord
 

@@ -23,7 +23,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.dataset.recorded_run import RunFilesError
+from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.dataset.storage.locking import exclusive
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.export import FORMATS

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+from orchestrator.dataset.recorded_run import RecordedRun
+from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.export.masks import read_instances
 from orchestrator.export.source import Example
@@ -33,7 +34,7 @@ def read(folder: Path, pixels: NDArray[Any] | bytes, *particle_ids: int) -> NDAr
     file = FileRecord("instances", "instances.png", digest, len(data), 3, 1)
     table = pa.table({"particle_id": pa.array(particle_ids, pa.int32())})
     row = {"run_id": "r", "status": "succeeded"}
-    run = RecordedRun(open_storage(str(folder)), "runs/r", row, (file,), lambda: table)
+    run = RecordedRun(open_storage(str(folder)), "runs/r", "r", (file,), row, lambda: table)
     return read_instances(Example(run, {"instances": file}, table))
 
 

@@ -17,8 +17,9 @@ from PIL import Image
 from orchestrator.dataset.compaction import compacted
 from orchestrator.dataset.dataset import DataSet, UnknownRunError
 from orchestrator.dataset.integrity import verify
-from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.cli.app import app
-from orchestrator.dataset.recorded_run import RunFilesError
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
+from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.dataset.schema import Columns, Origin
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink

@@ -12,7 +12,8 @@ from PIL import Image
 
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import CONTACT_SHEET, RUNS, SHOW, SWEEP, is_run_id
-from orchestrator.dataset.recorded_run import RecordedRun, RunFilesError
+from orchestrator.dataset.recorded_run import RecordedRun
+from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, reason
 from orchestrator.dataset.tables import read_errors_told
