@@ -10,7 +10,9 @@ import pytest
 
 from orchestrator.execution.errors import WorkerStartError
 from orchestrator.execution.executors.ray import cluster, host
+from orchestrator.execution.executors.ray.executor import LEAST_PENDING, RayExecutor
 from orchestrator.execution.executors.ray.host import LONGEST_SOCKET, ray_folder
+from orchestrator.execution.worker import WorkerSettings
 
 
 @pytest.fixture
@@ -106,3 +108,17 @@ def test_a_ray_that_does_not_start_is_told_with_what_does_without_it(
     assert str(error).rstrip(".") in told
     assert "RAY_TMPDIR or TMPDIR" in told
     assert "--executor inline does without Ray" in told
+
+
+def test_what_a_worker_reserves_waits_for_the_clusters_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = RayExecutor(WorkerSettings(str(tmp_path)), "head:6379")
+    executor._useful = 9
+    size = cluster.Size()
+    monkeypatch.setattr(executor._cluster, "size", lambda: size)
+    assert executor._target() == 0  # the head has not answered: does the cluster have GPUs?
+    size = cluster.Size(machines=1, cpus=8.0, gpus=1.0)
+    assert executor._target() == 2 + LEAST_PENDING
+    size = cluster.Size(machines=1, cpus=8.0, gpus=0.0)
+    assert executor._target() == LEAST_PENDING

@@ -195,12 +195,15 @@ class RayExecutor(Executor):
         wanted = self._target() - len(self._actors)
         if time.monotonic() >= self._start_not_before:
             for _ in range(wanted):
-                self._create()
+                self._create(self._reserved(self._cluster.size()))
 
     def _target(self) -> int:
         """Return how many workers there should be."""
-        size, wants = self._cluster.size(), self._reserved()
+        size = self._cluster.size()
+        if size.machines == 0:
+            return len(self._actors)  # a joined cluster whose head has not answered yet
         self._check_output_is_shared(size)
+        wants = self._reserved(size)
         room = size.cpus / wants.cpus
         if wants.gpus > 0:
             room = min(room, size.gpus / wants.gpus)
@@ -218,12 +221,12 @@ class RayExecutor(Executor):
             most = min(most, self._limit)
         return min(self._useful, max(1, most))
 
-    def _reserved(self) -> Resources:
+    def _reserved(self, size: Size) -> Resources:
         """Return what each worker reserves; whether that is a GPU is decided once."""
         if self._resources is None:
             gpus = self._settings.gpus_per_worker
             if gpus is None:
-                gpus = GPU_FRACTION if self._cluster.size().gpus > 0 else 0.0
+                gpus = GPU_FRACTION if size.gpus > 0 else 0.0
             # Actors that reserve no CPU do not make a cluster grow.
             self._resources = Resources(max(1.0, self._settings.cpus_per_worker), gpus)
         return self._resources
@@ -237,10 +240,10 @@ class RayExecutor(Executor):
                 "see that folder"
             )
 
-    def _create(self) -> None:
+    def _create(self, reserved: Resources) -> None:
         import ray
 
-        name, reserved = f"worker-{self._named}", self._reserved()
+        name = f"worker-{self._named}"
         self._named += 1
         options: dict[str, Any] = {
             "num_cpus": reserved.cpus,
