@@ -110,6 +110,16 @@ def test_what_can_be_held_is_taken(composition: Composition, overrides: list[str
     parse(resolved, "r.yaml", Registry())
 
 
+def test_what_fits_nowhere_is_told_together_with_all_else(composition: Composition) -> None:
+    found = problems(
+        composition, f"{SIZE}.location=500", "synth_chain.rendering_steps.1.rendering_mode=reel"
+    )
+    assert set(found) == {
+        f"{STEPS}.2.feature_variability_name",
+        "synth_chain.rendering_steps.1.rendering_mode",
+    }
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 3.5e38, -3.5e38, 10**400])
 def test_no_feature_takes_what_single_precision_does_not_hold(value: float) -> None:
     with pytest.raises(ValueError, match="size must be finite and at most"):

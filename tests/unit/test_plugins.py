@@ -384,6 +384,79 @@ def test_a_steps_rubbish_is_told_with_its_file(
         assert str(tmp_path / "steps" / "__init__.py") in message
 
 
+MIXTURE = """
+from scene.specimen.distributions import Distribution
+class Mixture(Distribution):
+    one: Distribution
+    other: Distribution
+    def sample(self, rng, volume):
+        return (self.one if rng.random() < 0.5 else self.other).sample(rng, volume)
+"""
+
+
+def test_a_distribution_can_be_made_of_others(
+    tmp_path: Path, write_plugin: WritePlugin, resolved: dict[str, Any]
+) -> None:
+    write_plugin(tmp_path, "mixtures", MIXTURE)
+    place = "process_conditions.feature_variabilities.Defocus.variability"
+    constant = {"_target_": "$builtins.Constant", "value": 0.5}
+    mixture = {"_target_": "$plugins.mixtures.Mixture", "one": constant, "other": {**constant}}
+    recipe = changed(resolved, place, mixture)
+    parse(recipe, "r.yaml", Registry([tmp_path]))
+    recipe = changed(recipe, f"{place}.one._target_", "$builtins.Constent")
+    recipe = changed(recipe, f"{place}.other.valu", 1)
+    found = problems(recipe, tmp_path)
+    assert "did you mean '$builtins.Constant'?" in found[f"{place}.one._target_"]
+    assert found[f"{place}.other.valu"] == "unknown key 'valu'; did you mean 'value'?"
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [("return 1 / 0", "fails in volume: ZeroDivisionError"), ("return 3", "got 3")],
+)
+def test_a_technique_without_a_volume_is_told_with_all_else(
+    tmp_path: Path, write_plugin: WritePlugin, resolved: dict[str, Any], body: str, expected: str
+) -> None:
+    code = f"""
+    from scene.prototypes.base import MeasurementTechniquePrototype
+    class Scope(MeasurementTechniquePrototype):
+        features = ()
+        def volume(self, resolution): {body}
+        def build(self, scene, resolution, fidelity): ...
+        def apply(self, scene, features, fidelity): ...
+    """
+    write_plugin(tmp_path, "scopes", textwrap.dedent(code))
+    place = "blueprints.measurement_techniques.SEM.measurement_technique_prototype_name"
+    recipe = changed(resolved, place, "$plugins.scopes.Scope")
+    recipe = changed(recipe, f"{RENDERING}.1.rendering_mode", "reel")
+    found = problems(recipe, tmp_path)
+    assert expected in found[place]
+    assert str(tmp_path / "scopes" / "__init__.py") in found[place]
+    assert f"{RENDERING}.1.rendering_mode" in found
+
+
+def test_a_validator_that_raises_anything_is_told_with_its_file(
+    tmp_path: Path, write_plugin: WritePlugin, resolved: dict[str, Any]
+) -> None:
+    code = """
+    from pydantic import field_validator
+    from scene.specimen.distributions import Distribution
+    class Draw(Distribution):
+        x: int
+        @field_validator("x")
+        @classmethod
+        def half(cls, x): raise KeyError(x)
+        def sample(self, rng, volume): ...
+    """
+    write_plugin(tmp_path, "draws", textwrap.dedent(code))
+    place = "process_conditions.feature_variabilities.Defocus.variability"
+    recipe = changed(resolved, place, {"_target_": "$plugins.draws.Draw", "x": 3})
+    message = problems(recipe, tmp_path)[place]
+    assert "fails in checking its parameters: KeyError: 3" in message
+    assert str(tmp_path / "draws" / "__init__.py") in message
+
+
 # -- Draws ------------------------------------------------------------------------------------
 
 
