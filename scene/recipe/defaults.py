@@ -200,37 +200,32 @@ def _check_defaults(defaults: Any, file: Path) -> None:
     if not isinstance(defaults, list):
         raise _error(file, "defaults", f"expected a list of names, got {defaults!r}")
     for number, entry in enumerate(defaults):
-        place = f"defaults.{number}"
-        value: Any = entry
-        if isinstance(entry, dict):
-            if len(entry) != 1:
-                raise _error(file, place, f"expected one 'group: name', got {entry!r}")
-            ((_, value),) = entry.items()
-        names = value if isinstance(entry, dict) and isinstance(value, list) else [value]
-        if not all(
-            isinstance(name, str) or (name is None and isinstance(entry, dict)) for name in names
-        ):
-            raise _error(file, place, f"expected a recipe's name, got {value!r}")
-        if "???" in names:
-            raise _error(file, place, "expected a recipe's name, got '???'")
-        if any(name == "" for name in names) or entry == {"": value}:
-            raise _error(file, place, "expected a recipe's name, got an empty one")
-        _check_dots((*names, *(entry if isinstance(entry, dict) else ())), file, place)
-        called = [text for text in (*names, entry) if isinstance(text, str)]
-        if any(_FUNCTION_CALL.search(text) for text in called):
-            message = f"only references to other keys are allowed, got {value!r}"
-            raise _error(file, place, message)
+        if problem := _entry_problem(entry):
+            raise _error(file, f"defaults.{number}", problem)
 
 
-def _check_dots(names: Sequence[object], file: Path, place: str) -> None:
-    """Refuse names relative to a folder, which Hydra takes for keys with such names."""
-    for name in names:
-        if isinstance(name, str) and {".", ".."} & set(name.split("/")):
-            message = (
+def _entry_problem(entry: Any) -> str | None:
+    """Return what is wrong with an entry of a defaults list: a name, or a group and its names."""
+    if isinstance(entry, dict) and len(entry) != 1:
+        return f"expected one 'group: name', got {entry!r}"
+    groups, (value,) = (list(entry), entry.values()) if isinstance(entry, dict) else ([], [entry])
+    names = value if groups and isinstance(value, list) else [value]
+    for name in (*names, *groups):
+        if name is None and groups:  # the group is left out
+            continue
+        if not isinstance(name, str):
+            return f"expected a recipe's name, got {value!r}"
+        if name in {"", "???"}:
+            return f"expected a recipe's name, got {repr(name) if name else 'an empty one'}"
+        if {".", ".."} & set(name.split("/")):
+            # Hydra takes them for keys with such names.
+            return (
                 f"unknown recipe {name!r}; a recipe is named without dots, and found in the folder "
                 "of the one that names it or in recipe_dirs"
             )
-            raise _error(file, place, message)
+        if _FUNCTION_CALL.search(name):
+            return f"only references to other keys are allowed, got {value!r}"
+    return None
 
 
 def _conflict(repository: CachingConfigRepository) -> str:
