@@ -8,6 +8,7 @@ As a program, the process that forks: it takes requests from the socket on its s
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -35,15 +36,16 @@ WITH_MLFLOW = (
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 """What MLflow finds in the environment when a sweep imports it."""
 
-READ_AT_IMPORT = ("PYTHON", "LD_", "OMP_", "RAY_", "MLFLOW_", "BLENDSWEEP_")
-"""How the variables begin that are read as a process starts or a library is imported."""
+READ_AT_START = ("PYTHON", "LD_", "OMP_", "RAY_", "MLFLOW_", "BLENDSWEEP_")
+"""How the variables begin that are read as a process starts or a library is imported, or by which
+other processes find it: these see the environment with which a process was started."""
 
 
 def same_start(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Tell whether what was imported in one environment is what would be imported in the other."""
 
     def read(environment: Mapping[str, str]) -> dict[str, str]:
-        return {key: environment[key] for key in environment if key.startswith(READ_AT_IMPORT)}
+        return {key: environment[key] for key in environment if key.startswith(READ_AT_START)}
 
     return read(one) == read(other)
 
@@ -188,6 +190,7 @@ def serve(line: socket.socket) -> tuple[list[str], list[int]]:
         words, environment, folder = json.loads(message)
         for name in imports(words):
             importlib.import_module(name)
+        gc.freeze()  # so that no fork looks through, and copies, what was imported
         *output, waiting = descriptors
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of threads: those of pyarrow and polars, left idle
