@@ -11,7 +11,7 @@ from orchestrator.dataset.layout import DAMAGED, RUNS, is_run_id, run_folder
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.storage.storage import Storage
 
-_CHUNK_BYTES = 2**20
+_CHUNK_BYTES = 2**23
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +77,6 @@ def check_runs_folder(storage: Storage, recorded: Mapping[str, RunStatus]) -> di
 
 def _sha256(stream: BinaryIO) -> str:
     digest = hashlib.sha256()
-    while chunk := stream.read(_CHUNK_BYTES):  # pyarrow's streams lack what file_digest asks for
+    while chunk := stream.read(_CHUNK_BYTES):  # each is a request to an object store
         digest.update(chunk)
     return digest.hexdigest()
