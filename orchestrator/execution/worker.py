@@ -200,8 +200,6 @@ class Worker:
 
     def _published(self, run_id: str) -> RunRecord | None:
         target = run_folder(run_id)
-        if not self._storage.exists(target):
-            return None
         try:
             record = RunRecord.from_json(
                 self._storage.read(f"{target}/{RECORD_FILE}").decode("utf-8")
@@ -212,7 +210,7 @@ class Worker:
                 return record
         except FileNotFoundError:
             if self._storage.folder is None:
-                return None  # an upload that was cut short; the next one goes over it
+                return None  # none, or an upload that was cut short, which the next one goes over
         except (NotADirectoryError, ValueError):
             pass  # not ours
         set_aside(self._storage, run_id)
