@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
-from PIL import Image
+
+import blendsweep as bs
 
 
 @dataclass(frozen=True)
@@ -34,29 +32,9 @@ class Example:
     boxes: NDArray[np.float32]
 
 
-def files_by_run(output: Path) -> list[dict[str, Path]]:
-    """Return the files of every run that succeeded, in the order of the sweep.
-
-    By their path in the run's folder, without ending: ``real``, ``instances``, ...; a mode may have
-    more images, of other sets or of single particles.
-    """
-    manifest = ds.dataset(output / "manifest", format="parquet")
-    succeeded = manifest.to_table(
-        columns=["index", "files"], filter=pc.field("status") == "succeeded"
-    )
-    return [
-        {
-            str(Path(*Path(file["path"]).parts[2:]).with_suffix("")): output / file["path"]
-            for file in run["files"]
-        }
-        for run in succeeded.sort_by("index").to_pylist()
-    ]
-
-
-def read_example(files: dict[str, Path]) -> Example:
+def read_example(run: bs.RecordedRun) -> Example:
     """Read one run's image and its labels."""
-    with Image.open(files["real"]) as real, Image.open(files["instances"]) as instances:
-        return labelled(np.asarray(real), np.asarray(instances, dtype=np.uint16))
+    return labelled(run.image("real"), run.instances)
 
 
 def labelled(image: NDArray[np.uint8], instances: NDArray[np.uint16]) -> Example:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from particle_images import files_by_run, random_crop, read_example
+from particle_images import random_crop, read_example
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+import blendsweep as bs
 
 type Target = dict[str, Tensor]
 
@@ -25,17 +27,17 @@ class ParticleDataset(Dataset[tuple[Tensor, Target]]):
     Parameters
     ----------
     output
-        Folder of a sweep's output whose recipe renders ``real`` and ``categorical``.
+        Folder or URI of a data set whose recipe renders ``real`` and ``categorical``.
     crop
         Pixels of a side of a random crop; None for whole images.
     """
 
-    def __init__(self, output: Path, crop: int | None = None) -> None:
-        self.files = files_by_run(output)
+    def __init__(self, output: str | Path, crop: int | None = None) -> None:
+        self.runs = list(bs.open_dataset(output).runs(status="succeeded"))
         self.crop = crop
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.runs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         """Return an image, (1, height, width) in [0, 1], and its target.
@@ -43,7 +45,7 @@ class ParticleDataset(Dataset[tuple[Tensor, Target]]):
         ``boxes`` are (n, 4) float32, ``labels`` (n,) int64, all 1, ``masks`` (n, height, width)
         bool, ``ids`` (n,) int64.
         """
-        example = read_example(self.files[index])
+        example = read_example(self.runs[index])
         if self.crop is not None:
             # The loader seeds torch differently for every worker and epoch, numpy it does not.
             rng = np.random.default_rng(int(torch.randint(2**63 - 1, ())))
@@ -65,7 +67,7 @@ def detection_batch(items: list[tuple[Tensor, Target]]) -> tuple[list[Tensor], l
 def main() -> None:
     """Print one batch."""
     parser = argparse.ArgumentParser(description="Print a batch of a data set for PyTorch.")
-    parser.add_argument("output", type=Path, help="output of a sweep")
+    parser.add_argument("output", help="output of a sweep: a folder or a URI")
     parser.add_argument("--crop", type=int, default=128, help="side of the crops [%(default)s]")
     parser.add_argument("--batch-size", type=int, default=4, help="[%(default)s]")
     arguments = parser.parse_args()

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import blendsweep as bs
+
 type Import = Callable[[str], ModuleType]
 
 
@@ -61,19 +63,19 @@ def test_crops_move_image_and_labels_together(example: Import) -> None:
 @pytest.mark.blender
 def test_labels_of_a_data_set_are_those_on_record(example: Import, example_output: Path) -> None:
     module = example("particle_images")
-    runs = module.files_by_run(example_output)
+    runs = list(bs.open_dataset(example_output).runs(status="succeeded"))
     manifest = pq.read_table(example_output / "manifest").to_pylist()
     order = [row["run_id"] for row in sorted(manifest, key=lambda row: row["index"])]
-    assert [files["real"].parent.name for files in runs] == order
+    assert [run.run_id for run in runs] == order
     particles = pq.read_table(example_output / "particles").to_pylist()
-    for run_id, files in zip(order, runs, strict=True):
-        found = module.read_example(files)
+    for run in runs:
+        found = module.read_example(run)
         assert found.image.dtype == np.uint8
         assert found.image.std() > 0
         recorded = {
             row["particle_id"]: [row[f"bbox_{key}"] for key in ("x", "y", "width", "height")]
             for row in particles
-            if row["run_id"] == run_id and row["visible_pixels"]
+            if row["run_id"] == run.run_id and row["visible_pixels"]
         }
         left, top, right, bottom = found.boxes.T.astype(int)
         boxes = np.stack([left, top, right - left, bottom - top], axis=1).tolist()

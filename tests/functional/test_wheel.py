@@ -86,6 +86,9 @@ def test_the_wheel_holds_all_that_is_needed_and_nothing_else(wheel: Path) -> Non
         "scene/recipes/BaseRecipe.yaml",
         "orchestrator/sweeps/quickstart.yaml",
         "orchestrator/sweeps/sem.yaml",
+        *(f"{package}/py.typed" for package in ("blendsweep", "orchestrator", "scene")),
+        "blendsweep/testing/cheap.yaml",
+        "blendsweep/testing/plugins/probe/__init__.py",
     ):
         assert name in names
     assert len(names) == len(set(names))
@@ -121,6 +124,25 @@ def test_the_quickstart_renders_in_an_empty_folder(blendsweep: Blendsweep, tmp_p
     assert json.loads(done.stdout.splitlines()[-1])["succeeded"] == 1
     (image,) = tmp_path.glob("outputs/quickstart/runs/*/real.png")
     assert image.stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+@pytest.mark.blender
+def test_the_library_runs_the_quickstart_in_an_empty_folder(
+    environment: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys, blendsweep as bs\n"
+        "options = {'limit': 1, 'executor': 'inline', 'mlflow': False}\n"
+        "result = bs.run('quickstart', sys.argv[1:], **options)\n"
+        "(run,) = result.data.runs(status='succeeded')\n"
+        "print(bs.__file__, run.image('real').shape)\n"
+    )
+    done = run(environment / "python", "-c", code, *SMALL, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    file, shape = done.stdout.split(maxsplit=1)
+    assert Path(file).is_relative_to(environment.parent)
+    assert shape.strip() == "(48, 48)"
     assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
 
 
