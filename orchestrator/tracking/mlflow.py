@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import final, override
 
@@ -50,6 +51,7 @@ class MlflowSink(Follower):
         self._context = context
         self._uri = str(context.sweep.tracking_uri)
         self._settings = ExitStack()
+        self._started = datetime.now(UTC)
 
     @override
     def open(self) -> None:
@@ -85,7 +87,7 @@ class MlflowSink(Follower):
             logging.getLogger(name).setLevel(logging.ERROR)
         if (database := sqlite_file(self._uri)) is not None:
             _prepare_database(database, lambda uri: MlflowClient(uri).search_experiments())
-        return SweepRuns(self._context, MlflowClient(self._uri))
+        return SweepRuns(self._context, MlflowClient(self._uri), self._started)
 
 
 def _prepare_database(path: Path, make: Callable[[str], object]) -> None:

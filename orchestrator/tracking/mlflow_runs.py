@@ -67,9 +67,11 @@ class SweepRuns:
         The sweep and its data set; previews and logs of failures are read from it.
     client
         An ``MlflowClient`` that is connected.
+    started
+        When the sweep was, which is before MLflow could be reached.
     """
 
-    def __init__(self, context: SinkContext, client: Any) -> None:
+    def __init__(self, context: SinkContext, client: Any, started: datetime) -> None:
         self._context = context
         self._storage = context.storage
         self._names: dict[str, str] = {}
@@ -79,7 +81,7 @@ class SweepRuns:
         context.mlflow_run_ids.clear()  # another connection's, perhaps of a database that is gone
         self._client = client
         self._experiment_id = self._experiment(context.sweep.experiment)
-        self._parent = self._take_over_parent() or self._create_parent()
+        self._parent = self._take_over_parent() or self._create_parent(started)
         with self._artifacts():
             self._client.log_text(self._parent, context.document, SWEEP)
 
@@ -203,13 +205,14 @@ class SweepRuns:
         self._client.set_terminated(parent, "RUNNING")
         return parent
 
-    def _create_parent(self) -> str:
+    def _create_parent(self, started: datetime) -> str:
         from mlflow.entities import Dataset, DatasetInput
 
         sweep, uri = self._context.sweep.name, self._storage.public_uri
         tags = {"blendsweep.sweep": sweep, "blendsweep.output": uri}
         tags[_NOTE] = mapping.sweep_note(sweep, uri)
-        run = self._client.create_run(self._experiment_id, tags=tags, run_name=sweep)
+        start = mapping.milliseconds(started)
+        run = self._client.create_run(self._experiment_id, start, tags, sweep)
         source = f"{uri}/{MANIFEST}"
         dataset = Dataset(
             name=f"{sweep} manifest",

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, override
 
@@ -301,12 +302,16 @@ class TestMlflow(SinkConformance):
     ) -> None:
         from mlflow import MlflowClient
 
-        bench.session(sink_result(1), sink_result(2, RunStatus.FAILED))
+        sink = MlflowSink(bench.context)
+        sink._started = datetime(2025, 1, 1, tzinfo=UTC)
+        started = dataclasses.replace(bench, make=lambda _: sink)
+        started.session(sink_result(1), sink_result(2, RunStatus.FAILED))
         client = MlflowClient(bench.context.sweep.tracking_uri)
         (child, _) = children(bench.context)
         parent = client.get_run(child.data.tags["mlflow.parentRunId"])
         assert parent.info.run_name == "demo"
         assert parent.info.status == "FINISHED"
+        assert parent.info.start_time == sink._started.timestamp() * 1000
         assert parent.data.metrics == {"runs_succeeded": 1.0, "runs_failed": 1.0}
         files = [file.path for file in client.list_artifacts(parent.info.run_id)]
         assert files == ["report", "sweep.yaml"]
