@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from orchestrator.common import commands
@@ -151,15 +151,7 @@ class Summary:
             "interrupted": not self.complete,
             "seconds": round(self.seconds, 3),
             "tracking_uri": self.tracking_uri and without_credentials(self.tracking_uri),
-            "failures": [
-                {
-                    "run_id": failure.run_id,
-                    "error_type": failure.error_type,
-                    "error_message": failure.error_message,
-                    "log": failure.log,
-                }
-                for failure in self.failures
-            ],
+            "failures": [asdict(failure) for failure in self.failures],
         }
 
 
