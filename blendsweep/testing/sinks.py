@@ -26,7 +26,8 @@ from typing import final
 import pytest
 
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
-from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.rows import Origin
+from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.sink import Sink, SinkContext
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink

@@ -218,6 +218,7 @@ def _schema(runs: Expansion) -> pa.Schema:
     import pyarrow as pa
 
     from orchestrator.dataset.arrow import scalar_type
+    from orchestrator.dataset.schema import OVERRIDE
 
     fields = [("run_id", pa.string()), ("index", pa.int64())]
     for key, axis in runs.set_axes.items():
@@ -225,7 +226,7 @@ def _schema(runs: Expansion) -> pa.Schema:
         ends = (0, len(axis.values) - 1)
         numbers = not isinstance(axis.values, tuple)
         positions: Sequence[int] = ends if numbers else range(len(axis.values))
-        fields.append((f"override.{key}", scalar_type(axis.scalar(i) for i in positions)))
+        fields.append((f"{OVERRIDE}{key}", scalar_type(axis.scalar(i) for i in positions)))
     return pa.schema(fields)
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from orchestrator.dataset.layout import failure_log, in_run_folder, run_folder
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.rows import content_of
 from orchestrator.dataset.run_files import RunFiles, RunFilesError
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, content_of
+from orchestrator.dataset.schema import FEATURE, OVERRIDE
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import ConfigurationError, Problem

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 from orchestrator.dataset.results import RunResult
 
 if TYPE_CHECKING:
-    from orchestrator.dataset.schema import Origin
+    from orchestrator.dataset.rows import Origin
     from orchestrator.dataset.storage.storage import Storage
     from orchestrator.plan.sweep import Sweep
 

@@ -12,16 +12,18 @@ import pyarrow.compute as pc
 from orchestrator.dataset.layout import MANIFEST, PARTICLES
 from orchestrator.dataset.parts import KEY, PartTable
 from orchestrator.dataset.results import RunResult, RunStatus
-from orchestrator.dataset.schema import (
-    Columns,
+from orchestrator.dataset.rows import (
     Origin,
-    counts_particles,
     manifest_row,
-    manifest_schema,
     particles_of,
-    particles_schema,
     particles_table,
     rows_table,
+)
+from orchestrator.dataset.schema import (
+    Columns,
+    counts_particles,
+    manifest_schema,
+    particles_schema,
     with_particles,
 )
 from orchestrator.dataset.sink import Sink

@@ -32,7 +32,7 @@ def create(
     code
         What makes the images.
     """
-    from orchestrator.dataset.schema import Origin
+    from orchestrator.dataset.rows import Origin
     from orchestrator.dataset.writer import ManifestSink
 
     def write_report(folder: Path) -> None:

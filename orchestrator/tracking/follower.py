@@ -19,7 +19,7 @@ from orchestrator.dataset.arrow import Row
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunResult
-from orchestrator.dataset.schema import Origin, manifest_row
+from orchestrator.dataset.rows import Origin, manifest_row
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import Storage
 

@@ -15,7 +15,8 @@ import pytest
 
 from orchestrator.dataset.plan_table import Plan
 from orchestrator.dataset.results import Attempt, AttemptOutcome, RunResult, RunStatus
-from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.rows import Origin
+from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink

@@ -19,8 +19,9 @@ from orchestrator.dataset.dataset import DataSet, UnknownRunError
 from orchestrator.dataset.integrity import verify
 from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.rows import Origin
 from orchestrator.dataset.run_files import RunFilesError
-from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.tables import DamagedPartError

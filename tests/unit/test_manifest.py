@@ -24,7 +24,8 @@ from orchestrator.dataset import writer as manifest_module
 from orchestrator.dataset.compaction import compact
 from orchestrator.dataset.parts import PartTable
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
-from orchestrator.dataset.schema import TIME, Columns, Origin, manifest_schema, particles_schema
+from orchestrator.dataset.rows import Origin
+from orchestrator.dataset.schema import TIME, Columns, manifest_schema, particles_schema
 from orchestrator.dataset.storage.local import LocalStorage
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage

@@ -15,7 +15,8 @@ import yaml
 
 from orchestrator.dataset.provenance import codes_of, mixture, settled
 from orchestrator.dataset.reader import Reader
-from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.rows import Origin
+from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import ManifestSink

@@ -16,7 +16,8 @@ import yaml
 from orchestrator.common.names import short_keys, step_name
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
-from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.rows import Origin
+from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.storage.locking import exclusive
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage

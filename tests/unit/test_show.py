@@ -15,8 +15,9 @@ from PIL import Image
 
 from orchestrator.cli.app import app
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
+from orchestrator.dataset.rows import Origin
 from orchestrator.dataset.run_files import RunFilesError
-from orchestrator.dataset.schema import Columns, Origin
+from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
