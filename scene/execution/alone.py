@@ -106,9 +106,9 @@ def written_paths(given: list[Path]) -> list[Path]:
 def _reduced(document: dict[str, Any], recipe: Recipe, overrides: list[str]) -> dict[str, Any]:
     """Return a recipe with fewer pixels and samples, except where an override asks for others."""
     settings = recipe.render
-    share = min(settings.resolution_percentage, 100 * PREVIEW_SIDE // max(settings.resolution))
+    percentage = min(settings.resolution_percentage, 100 * PREVIEW_SIDE // max(settings.resolution))
     wanted = {
-        "resolution_percentage": max(1, share),
+        "resolution_percentage": max(1, percentage),
         "max_samples": min(settings.max_samples, PREVIEW_SAMPLES),
     }
     asked = {text.partition("=")[0].lstrip("+") for text in overrides}

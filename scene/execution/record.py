@@ -33,7 +33,7 @@ class RunRecord:
     visible_particles
         Number of particles with at least one pixel; None if nothing was rendered.
     coverage
-        Share of pixels that show a particle, in [0, 1]; None if nothing was rendered.
+        Fraction of pixels that show a particle, in [0, 1]; None if nothing was rendered.
     files
         Every file of the run, sorted by path.
     timings

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self, final, override
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from scene.language.element import CheckContext, Configurable
 from scene.language.fields import Int, Real
@@ -22,6 +22,7 @@ from scene.specimen.specimen import MeasurementVolume
 
 type Positive = Annotated[Real, Field(gt=0)]
 type NonNegative = Annotated[Real, Field(ge=0)]
+type _Value = Annotated[Any, AfterValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 type _Int64 = Annotated[Int, Field(ge=-(2**63), le=2**63 - 1)]
 
 _SMALLEST_KEPT_FRACTION = 0.001
@@ -65,10 +66,6 @@ class Distribution(Configurable):
 class _Number(Distribution):
     """One random number r, given as (r, r, r)."""
 
-    @property
-    def _times(self) -> int:
-        return 3
-
     @abstractmethod
     def _draw(self, rng: np.random.Generator) -> float:
         """Return r."""
@@ -79,14 +76,14 @@ class _Number(Distribution):
 
     @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        return self._repeated(self._draw(rng))
+        return self._given(self._draw(rng))
 
     @override
     def extremes(self) -> tuple[FeatureValue, ...]:
-        return tuple(map(self._repeated, self._ends()))
+        return tuple(map(self._given, self._ends()))
 
-    def _repeated(self, number: float) -> FeatureValue:
-        return number if self._times == 1 else (number,) * self._times
+    def _given(self, number: float) -> FeatureValue:
+        return (number,) * 3
 
 
 class _Repeated(_Number):
@@ -94,10 +91,9 @@ class _Repeated(_Number):
 
     num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
 
-    @property
     @override
-    def _times(self) -> int:
-        return self.num_dimensions
+    def _given(self, number: float) -> FeatureValue:
+        return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
 
 
 class _HomogeneousUniform(_Number):
@@ -213,13 +209,8 @@ class LogNormal3dHomogeneous(_Number):
 class Choice(Distribution):
     """One of `values`, each as likely as the others, or by `probabilities`."""
 
-    values: Annotated[tuple[Any, ...], Field(min_length=1)]
+    values: Annotated[tuple[_Value, ...], Field(min_length=1)]
     probabilities: tuple[NonNegative, ...] | None = None
-
-    @field_validator("values")
-    @classmethod
-    def _plain(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(map(_frozen, values))
 
     @model_validator(mode="after")
     def _weighted(self) -> Self:
@@ -260,15 +251,16 @@ class Choice(Distribution):
 class Constant(Distribution):
     """Always `value`, whatever type the feature takes."""
 
-    value: Any
+    value: _Value
 
     @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        return self.extremes()[0]
+        value: FeatureValue = self.value
+        return value
 
     @override
     def extremes(self) -> tuple[FeatureValue, ...]:
-        return (_frozen(self.value),)
+        return (self.value,)
 
 
 @final
@@ -298,10 +290,6 @@ class FeatureDistribution(Configurable):
     def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         for key, message in self.variability.check(context):
             yield f"variability.{key}", message
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _check_cut(low: float, high: float, z_low: float, z_high: float) -> None:

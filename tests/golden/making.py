@@ -72,7 +72,7 @@ SWEEPS: dict[str, tuple[Path, tuple[str, ...]]] = {
     ),
     "tiny": (FOLDER / "tiny.yaml", SHORT),
     "cheap": (
-        ROOT / "tests" / "recipes" / "cheap.yaml",
+        ROOT / "blendsweep" / "testing" / "cheap.yaml",
         ("synth_chain.rendering_steps.3.value=range(3)",),
     ),
 }

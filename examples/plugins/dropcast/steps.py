@@ -29,7 +29,7 @@ class Rinse(FeatureGenerationStep):
     affected_set_name
         A set of particles.
     adhesion
-        Largest gap between substrate and particle, as a share of the particle's height, at which
+        Largest gap between substrate and particle, as a fraction of the particle's height, at which
         it still sticks.
     """
 
