@@ -50,6 +50,8 @@ html_theme_options = {
 html_sidebars = {"**": ["pages"]}
 
 suppress_warnings = [
+    # autoapi does not see constants of one assignment, `A, B = 1, 2`; mypy checks imports.
+    "autoapi.python_import_resolution",
     # Two modules may define a name, such as Real; an annotation then links to either.
     "ref.python",
 ]
@@ -60,6 +62,7 @@ myst_heading_anchors = 3
 copybutton_prompt_text = "$ "
 
 autoapi_dirs = ["../blendsweep", "../scene", "../orchestrator"]
+autoapi_ignore = ["*/testing/plugins/*"]  # of the tests, and outside of any package
 autoapi_root = "reference/api"
 autoapi_template_dir = "_templates/autoapi"
 # A class's fields are a recipe's parameters: they are shown with their types and defaults.
