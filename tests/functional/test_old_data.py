@@ -9,14 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.dataset.dataset import DataSet
+from scene.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from tests.conftest import Done
+    from tests.conftest import Bucket, Done
 
 MADE = Path(__file__).parents[1] / "old_data" / "0.2.0"
 
@@ -133,3 +136,28 @@ def test_it_is_gone_on_with(old: Path, orchestrate: Callable[..., Done]) -> None
     assert {path: after for path, after in hashes(old / "runs").items() if path in files} == files
     (others,) = json.loads(run("status", old, "--json").splitlines()[-1])["others"]
     assert (others["sweep"], others["succeeded"], others["failed"]) == ("old", 0, 1)
+
+
+def test_it_is_read_from_an_object_store_as_from_a_folder(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    here = DataSet.open(MADE / "data")
+    for path in (path for path in Path(here.uri).rglob("*") if path.is_file()):
+        target = f"bucket/old/{path.relative_to(here.uri)}"
+        with bucket.files.open_output_stream(target) as stream:
+            stream.write(path.read_bytes())
+    there = DataSet.open("s3://bucket/old")
+    assert there.manifest().equals(here.manifest())
+    assert there.particles().equals(here.particles())
+    for ours, theirs in zip(there.runs("succeeded"), here.runs("succeeded"), strict=True):
+        assert (ours.row, ours.files) == (theirs.row, theirs.files)
+        assert ours.read("real") == theirs.read("real")
+        assert np.array_equal(ours.instances, theirs.instances)
+        assert ours.particles.equals(theirs.particles)
+        with pytest.raises(ConfigurationError, match="files have no path"):
+            ours.path("real")
+    assert there[2].log() == here[2].log()
+    status = there.status()
+    assert (status.succeeded, status.failed, status.output) == (2, 1, "s3://bucket/old")
