@@ -133,6 +133,7 @@ def test_a_ctrl_c_is_the_callers_and_leaves_what_was_recorded(
 ) -> None:
     found = call(
         """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
 before = signal.getsignal(signal.SIGINT)
 when_a_run_is_at_work(lambda: os.kill(os.getpid(), signal.SIGINT))
 try:
