@@ -17,7 +17,8 @@ from orchestrator.dataset.storage.storage import OutputError, Storage
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
 from scene.imaging.files import FileRecord
 
-INSTANCES, DEPTH = "instances", "depth"
+INSTANCES = "instances"
+DEPTH = "depth"
 """Images that hold numbers for programs, such as particle ids and distances."""
 
 

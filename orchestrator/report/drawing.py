@@ -6,7 +6,9 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-INK, FAINT, PAPER = "#1c2024", "#5d666f", "white"
+INK = "#1c2024"
+FAINT = "#5d666f"
+PAPER = "white"
 
 
 def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
