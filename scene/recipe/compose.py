@@ -126,7 +126,12 @@ class Composition:
 
 def _check_name(path: Path) -> None:
     if path.suffix not in YAML_ENDINGS:
-        raise ConfigurationError([Problem(str(path), "", "a recipe is a .yaml file")])
+        message = "a recipe is a .yaml file"
+        if len(path.parts) == 1 and not is_there(path):
+            shipped = {file.stem for file in BUILTIN_RECIPES.glob("*.yaml")}
+            sentence = unknown("recipe", path, shipped, where="among those that ship")
+            message = f"{sentence} (a recipe of your own is named by its .yaml file)"
+        raise ConfigurationError([Problem(str(path), "", message)])
     if not is_there(path):
         raise ConfigurationError([Problem(str(path), "", "there is no such recipe")])
 

@@ -10,7 +10,7 @@ from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.shipped import BUILTIN_SWEEPS, sweep_file
 from scene.errors import ConfigurationError
 from scene.language.yaml_files import is_sweep
-from scene.recipe.compose import BUILTIN_RECIPES, recipe_file
+from scene.recipe.compose import BUILTIN_RECIPES, Composition, recipe_file
 
 
 def problem(path: str | Path) -> str:
@@ -43,6 +43,14 @@ def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert recipe_file(Path("spheres_sem")) == Path("spheres_sem")
     for other in ("recipes/spheres_sem", "nothing", "spheres_sem.yaml"):
         assert recipe_file(Path(other)) == Path(other)
+
+
+def test_a_recipe_of_an_unknown_name_is_told_the_nearest_that_ships() -> None:
+    expected = "unknown recipe 'sphere_sem' among those that ship; did you mean 'spheres_sem'"
+    with pytest.raises(ConfigurationError, match=expected):
+        Composition(Path("sphere_sem"))
+    with pytest.raises(ConfigurationError, match=r"a recipe is a \.yaml file"):
+        Composition(Path("recipes/sphere_sem"))
 
 
 @pytest.mark.parametrize(
