@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import pytest
 import yaml
@@ -109,26 +109,33 @@ class RayCluster:
 def started_cluster(*nodes: dict[str, object]) -> Iterator[RayCluster]:
     """Start a cluster in a process of its own.
 
-    Shutting down a Ray that a test embeds would otherwise take it along.
+    Shutting down a Ray that a test embeds would otherwise take it along. Ray gives a node 30
+    seconds to start, which a busy machine may not manage at the first try.
     """
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", RAY_CLUSTER, json.dumps(nodes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        lines = (line.split() for line in process.stdout)
-        address = next((words[1] for words in lines if words[:1] == ["ADDRESS"]), None)
-        if address is None:
+    with tempfile.TemporaryFile("w+") as errors:
+        cluster = _cluster(nodes, errors) or _cluster(nodes, errors)
+        if cluster is None:
             errors.seek(0)
             raise RuntimeError(f"no Ray cluster came up: {errors.read()[-2000:]}")
-        yield RayCluster(address, process)
-        process.communicate(timeout=60)
+        with cluster.process:
+            yield cluster
+            cluster.process.communicate(timeout=60)
+
+
+def _cluster(nodes: Sequence[dict[str, object]], errors: IO[str]) -> RayCluster | None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", RAY_CLUSTER, json.dumps(nodes)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
+    assert process.stdout is not None
+    for words in map(str.split, process.stdout):
+        if words[:1] == ["ADDRESS"]:
+            return RayCluster(words[1], process)
+    process.communicate()
+    return None
 
 
 @pytest.fixture(scope="session")
