@@ -15,7 +15,7 @@
     .lock                          held by whoever writes
     mlflow.db, mlartifacts/        MLflow's, where no other place is given
 
-What begins with a dot or an underscore is no data: readers of folders of Parquet files skip it.
+What begins with a dot or an underscore is not data: readers of folders of Parquet files skip it.
 """
 
 from __future__ import annotations

@@ -106,13 +106,13 @@ def read_plan(storage: Storage) -> Plan:
     sweep = read_sweep_file(storage)  # raises where there is no data set
     try:
         with storage.open(PLAN) as source, pq.ParquetFile(source, pre_buffer=False) as file:
-            told = json.loads(file.metadata.metadata[_DESCRIPTION])
+            described = json.loads(file.metadata.metadata[_DESCRIPTION])
             groups = [
                 _numbers(file.read_row_group(group, ["run_id"], use_threads=False)["run_id"])
                 for group in range(file.num_row_groups)
             ]
             ids = np.sort(np.concatenate([np.empty(0, np.uint64), *groups]))
-            return Plan(told["sweep"], told["recipe_hash"], int(told["runs"]), ids)
+            return Plan(described["sweep"], described["recipe_hash"], int(described["runs"]), ids)
     except (FileNotFoundError, NotADirectoryError):
         pass  # made before there were plans, or the first one is still being written
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
@@ -222,7 +222,7 @@ def _schema(runs: Expansion) -> pa.Schema:
 
     fields = [("run_id", pa.string()), ("index", pa.int64())]
     for key, axis in runs.set_axes.items():
-        # The ends of a range tell its type, of whatever length it is.
+        # The ends of a range show its type, however long it is.
         ends = (0, len(axis.values) - 1)
         numbers = not isinstance(axis.values, tuple)
         positions: Sequence[int] = ends if numbers else range(len(axis.values))

@@ -68,7 +68,7 @@ def codes_of(data: Reader, *, asked_for: bool = False) -> tuple[Made, ...]:
 
 
 def mixture(made: Sequence[Made]) -> Iterator[str]:
-    """Yield lines that tell of runs made by codes that differ; none if they do not.
+    """Yield a line for each code that differs from the one that made most runs.
 
     Codes that name other plugins, and agree in all else, do not.
     """
@@ -118,10 +118,10 @@ def settled(storage: Storage, code: Code, *, accept: bool) -> list[str]:
         for change in differences(other, code)
     }
     if found and not accept:
-        told = ", ".join(f"{name} {old} (now {new})" for name, old, new in found)
+        changes = ", ".join(f"{name} {old} (now {new})" for name, old, new in found)
         message = (
-            f"was made by other code: {told}; --accept-versions goes on, and every row says which "
-            "code made it; another --output begins a data set of its own"
+            f"was made by other code: {changes}; --accept-versions goes on, and every row says "
+            "which code made it; another --output begins a data set of its own"
         )
         raise ConfigurationError([Problem(storage.public_uri, "", message)])
     return sorted(accepted | others.keys())

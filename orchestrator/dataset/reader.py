@@ -53,7 +53,7 @@ class RunIndex:
 
 
 class Reader:
-    """A data set as its files tell it, at any moment: while a sweep writes to it, too.
+    """A data set as its files are at any moment, also while a sweep writes to it.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def difference(storage: Storage, files: Iterable[Mapping[str, Any]]) -> str | No
 
 
 def set_aside(storage: Storage, name: str) -> str | None:
-    """Move ``runs/<name>`` to ``damaged/``; return its new path, or None if there is no such."""
+    """Move ``runs/<name>`` to ``damaged/``; return its new path, or None if it does not exist."""
     if not storage.exists(run_folder(name)):
         return None
     taken = set(storage.list(DAMAGED))
@@ -47,7 +47,7 @@ def set_aside(storage: Storage, name: str) -> str | None:
 
 
 def check_runs_folder(storage: Storage, recorded: Mapping[str, RunStatus]) -> dict[str, RunStatus]:
-    """Set aside what is no run, and return the records whose runs are still there.
+    """Set aside what is not a run, and return the records whose runs are still there.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def check_runs_folder(storage: Storage, recorded: Mapping[str, RunStatus]) -> di
         elif not name.startswith("."):
             target = set_aside(storage, name)
             where = f"{storage.public_uri}/{RUNS}/{name}"
-            _log.warning("%s is no run; it was set aside as %s", where, target)
+            _log.warning("%s is not a run; it was set aside as %s", where, target)
     gone = {
         run_id
         for run_id, status in recorded.items()

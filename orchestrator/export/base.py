@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 import numpy as np
 
-from orchestrator.dataset.layout import LOCK
-from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
-from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
+from orchestrator.dataset.storage.storage import Storage
+from orchestrator.export.claims import wrong_target
 from orchestrator.export.counter import RunCounter
 from orchestrator.export.source import Ids, Source
-from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
-STATE = ".blendsweep"
-"""Folder of a target that tells what is exported; readers of data sets skip the dot."""
-
-_SETTINGS = f"{STATE}/export.json"
 _LARGEST_WHOLE = 2**53 - 1
-"""Up to here, and down to its opposite, a float64 tells all whole numbers apart."""
+"""Up to here, and down to its opposite, every whole number has a float64 of its own."""
 
 
 @final
@@ -123,53 +115,6 @@ class Format(ABC):
         return missing
 
 
-@contextmanager
-def claimed(target: Storage, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Hold a target folder for this export while the block lasts.
-
-    Parameters
-    ----------
-    settings
-        What must be the same when an export is continued.
-
-    Yields
-    ------
-    dict
-        The settings on record, with what `remember` added.
-
-    Raises
-    ------
-    ConfigurationError
-        If the folder holds something else, another export, or is in use.
-    """
-    where = target.public_uri
-    _check(target, settings)
-    try:
-        if target.folder is not None:
-            target.folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(target):
-            found = _check(target, settings) or settings
-            remember(target, found)
-            yield found
-    except OutputLockedError as error:
-        message = f"another export, {error.owner}, is at work on {where}; wait until it ends"
-        raise wrong_target(message) from error
-
-
-def remember(target: Storage, settings: dict[str, Any]) -> None:
-    """Put the settings of an export on record."""
-    target.write_file(_SETTINGS, json.dumps(settings).encode())
-
-
-def remove_litter(target: Storage, folder: str) -> list[str]:
-    """Return the names in a folder; what a killed export was writing is deleted."""
-    names = target.list(folder)
-    for name in names:
-        if name.startswith(TEMPORARY_PREFIX):
-            target.delete(f"{folder}/{name}")
-    return [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
-
-
 def plain(value: Any) -> Any:
     """Return plain data as every reader of JSON gets it.
 
@@ -183,32 +128,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the settings on record, if they allow to go on with `settings`."""
-    where = target.public_uri
-    try:
-        found = json.loads(target.read(_SETTINGS))
-        if not isinstance(found, dict):
-            raise ValueError(found)
-    except NotADirectoryError:
-        raise wrong_target(f"{where} is a file; give a folder") from None
-    except (FileNotFoundError, ValueError):
-        others = [name for name in target.list(".") if name not in (LOCK, STATE)]
-        if others:
-            message = f"{where} holds something that is no export ({others[0]}); give a new folder"
-            raise wrong_target(message) from None
-        return None
-    for key, value in settings.items():
-        if found.get(key) != value:
-            raise wrong_target(
-                f"{where} holds an export with {key} {found.get(key)}, not {value}; "
-                "give another folder, or the same options as before"
-            )
-    return found
-
-
-def wrong_target(message: str) -> ConfigurationError:
-    """Return the error for a target that can't be taken."""
-    return ConfigurationError([Problem(COMMAND_LINE, "--to", message)])

@@ -17,7 +17,8 @@ from orchestrator.common.uris import local_folder
 from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
-from orchestrator.export.base import Format, Written, plain, wrong_target
+from orchestrator.export.base import Format, Written, plain
+from orchestrator.export.claims import wrong_target
 from orchestrator.export.masks import masks, read_instances
 from orchestrator.export.source import Example, Ids
 

@@ -1,4 +1,4 @@
-"""Hugging Face: Parquet shards whose metadata tell `datasets` what are images."""
+"""Hugging Face: Parquet shards whose metadata say which columns are images."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _REACH = 0.225
 """Outlines run this far from the points of pixels that are `_SAMPLE` from their corner."""
 
 _PAIRS = 2**18
-"""So many distances are in memory at a time."""
+"""This many distances are in memory at a time."""
 
 
 @final

@@ -20,7 +20,8 @@ import numpy as np
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.tables import RUN_ID
-from orchestrator.export.base import STATE, Format, Written, claimed, remove_litter
+from orchestrator.export.base import Format, Written
+from orchestrator.export.claims import STATE, claimed, remove_litter
 from orchestrator.export.source import Example, Ids
 
 _NOTES = f"{STATE}/shards"
@@ -138,7 +139,7 @@ class ShardedFormat(Format):
         return whole
 
     def _noted(self, number: int, note: bytes) -> _Shard | None:
-        """Return the shard that a note tells of; None if it is damaged or of another layout."""
+        """Return the shard that a note describes; None if it is damaged or of another layout."""
         try:
             content = json.loads(note)
             ids = np.array([str(run_id) for run_id in content["run_ids"]], RUN_ID)

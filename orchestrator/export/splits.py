@@ -20,14 +20,14 @@ SALT = "split 53305 seed "
 """Goes in front of a seed before it is hashed.
 
 Any salt is as good as another for many seeds. This one was picked among 60 000 for spreading the
-first 5, 10 and 15 seeds evenly, so that small sweeps get splits near the shares asked for.
+first 5, 10 and 15 seeds evenly, so that small sweeps get splits near the fractions asked for.
 """
 
 _NUMBER = re.compile(
     r"-?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})(e-?\d{1,2})?|-?\d{1,40}/\d{1,40}",
     re.ASCII | re.IGNORECASE,
 )
-"""Shares, as numbers and as fractions; 1e999999999 would take hours to write out."""
+"""Fractions as people write them; 1e999999999 would take hours to write out."""
 
 _QUOTED = 60
 """Characters of a text that a sentence quotes at most."""
@@ -37,22 +37,22 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 
 @final
 class Splits:
-    """Names of splits and their shares.
+    """Names of splits and their fractions.
 
-    A run's split depends on its seed and on the shares alone: not on the run's other values, nor
+    A run's split depends on its seed and on the fractions alone: not on the run's other values, nor
     on how many runs there are. Runs of one seed have the same particles wherever they have the
-    same number of them, so that no two splits share a specimen.
+    same number of them, so that no two splits have a specimen in common.
 
     Parameters
     ----------
-    shares
-        Name to share; they sum to 1.
+    fractions
+        Name to fraction; they sum to 1.
     """
 
-    def __init__(self, shares: Mapping[str, Fraction]) -> None:
-        self.shares = dict(shares)
-        self.names = tuple(shares)
-        self._bounds = tuple(accumulate(shares.values()))
+    def __init__(self, fractions: Mapping[str, Fraction]) -> None:
+        self.fractions = dict(fractions)
+        self.names = tuple(fractions)
+        self._bounds = tuple(accumulate(fractions.values()))
         self.of = lru_cache(maxsize=65_536)(self._of)
 
     @classmethod
@@ -62,34 +62,35 @@ class Splits:
         Raises
         ------
         ConfigurationError
-            If a name or share is unusable, or the shares do not sum to 1.
+            If a name or fraction is unusable, or the fractions do not sum to 1.
         """
         if text is None:
             return cls({WHOLE: Fraction(1)})
-        shares: dict[str, Fraction] = {}
+        fractions: dict[str, Fraction] = {}
         problems = []
         for part in text.split(","):
             name, _, number = (piece.strip() for piece in part.partition("="))
-            share = _share(number)
-            if share is None:
-                problems.append(f"{_short(part)!r} is no name=share, for instance train=0.8")
-            elif problem := _problem(name, share, shares):
+            fraction = _fraction(number)
+            if fraction is None:
+                problems.append(f"{_short(part)!r} is not name=fraction, for instance train=0.8")
+            elif problem := _problem(name, fraction, fractions):
                 problems.append(problem)
             else:
-                shares[name] = share
-        if not problems and sum(shares.values()) != 1:
-            total = f"{float(sum(shares.values())):.6g}"
-            problems.append(f"the shares must sum to 1, not {total if total != '1' else 'about 1'}")
+                fractions[name] = fraction
+        if not problems and sum(fractions.values()) != 1:
+            total = f"{float(sum(fractions.values())):.6g}"
+            total = "about 1" if total == "1" else total
+            problems.append(f"the fractions must sum to 1, not {total}")
         if problems:
-            raise ConfigurationError(Problem(COMMAND_LINE, "--split", told) for told in problems)
-        return cls(shares)
+            raise ConfigurationError(Problem(COMMAND_LINE, "--split", each) for each in problems)
+        return cls(fractions)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
     def __str__(self) -> str:
         """Return the splits as `parse` reads them."""
-        return ",".join(f"{name}={share}" for name, share in self.shares.items())
+        return ",".join(f"{name}={fraction}" for name, fraction in self.fractions.items())
 
     def _of(self, seed: int) -> str:
         digest = hashlib.sha256(f"{SALT}{seed}".encode()).digest()
@@ -103,20 +104,20 @@ def _short(text: str) -> str:
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
 
 
-def _share(text: str) -> Fraction | None:
-    """Return the number that a text writes, or None if it is none."""
+def _fraction(text: str) -> Fraction | None:
+    """Return the number that a text writes, or None if it is not one."""
     try:
         return Fraction(text) if _NUMBER.fullmatch(text) else None
     except ZeroDivisionError:
         return None
 
 
-def _problem(name: str, share: Fraction, others: Mapping[str, Fraction]) -> str | None:
+def _problem(name: str, fraction: Fraction, others: Mapping[str, Fraction]) -> str | None:
     """Return what is wrong with a split beside those that come before it."""
     if not _NAME.fullmatch(name):
-        return f"{_short(name)!r} is no name of up to 50 letters, digits and underscores"
+        return f"{_short(name)!r} is not a name of up to 50 letters, digits and underscores"
     if name in others:
         return f"{name!r} is given twice"
     if (same := {other.casefold(): other for other in others}.get(name.casefold())) is not None:
         return f"{name!r} and {same!r} differ in capitals alone, which some disks take for one name"
-    return f"{name} must have a share above 0, got {share}" if share <= 0 else None
+    return f"{name} must have a fraction above 0, got {fraction}" if fraction <= 0 else None

@@ -13,7 +13,8 @@ from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.tables import RUN_ID
-from orchestrator.export.base import Format, Written, claimed, remember, remove_litter
+from orchestrator.export.base import Format, Written
+from orchestrator.export.claims import claimed, remember, remove_litter
 from orchestrator.export.masks import joined, masks, outlines, read_instances
 from orchestrator.export.source import Example
 

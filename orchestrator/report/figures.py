@@ -194,7 +194,7 @@ def by_group(measured: Floats, label: str, group: Grouping) -> Picture:
 
 
 def times(seconds: Mapping[str, Floats]) -> Picture:
-    """Draw which share of the time each step takes, and how long it takes in single runs."""
+    """Draw what fraction of the time each step takes, and how long it takes in single runs."""
     totals = {label: float(np.nansum(numbers)) for label, numbers in seconds.items()}
     whole = sum(totals.values()) or 1.0
     order = sorted(totals, key=lambda label: -totals[label])[:MOST_STEPS]
@@ -202,16 +202,17 @@ def times(seconds: Mapping[str, Floats]) -> Picture:
     with rc_context(_STYLE):
         figure = Figure(figsize=(9.3, 0.34 * len(order) + 1.0), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
-        shares = [100 * totals[label] / whole for label in order]
-        left.barh(place, shares, color=_BLUE, height=0.66)
-        for n, share in enumerate(shares):
-            left.text(share + 1.5, n, f"{share:.0f} %" if share >= 0.5 else "< 1 %", va="center")
-        left.set_xlim(0, max(shares) * 1.22)
+        percents = [100 * totals[label] / whole for label in order]
+        left.barh(place, percents, color=_BLUE, height=0.66)
+        for n, percent in enumerate(percents):
+            text = f"{percent:.0f} %" if percent >= 0.5 else "< 1 %"
+            left.text(percent + 1.5, n, text, va="center")
+        left.set_xlim(0, max(percents) * 1.22)
         left.set_yticks(place, [_words(label) for label in order])
         left.tick_params(axis="y", length=0)
         left.set_xticks([])
         left.spines["bottom"].set_visible(False)
-        left.set_title("share of all time")
+        left.set_title("fraction of all time")
         left.invert_yaxis()
         data = [np.maximum(n[np.isfinite(n)], 1e-4) for n in (seconds[label] for label in order)]
         _boxes(right, data, place, vertical=False)

@@ -32,7 +32,7 @@ MOST_VALUES = 4_000_000
 
 PARTICLE_PARTS = 24
 PARTICLES_PER_PART = 8_000
-"""This many particles are sampled, evenly, of each of at most so many parts of their table."""
+"""At most this many particles are sampled, evenly, of each of at most `PARTICLE_PARTS` parts."""
 
 _OTHERS = {"run_id", "index", "status", "recipe_hash", "device", "coverage", "finished_at",
            "versions"}  # fmt: skip

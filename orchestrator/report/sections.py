@@ -30,12 +30,12 @@ def sections_of(sample: Sample, names: Mapping[str, str], *, brief: bool) -> lis
     """
     sections = []
     coverage = sample.numbers("coverage")
-    told = _telling(sample, names, coverage)
+    found = _telling(sample, names, coverage)
     group = None
-    if told is not None:
-        group, share = told
+    if found is not None:
+        group, fraction = found
         shown = figures.by_group(100 * coverage, "coverage (% of pixels)", group)
-        text = f"{group.name} {_explains(share)} of coverage. " if share is not None else ""
+        text = f"{group.name} {_explains(fraction)} of coverage. " if fraction is not None else ""
         text += "A box holds half of the runs, its whiskers 90 %; points are single runs."
         sections.append(Section("Coverage", text, [shown], [f"Coverage against {group.name}"]))
     sections += _features(sample)
@@ -106,24 +106,24 @@ def _times(sample: Sample, names: Mapping[str, str]) -> list[Section]:
     if not sample.timings:
         return []
     pictures = [figures.times(sample.timings)]
-    captions = ["Share of the time by step, and its spread over runs"]
+    captions = ["Fraction of the time by step, and its spread over runs"]
     text = "Boxes hold half of the runs, their whiskers 90 %. Only succeeded runs count."
-    told = _telling(sample, names, sample.numbers("time.total"))
-    if told is not None:
-        group, share = told
+    found = _telling(sample, names, sample.numbers("time.total"))
+    if found is not None:
+        group, fraction = found
         pictures.append(figures.times_by_group(sample.timings, group))
         captions.append(f"Mean time of a run against {group.name}")
-        if share is not None:
-            text += f" {group.name} {_explains(share)} of a run's time."
+        if fraction is not None:
+            text += f" {group.name} {_explains(fraction)} of a run's time."
     return [Section("Time", text, pictures, captions)]
 
 
 def _telling(
     sample: Sample, names: Mapping[str, str], measured: Floats
 ) -> tuple[Grouping, float | None] | None:
-    """Return the swept key to show a measured value against, and which share of it that explains.
+    """Return the swept key to show a measured value against, and what fraction of it that explains.
 
-    Where no value of a key comes twice, that can't be told, and the first key has to do.
+    Where no value of a key comes twice, that is not known, and the first key has to do.
     """
     groups = {}
     for key, values in sample.swept.items():
@@ -132,13 +132,14 @@ def _telling(
     if not groups or not np.isfinite(measured).any():
         return None
     found = most_telling(groups, measured)
-    key, share = found if found is not None else (next(iter(groups)), None)
+    key, fraction = found if found is not None else (next(iter(groups)), None)
     few = found is not None or len(set(groups[key])) <= MOST_GROUPS
-    return (Grouping(names[key], groups[key]), share) if few else None
+    return (Grouping(names[key], groups[key]), fraction) if few else None
 
 
-def _explains(share: float) -> str:
-    return f"explains {100 * share:.0f} % of the variance" if share > 0.005 else "explains nothing"
+def _explains(fraction: float) -> str:
+    percent = 100 * fraction
+    return f"explains {percent:.0f} % of the variance" if percent > 0.5 else "explains nothing"
 
 
 def constants(sample: Sample) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Which runs and which swept keys tell most. Pure: plain values in, plain values out."""
+"""Which runs, and which swept keys, say most about a sweep. Plain values in, plain values out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_GROUPS = 50
-"""A key with more values is no way to group runs."""
+"""Runs are not grouped by a key with more values."""
 
 RANGES = 12
 
@@ -70,9 +70,9 @@ def grouped(values: Sequence[Any]) -> tuple[Sequence[Any], bool]:
 def most_telling(
     swept: Mapping[str, Sequence[Any]], measured: NDArray[np.float64]
 ) -> tuple[str, float] | None:
-    """Return the swept key that explains most of a measured value, and which share it explains.
+    """Return the swept key that explains most of a measured value, and what fraction it explains.
 
-    The share is the adjusted one of an analysis of variance with the key alone, 1 - MSE / MST,
+    The fraction is the adjusted one of an analysis of variance with the key alone, 1 - MSE / MST,
     so that a key of many values has no advantage. None if no key has values that repeat.
     """
     known = np.isfinite(measured)
@@ -88,9 +88,9 @@ def most_telling(
         means = sums / np.maximum(sizes, 1)
         within = float(((measured[known] - means[groups[known]]) ** 2).sum())
         total = float(((measured[known] - measured[known].mean()) ** 2).sum())
-        share = 1 - (within / (count - present)) / (total / (count - 1)) if total > 0 else 0.0
-        if best is None or share > best[1]:
-            best = key, max(0.0, share)
+        fraction = 1 - (within / (count - present)) / (total / (count - 1)) if total > 0 else 0.0
+        if best is None or fraction > best[1]:
+            best = key, max(0.0, fraction)
     return best
 
 

@@ -377,7 +377,7 @@ def test_a_damaged_image_is_named_and_nothing_is_half_done(
         ({"to": "{tmp}/x"}, "does not end in .json"),
         ({"to": "{tmp}"}, "is a folder; give a file in it"),
         ({"to": "{tmp}/x.json", "split": "a=1"}, "with --split, give a folder"),
-        ({"name": "hf", "to": "{tmp}"}, "holds something that is no export \\(out\\)"),
+        ({"name": "hf", "to": "{tmp}"}, "holds something that is not an export \\(out\\)"),
     ],
 )
 def test_what_can_not_be_had_is_told_before_anything_is_written(

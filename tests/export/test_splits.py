@@ -1,4 +1,4 @@
-"""Splits by seed: disjoint, independent of what else is there, near the shares asked for."""
+"""Splits by seed: disjoint, independent of what else is there, near the fractions asked for."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def test_dividing_one_split_moves_no_seed_between_the_others(
 
 
 @given(parts=PARTS)
-def test_shares_are_met_by_many_seeds(parts: list[int]) -> None:
+def test_fractions_are_met_by_many_seeds(parts: list[int]) -> None:
     splits = splits_of(parts)
     found = [splits.of(seed) for seed in range(1000)]
-    for name, share in splits.shares.items():
+    for name, share in splits.fractions.items():
         assert abs(found.count(name) / 1000 - share) < 0.06
 
 
@@ -59,23 +59,23 @@ def test_small_ranges_of_seeds_come_out_even_and_stay_where_they_are() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("train=0.8,val=0.1", "the shares must sum to 1, not 0.9"),
+        ("train=0.8,val=0.1", "the fractions must sum to 1, not 0.9"),
         ("train=0.8,train=0.2", "'train' is given twice"),
-        ("train=1.5,val=-0.5", "val must have a share above 0"),
-        ("train", "'train' is no name=share"),
-        ("train=x", "'train=x' is no name=share"),
-        ("../a=1", "'../a' is no name"),
-        ("a=1/0", "is no name=share"),
-        ("", "is no name=share"),
+        ("train=1.5,val=-0.5", "val must have a fraction above 0"),
+        ("train", "'train' is not name=fraction"),
+        ("train=x", "'train=x' is not name=fraction"),
+        ("../a=1", "'../a' is not a name"),
+        ("a=1/0", "is not name=fraction"),
+        ("", "is not name=fraction"),
     ],
 )
-def test_unusable_shares_are_told(text: str, told: str) -> None:
+def test_unusable_fractions_are_told(text: str, told: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--split: .*") as error:
         Splits.parse(text)
     assert told in str(error.value)
 
 
-def test_shares_are_exact() -> None:
+def test_fractions_are_exact() -> None:
     assert Splits.parse("a=0.1,b=0.2,c=0.7").names == ("a", "b", "c")
     assert Splits.parse("a=1/3,b=2/3").names == ("a", "b")
     assert Splits.parse(None).of(7) == "train"

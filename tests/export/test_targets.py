@@ -227,7 +227,7 @@ def test_a_size_of_shards_that_is_none_is_told(
 )
 def test_a_share_that_is_none_is_told_at_once(share: str, rendered: Path, tmp_path: Path) -> None:
     line = told("export", "yolo", rendered, "--to", tmp_path / "to", "--split", f"train={share}")
-    assert "is no name=share, for instance train=0.8" in line
+    assert "is not name=fraction, for instance train=0.8" in line
     assert len(line) < 300
 
 
@@ -261,4 +261,4 @@ def test_damaged_notes_of_an_export_lose_nothing(
     assert content(target) == before
     (target / ".blendsweep" / "export.json").write_text(damage)
     line = told("export", "webdataset", rendered, "--to", target)
-    assert "holds something that is no export" in line or "holds an export with" in line
+    assert "holds something that is not an export" in line or "holds an export with" in line

@@ -61,5 +61,5 @@ def test_only_recorded_runs_that_are_there_count(
     assert left == {ID: RunStatus.SUCCEEDED, failed: RunStatus.FAILED}
     assert storage.list("runs") == [".hidden", ID]
     assert storage.read("damaged/notes.txt-1") == b"mine"
-    assert "notes.txt is no run; it was set aside" in caplog.text
+    assert "notes.txt is not a run; it was set aside" in caplog.text
     assert "1 recorded runs are no longer" in caplog.text

@@ -31,7 +31,7 @@ class Tile:
 
 
 def tile_side(runs: int) -> int:
-    """Return how long a run's picture may be on a sheet of so many runs."""
+    """Return how long a run's picture may be, in pixels, on a sheet of `runs` runs."""
     return min(TILE, _SHEET // _columns(runs))
 
 
