@@ -137,7 +137,9 @@ def test_what_looks_like_a_key_is_told(folder: Path, written: str) -> None:
     assert "did you mean 'recipe'?" in problems(write(folder, f"'{written}': beads\n"))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_whatever_the_bytes_the_answer_is_a_sweep_or_a_clean_error(
     folder: Path, content: bytes
