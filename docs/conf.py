@@ -50,8 +50,6 @@ html_theme_options = {
 html_sidebars = {"**": ["pages"]}
 
 suppress_warnings = [
-    # autoapi does not see constants of one assignment, `A, B = 1, 2`; mypy checks imports.
-    "autoapi.python_import_resolution",
     # Two modules may define a name, such as Real; an annotation then links to either.
     "ref.python",
 ]
