@@ -360,7 +360,8 @@ def test_a_damaged_image_is_named_and_nothing_is_half_done(
     run_id = manifest(output)[2]["run_id"]
     path = output / "runs" / run_id / "instances.png"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(RunFilesError, match=rf"run {run_id}: .*/instances.png has another"):
+    where = rf"run {run_id}: .*/{run_id}/instances.png has another"
+    with pytest.raises(RunFilesError, match=where):
         export_output(name, str(output), to(name, tmp_path / "x"), shard_mb=0.001)
     found = content(tmp_path / "x")
     assert not [name for name in found if ".partial-" in name or run_id in name]
