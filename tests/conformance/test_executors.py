@@ -124,10 +124,15 @@ class TestRay(ExecutorConformance):
         executor.scale(1)
         wait_until_free(executor)
         executor.submit(attempt_of(f"{SLEEP}.seconds=600.0"))
-        started = {process.pid for process in psutil.Process().children(recursive=True)} - before
+        started = {
+            process.pid: " ".join(process.cmdline())
+            for process in psutil.Process().children(recursive=True)
+            # The tests' shared cluster may bring up a worker meanwhile.
+            if not before & {process.pid, *(parent.pid for parent in process.parents())}
+        }
         assert started
         executor.close()
-        assert not {pid for pid in started if psutil.pid_exists(pid)}
+        assert {pid: line for pid, line in started.items() if psutil.pid_exists(pid)} == {}
 
 
 def test_every_registered_executor_is_tested_here() -> None:
