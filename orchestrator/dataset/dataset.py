@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, final
 
-from orchestrator.dataset.layout import PARTICLES
+from orchestrator.dataset.layout import MANIFEST, PARTICLES
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.recorded_run import RecordedRun
+from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.status import Status, status_of
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.tables import RUN_ID, read_errors_told
-from scene.errors import ConfigurationError, Problem
+from scene.errors import ConfigurationError, Problem, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +68,7 @@ class DataSet(Reader):
     def __iter__(self) -> Iterator[RecordedRun]:
         return self.runs()
 
-    def __getitem__(self, key: int | str) -> RecordedRun:
+    def __getitem__(self, key: SupportsIndex | str) -> RecordedRun:
         """Return a run by its index in the sweep, its id, or the start of its id.
 
         Raises
@@ -98,8 +100,10 @@ class DataSet(Reader):
         Raises
         ------
         ConfigurationError
-            If a part of the manifest is damaged.
+            If there is no such status, or a part of the manifest is damaged.
         """
+        if status is not None and status not in RunStatus:
+            raise self._fault(unknown("status", status, RunStatus))
         with read_errors_told(self.storage):
             index = self.index()
         yield from self.runs_of(index.ids[index.chosen(status, all_runs=all_runs)])
@@ -135,6 +139,11 @@ class DataSet(Reader):
         all_runs
             Whether to take runs, too, that the last sweep does not ask for.
 
+        Raises
+        ------
+        ConfigurationError
+            If there is no such column, or a part of the manifest is damaged.
+
         Examples
         --------
         >>> data.manifest(["index", "coverage"]).to_pandas()  # doctest: +SKIP
@@ -143,14 +152,14 @@ class DataSet(Reader):
 
         from orchestrator.dataset.arrow import as_one
 
-        wanted = None if columns is None else [*{*columns, "run_id", "recipe_hash", "index"}]
+        wanted = self._columns(columns, "run_id", "recipe_hash", "index")
         with read_errors_told(self.storage):
             parts = [
                 part if all_runs else part.filter(pa.array(asked))
                 for part, asked in self.recorded(wanted)
             ]
         table = as_one(parts).sort_by([("index", "ascending"), ("run_id", "ascending")])
-        return table if columns is None else table.select(columns)
+        return self._selected(MANIFEST, table, columns)
 
     def particles(
         self, columns: Sequence[str] | None = None, *, all_runs: bool = False
@@ -161,13 +170,18 @@ class DataSet(Reader):
         ----------
         columns, all_runs
             As for `manifest`.
+
+        Raises
+        ------
+        ConfigurationError
+            As for `manifest`.
         """
         import numpy as np
         import pyarrow as pa
 
         from orchestrator.dataset.arrow import as_one
 
-        wanted = None if columns is None else [*{*columns, "run_id"}]
+        wanted = self._columns(columns, "run_id")
         with read_errors_told(self.storage):
             index = self.index()
             ids = index.ids[index.chosen(all_runs=all_runs)]
@@ -176,7 +190,7 @@ class DataSet(Reader):
                 for part in self.parts(PARTICLES, wanted)
             ]
         table = as_one(parts)
-        return table if columns is None else table.select(columns)
+        return self._selected(PARTICLES, table, columns)
 
     def status(self) -> Status:
         """Return how far it is, and why runs failed."""
@@ -186,12 +200,12 @@ class DataSet(Reader):
     def __repr__(self) -> str:
         return f"<DataSet {self.uri}>"
 
-    def _found(self, key: int | str, *, anew: bool = False) -> list[str]:
+    def _found(self, key: SupportsIndex | str, *, anew: bool = False) -> list[str]:
         """Return the ids of the runs that a key can mean."""
         import numpy as np
 
         index = self.index() if anew or self._index is None else self._index
-        number = key if isinstance(key, int) else _index_of(key)
+        number = _index_of(key)
         found = np.zeros(len(index.ids), bool) if number is None else index.numbers == number
         if (found & index.asked).any():
             found &= index.asked  # before those of the same index in earlier sweeps
@@ -203,12 +217,37 @@ class DataSet(Reader):
         with read_errors_told(self.storage):
             return self._tables[PARTICLES].of_runs(run_ids)
 
+    def _columns(self, columns: Sequence[str] | None, *more: str) -> list[str] | None:
+        """Return the names of the columns to read."""
+        if isinstance(columns, str):
+            raise self._fault(f"columns are a list of names; [{columns!r}] would be right")
+        return None if columns is None else [*{*columns, *more}]
+
+    def _selected(self, name: str, table: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+        """Return the columns that were asked for, each of which the table has in some part."""
+        import pyarrow as pa
+
+        if columns is None:
+            return table
+        table = table.select(columns)
+        if any(pa.types.is_null(column.type) for column in table.schema):  # as missing ones are
+            with read_errors_told(self.storage):
+                present = self.schema(name).names
+            for missing in set(columns) - set(present):
+                raise self._fault(unknown("column", missing, present, f"in the {name} table"))
+        return table
+
+    def _fault(self, message: str) -> ConfigurationError:
+        return ConfigurationError([Problem(self.uri, "", message)])
+
     def _unknown(self, message: str) -> UnknownRunError:
         return UnknownRunError([Problem(self.uri, "", message)])
 
 
-def _index_of(name: str) -> int | None:
-    return int(name) if name.isdecimal() and len(name) < 16 else None
+def _index_of(key: object) -> int | None:
+    if isinstance(key, str):
+        return int(key) if key.isdecimal() and len(key) < 16 else None
+    return operator.index(key) if isinstance(key, SupportsIndex) else None  # numpy's, too
 
 
 def _entry(particles: Any, run_id: str) -> pa.Table:

@@ -8,6 +8,7 @@ import posixpath
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final, override
 
@@ -108,14 +109,25 @@ class RecordedRun(RunFiles):
             "device": record.device,
             "versions": record.versions,
         }
-
-        def table() -> pa.Table:
-            import pyarrow as pa
-
-            return pa.table(record.particles)
-
         row |= content_of(record, ".")
-        return cls(storage, "", run_id, record.files, row, table, owner)
+        return cls(storage, "", run_id, record.files, row, partial(_table, record.particles), owner)
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it with its particles, so that another process reads its images as this one does.
+
+        Raises
+        ------
+        ConfigurationError
+            If its folder is a temporary one, which goes with the run.
+        """
+        if self._folder_owner is not None:
+            self._refuse(
+                "is a temporary folder, removed with this run, so that the run can't be pickled; "
+                "rendered with an output it can"
+            )
+        arguments = self.storage, self.folder, self.run_id, self.files, dict(self.row)
+        return type(self), (*arguments, partial(_given, self._table()))
 
     @property
     def index(self) -> int | None:
@@ -256,6 +268,16 @@ class RecordedRun(RunFiles):
             f"run {self.run_id} failed, so that it has no images ({self.error}); "
             f"its log is {failure_log(self.run_id)}"
         )
+
+
+def _table(particles: Mapping[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table(particles)
+
+
+def _given(table: pa.Table) -> pa.Table:
+    return table
 
 
 def _small(

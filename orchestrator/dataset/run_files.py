@@ -222,7 +222,10 @@ def _decoded(data: bytes, path: str) -> NDArray[Any]:
         import tifffile
 
         return np.asarray(tifffile.imread(io.BytesIO(data)))
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(io.BytesIO(data)) as opened:
-        return np.array(opened)  # that can be written to
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return np.array(opened)  # that can be written to
+    except UnidentifiedImageError:  # whose text names an object in memory
+        raise ValueError("it begins as no image does") from None

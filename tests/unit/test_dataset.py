@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,13 +117,24 @@ def test_a_run_shows_itself_in_a_notebook(old: DataSet) -> None:
 
 
 def test_a_run_is_found_by_index_id_and_the_start_of_its_id(old: DataSet) -> None:
-    for key in (1, "1", SECOND, SECOND[:4]):
+    for key in (1, "1", SECOND, SECOND[:4], np.int64(1)):
         assert old[key].run_id == SECOND
-    for key in (7, "7", "ffff", "real", -1):
+    for other in (7, "7", "ffff", "real", -1, 1.0, None, slice(2)):
         with pytest.raises(UnknownRunError, match="on record") as error:
-            old[key]
+            old[other]  # type: ignore[index]
         assert isinstance(error.value, LookupError)
         assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
+def test_a_run_goes_to_another_process_whole(old: DataSet, tmp_path: Path) -> None:
+    folder = shutil.copytree(old[0].path(), tmp_path / "run")
+    for run in (*old, RecordedRun.from_folder(folder)):
+        again = pickle.loads(pickle.dumps(run))
+        assert (again.run_id, again.values, again.files) == (run.run_id, run.values, run.files)
+        assert again.particles.equals(run.particles)
+    assert np.array_equal(again.instances, old[0].instances)
+    with pytest.raises(ConfigurationError, match="can't be pickled; rendered with an output it"):
+        pickle.dumps(RecordedRun.from_folder(folder, owner=object()))
 
 
 def test_runs_of_the_last_sweep_go_before_others(made: DataSet) -> None:
@@ -184,6 +196,10 @@ def test_particles_that_got_lost_are_told(made: DataSet) -> None:
 @pytest.mark.parametrize(
     ("ask", "told"),
     [
+        (lambda data: [*data.runs("done")], "unknown status 'done'.*failed, succeeded"),
+        (lambda data: data.manifest(["index", "coverag"]), "'coverag' in .*mean 'coverage'"),
+        (lambda data: data.particles(["bbox_x", "bbox"]), "'bbox' in the particles table"),
+        (lambda data: data.manifest("coverage"), r"list of names; \['coverage'\] would be right"),
         (lambda data: data[0].image("reel"), "unknown image 'reel' in run .*'real'"),
         (lambda data: data[0].image("recipe.yaml"), "unknown image"),
         (lambda data: data[0].path("nothing"), "unknown file 'nothing'"),
@@ -220,7 +236,7 @@ def test_damaged_files_are_errors_of_their_own(old: DataSet, tmp_path: Path) -> 
         (folder / file.name).write_bytes(file.read_bytes())
     run = RecordedRun.from_folder(folder)
     (folder / "real.png").write_bytes(b"no image")
-    with pytest.raises(RunFilesError, match=r"real\.png can't be read as an image"):
+    with pytest.raises(RunFilesError, match=r"real\.png can't be read as an image: it begins"):
         run.image("real")
     with pytest.raises(RunFilesError, match="another checksum"):
         run.read("real")
