@@ -65,14 +65,10 @@ def buffers_scene(
     truth: GroundTruth, shown: Collection[bpy.types.Object]
 ) -> Iterator[bpy.types.Scene]:
     """Make a scene whose render gives depth, normals and ids, until the block ends."""
-    material = _id_material()
-    try:
-        with truth.scene(shown, material) as scene:
-            scene.view_layers[0].use_pass_z = True
-            scene.view_layers[0].use_pass_normal = True
-            yield scene
-    finally:
-        bpy.data.materials.remove(material)
+    with truth.scene(shown, _id_material()) as scene:
+        scene.view_layers[0].use_pass_z = True
+        scene.view_layers[0].use_pass_normal = True
+        yield scene
 
 
 def _exact_ids(
@@ -122,8 +118,6 @@ def _id_material() -> bpy.types.Material:
     Blender's object index ends at 32767; a property read by the shader is exact up to 2**24.
     """
     shader = Shader("ParticleId")
-    # Nothing is lit here; as lamps, the particles would cost a light tree.
-    shader.material.cycles.emission_sampling = "NONE"
     ids = shader.node("Attribute", attribute_type="OBJECT", attribute_name=PARTICLE_ID)
     inputs = {"Color": (1.0, 1.0, 1.0, 1.0), "Strength": ids.outputs["Fac"]}
     return shader.finish(shader.node("Emission", inputs).outputs["Emission"])

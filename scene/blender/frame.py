@@ -50,7 +50,6 @@ class BlenderFrame(Frame):
         self._interest = interest
         self._overlapping = overlapping - interest
         self._buffers: GeometryBuffers | None = None
-        self.buffer_renders = 0
 
     @property
     def buffers(self) -> GeometryBuffers:
@@ -58,7 +57,6 @@ class BlenderFrame(Frame):
         if self._buffers is None:
             interest, overlapping = self._objects(self._interest), self._objects(self._overlapping)
             self._buffers = render_buffers(self._truth, interest, overlapping)
-            self.buffer_renders += 1
         return self._buffers
 
     def buffers_scene(self) -> AbstractContextManager[bpy.types.Scene]:

@@ -59,17 +59,19 @@ class GroundTruth:
     ) -> Iterator[bpy.types.Scene]:
         """Make a scene that holds `shown` in one material, until the block ends.
 
-        A render of it sends one ray through the centre of each pixel.
+        A render of it sends one ray through the centre of each pixel. The material goes with it.
         """
-        camera = self.camera()
         scene = bpy.data.scenes.new("GroundTruth")
         try:
+            camera = self.camera()
             for made in (camera, *shown):
                 scene.collection.objects.link(made)
             scene.camera = camera
             scene.frame_current = self.technique.frame_current
             scene.frame_subframe = self.technique.frame_subframe
             self.set_up(scene)
+            # Nothing is lit here; as lamps, the particles would cost a light tree.
+            material.cycles.emission_sampling = "NONE"
             scene.view_layers[0].material_override = material
             change(framing(scene, self.settings))
             change(_one_ray_a_pixel(scene))
@@ -77,6 +79,7 @@ class GroundTruth:
                 yield scene
         finally:
             bpy.data.scenes.remove(scene)
+            bpy.data.materials.remove(material)
 
     def camera(self) -> bpy.types.Object:
         """Return the technique's camera.

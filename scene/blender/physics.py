@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -15,16 +14,10 @@ from scene.specimen.relaxation import RelaxationSettings
 FRAME_RATE = 24
 """Frames in a second of simulated time, for a `time_scale` of 1."""
 
+type RestingPose = dict[str, tuple[float, float, float]]
+
 _VOLUME_FRICTION = 0.5
 _VOLUME_RESTITUTION = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RestingPose:
-    """Where the simulation left one body: centre in scene units, Euler XYZ in radians."""
-
-    location: tuple[float, float, float]
-    rotation: tuple[float, float, float]
 
 
 def relaxed(
@@ -33,7 +26,7 @@ def relaxed(
     container: bpy.types.Object | None,
     settings: RelaxationSettings,
 ) -> list[RestingPose]:
-    """Simulate `bodies` inside `container` and return their final poses.
+    """Simulate `bodies` inside `container` and return their final poses, as features.
 
     The scene is left as it was: no rigid body, no cache, the same frame. The result depends on
     the bodies' order, shapes and poses and on the settings, on nothing else.
@@ -143,4 +136,4 @@ def _pose(body: bpy.types.Object) -> RestingPose:
     location, rotation, _ = body.matrix_world.decompose()
     x, y, z = location
     turn = rotation.to_euler("XYZ")
-    return RestingPose(location=(x, y, z), rotation=(turn.x, turn.y, turn.z))
+    return {"location": (x, y, z), "rotation": (turn.x, turn.y, turn.z)}

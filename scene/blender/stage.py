@@ -76,14 +76,7 @@ class Stage:
         self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
         self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
         self._frames = OrderedDict()
-        self._buffer_renders_before = 0
         self._apply(render_settings, cycles_seed)
-
-    @property
-    def buffer_renders(self) -> int:
-        """How many times geometry buffers were rendered so far."""
-        current = sum(frame.buffer_renders for frame in self._frames.values())
-        return self._buffer_renders_before + current
 
     def sync(self, specimen: Specimen) -> None:
         """Bring the scene up to the specimen's features."""
@@ -92,8 +85,7 @@ class Stage:
             changed |= self._sync_technique(technique)
         change(self._unmeddled())
         if changed:
-            while self._frames:
-                self._forget_oldest_frame()
+            self._frames.clear()
             bpy.context.view_layer.update()
 
     def relax(
@@ -114,15 +106,14 @@ class Stage:
         container = self._scene.objects.get(MEASUREMENT_VOLUME)
         poses = relaxed(self._scene, bodies, container, settings)
         for particle, pose in zip(moving, poses, strict=True):
-            if not all(map(math.isfinite, (*pose.location, *pose.rotation))):
+            if not all(map(math.isfinite, (*pose["location"], *pose["rotation"]))):
                 raise SimulationError(
                     f"the simulation left {particle.label} at no finite place: "
-                    f"{pose.location}, turned by {pose.rotation}"
+                    f"{pose['location']}, turned by {pose['rotation']}"
                 )
         for particle, pose in zip(moving, poses, strict=True):
             particle.keep_initial_pose()
-            particle.features["location"] = pose.location
-            particle.features["rotation"] = pose.rotation
+            particle.features |= pose
         self.sync(specimen)
 
     def save(self, path: Path) -> None:
@@ -150,14 +141,10 @@ class Stage:
         key = (interest, overlapping)
         if key not in self._frames:
             if len(self._frames) == _FRAMES_KEPT:
-                self._forget_oldest_frame()
+                self._frames.popitem(last=False)
             self._frames[key] = BlenderFrame(self._truth, self._particles, interest, overlapping)
         self._frames.move_to_end(key)
         return self._frames[key]
-
-    def _forget_oldest_frame(self) -> None:
-        _, frame = self._frames.popitem(last=False)
-        self._buffer_renders_before += frame.buffer_renders
 
     def _sync_technique(self, technique: MeasurementTechnique) -> bool:
         state = technique.prototype, technique.background_material, dict(technique.features)

@@ -22,12 +22,9 @@ _MOST_SURFACES = 1024
 def render_xray(truth: GroundTruth, shown: Collection[bpy.types.Object]) -> NDArray[np.uint8]:
     """Render objects as translucent: (height, width) gray."""
     material = _translucent_material(camera_axes(truth.camera()))
-    try:
-        with truth.scene(shown, material) as scene:
-            scene.cycles.transparent_max_bounces = _MOST_SURFACES
-            combined = render_passes(scene, truth.settings.size)["Combined"]
-    finally:
-        bpy.data.materials.remove(material)
+    with truth.scene(shown, material) as scene:
+        scene.cycles.transparent_max_bounces = _MOST_SURFACES
+        combined = render_passes(scene, truth.settings.size)["Combined"]
     return xray_gray(light=combined[..., 0], body=combined[..., 1], rim=combined[..., 2])
 
 
@@ -42,8 +39,6 @@ def _translucent_material(axes: NDArray[np.float32]) -> bpy.types.Material:
     light = LIGHT[0] * right + LIGHT[1] * up + LIGHT[2] * view
     mirrored = 2.0 * LIGHT[2] * view - light
     shader = Shader("Translucent")
-    # Nothing is lit here; as lamps, the particles would cost a light tree.
-    shader.material.cycles.emission_sampling = "NONE"
     geometry = shader.node("NewGeometry").outputs
 
     def dot(constant: NDArray[np.float32]) -> bpy.types.NodeSocket:

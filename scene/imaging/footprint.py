@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self, final
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,8 +171,8 @@ def _footprints(
     step = np.where(y[1, which] > y[0, which], -weight[which], weight[which])
 
     owner = particle[which]
-    top, bottom = _bounds(owner, row, count)
-    left, right = _bounds(owner, column, count)
+    first, last = boxes(owner, column, row, count)
+    (left, top), (right, bottom) = np.where(last < 0, 0, first), last
     # One more column than pixels: a step behind the last pixel changes nothing.
     columns = right - left + 1
     rows = bottom - top + 1
@@ -223,12 +223,23 @@ def _outlines(
     return particle, edge, weights[particle, edge]
 
 
-def _bounds(
-    owner: NDArray[np.intp], values: NDArray[np.intp], count: int
+def boxes(
+    owner: NDArray[np.integer[Any]], xs: NDArray[np.intp], ys: NDArray[np.intp], number: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the least and the largest value of each owner, 0 and -1 for one without any."""
-    low = np.full(count, np.iinfo(np.intp).max)
-    high = np.full(count, -1)
-    np.minimum.at(low, owner, values)
-    np.maximum.at(high, owner, values)
-    return np.where(high < 0, 0, low), high
+    """Return the least and the largest x and y of the pixels of each of `number` owners.
+
+    Parameters
+    ----------
+    owner, xs, ys
+        (pixels,) whose each pixel is, from 0 on, and where it lies.
+
+    Returns
+    -------
+    tuple of ndarray
+        Two of (2, number); for an owner without a pixel, the least lies above the largest.
+    """
+    low, high = np.full((2, number), np.iinfo(np.intp).max), np.full((2, number), -1)
+    for axis, positions in enumerate((xs, ys)):
+        np.minimum.at(low[axis], owner, positions)
+        np.maximum.at(high[axis], owner, positions)
+    return low, high

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.imaging.visibility import boxes
+from scene.imaging.footprint import boxes
 
 
 @final

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.imaging.footprint import Footprint
+from scene.imaging.footprint import Footprint, boxes
 
 
 def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]]:
@@ -48,28 +48,6 @@ def visibility(instance: NDArray[np.uint16], number: int) -> dict[str, list[Any]
         "bbox_height": boxed(size[1]),
         "touches_border": border.tolist(),
     }
-
-
-def boxes(
-    owner: NDArray[np.integer[Any]], xs: NDArray[np.intp], ys: NDArray[np.intp], number: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the least and the largest x and y of the pixels of each of `number` owners.
-
-    Parameters
-    ----------
-    owner, xs, ys
-        (pixels,) whose each pixel is, from 0 on, and where it lies.
-
-    Returns
-    -------
-    tuple of ndarray
-        Two of (2, number); for an owner without a pixel, the least lies above the largest.
-    """
-    low, high = np.full((2, number), np.iinfo(np.intp).max), np.full((2, number), -1)
-    for axis, positions in enumerate((xs, ys)):
-        np.minimum.at(low[axis], owner, positions)
-        np.maximum.at(high[axis], owner, positions)
-    return low, high
 
 
 def occluded_fractions(

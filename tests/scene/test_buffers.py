@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -94,17 +96,23 @@ def test_overlapping_particles_hide_but_are_nothing(new_stage: StageFactory) -> 
     assert set(np.unique(hidden.instance).tolist()) == {0, 1}
 
 
-def test_a_second_mode_does_not_render_again(new_stage: StageFactory) -> None:
+def test_a_second_mode_does_not_render_again(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scene.blender import buffers
+
+    rendered = MagicMock(wraps=buffers.render_passes)
+    monkeypatch.setattr(buffers, "render_passes", rendered)
     world = specimen(bead(1, (0.0, 0.0, 5.0)))
     stage = new_stage()
     for mode in (Categorical(), DepthMap(), NormalMap(), Stylized()):
         stage.sync(world)
         mode.render(stage.frame(frozenset({1})))
-    assert stage.buffer_renders == 1
+    assert rendered.call_count == 1
     world.particles[0].features["location"] = (5.0, 0.0, 5.0)
     stage.sync(world)
     moved = stage.frame(frozenset({1})).buffers
-    assert stage.buffer_renders == 2
+    assert rendered.call_count == 2
     assert moved.instance[48, 53] == 1
 
 

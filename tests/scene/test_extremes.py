@@ -98,7 +98,8 @@ def test_a_pose_that_is_not_finite_is_told_and_not_taken(
 
     def broken(*arguments: Any) -> list[physics.RestingPose]:
         poses = physics.relaxed(*arguments)
-        return [poses[0], physics.RestingPose((0.0, float("nan"), 1.0), (0.0, 0.0, 0.0))]
+        nowhere = {"location": (0.0, float("nan"), 1.0), "rotation": (0.0, 0.0, 0.0)}
+        return [poses[0], nowhere]
 
     monkeypatch.setattr(stage_module, "relaxed", broken)
     world = specimen(bead(1, (0.0, 0.0, 5.0)), bead(2, (9.0, 0.0, 5.0)))
