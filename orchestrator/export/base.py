@@ -37,9 +37,9 @@ class Options:
     """
 
     to: str
-    split: bool = False
-    shard_bytes: int = 256 * 10**6
-    license: str | None = None
+    split: bool
+    shard_bytes: int
+    license: str | None
 
 
 @final

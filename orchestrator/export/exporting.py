@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
 from orchestrator.common.interruption import Interruption
@@ -82,7 +83,7 @@ def export_output(
     split: str | None = None,
     image: str = "real",
     all_runs: bool = False,
-    shard_mb: float | None = None,
+    shard_mb: float = 256,
     license_name: str | None = None,
 ) -> Exported:
     """Export the succeeded runs of the data set at `uri`.
@@ -94,13 +95,13 @@ def export_output(
     to
         Target folder, file or URI.
     split
-        Shares of splits, ``train=0.8,val=0.2``; None for one split.
+        Fractions of splits, ``train=0.8,val=0.2``; None for one split.
     image
         Name of the image that is learned from.
     all_runs
         Whether to take runs too that the last sweep does not ask for.
     shard_mb
-        Size of a shard in 10^6 bytes; None for the default.
+        Size of a shard in 10^6 bytes, which it must not exceed unless one run does.
     license_name
         Name or address of the images' licence; None if it is not stated.
 
@@ -112,10 +113,8 @@ def export_output(
     RunFilesError
         If a run's files are missing or damaged.
     """
-    options = Options(to, split=split is not None, license=license_name)
-    if shard_mb is not None:
-        options = replace(options, shard_bytes=_shard_bytes(shard_mb))
-    kind = FORMATS[name]()
+    options = Options(to, split is not None, _shard_bytes(shard_mb), license_name)
+    kind: type[Format] = pkgutil.resolve_name(FORMATS[name])
     splits = Splits.parse(split)
     _check_names(splits, kind)
     _check_place(uri, to)

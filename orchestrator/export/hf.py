@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import yaml
 
 from orchestrator.dataset.arrow import conform
-from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.schema import FEATURE, OVERRIDE
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.image_names import distinct
@@ -57,12 +56,6 @@ class HuggingFace(ShardedFormat):
 
     @property
     @override
-    def fetched(self) -> tuple[str, ...]:
-        """All images."""
-        return self.source.image_names
-
-    @property
-    @override
     def layout(self) -> str:
         """A hash of the columns, as `datasets` wants the same in all shards."""
         schema = self._schema
@@ -72,13 +65,9 @@ class HuggingFace(ShardedFormat):
     def sample(self, example: Example) -> Sample:
         """Return one run as a table of one row."""
         row: dict[str, Any] = {name: example.run.row.get(name) for name in self._scalars}
-        required = {self.source.image, INSTANCES}
-        for name in self.source.image_names:
-            column = self._columns[name]
-            row[column] = None
-            if name in example.images or name in required:
-                suffix = PurePosixPath(example.image(name).path).suffix
-                row[column] = {"bytes": example.read(name), "path": f"{name}{suffix}"}
+        for name, path, data in self.images(example):
+            shown = f"{name}{PurePosixPath(path).suffix}"
+            row[self._columns[name]] = {"bytes": data, "path": shown}
         particles = conform(example.table.select(self._own(example.table)), self._particles)
         entries = particles.combine_chunks().to_struct_array()
         if isinstance(entries, pa.ChunkedArray):
@@ -87,7 +76,7 @@ class HuggingFace(ShardedFormat):
         arrays = [
             pa.ListArray.from_arrays(pa.array([0, len(entries)], pa.int32()), entries)
             if column.name == "particles"
-            else pa.array([row[column.name]], column.type)
+            else pa.array([row.get(column.name)], column.type)
             for column in schema
         ]
         table = pa.Table.from_arrays(arrays, schema=schema)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, ClassVar, Protocol, final, override
 
 import numpy as np
 
+from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.tables import RUN_ID
@@ -72,11 +73,6 @@ class ShardedFormat(Format):
 
     @property
     @abstractmethod
-    def fetched(self) -> tuple[str, ...]:
-        """Names of the images that `sample` reads."""
-
-    @property
-    @abstractmethod
     def layout(self) -> str:
         """What must be the same in all shards; those that have another layout are made anew."""
 
@@ -102,6 +98,18 @@ class ShardedFormat(Format):
             for split, count in shards.items()
             if count
         ]
+
+    def images(self, example: Example) -> Iterator[tuple[str, str, bytes]]:
+        """Yield the images of a run: name, path and bytes.
+
+        Raises
+        ------
+        RunFilesError
+            If the run lacks the image that is learned from, or its masks.
+        """
+        for name in self.source.image_names:
+            if name in example.images or name in (self.source.image, INSTANCES):
+                yield name, example.image(name).path, example.read(name)
 
     @override
     def export(self) -> Written:
@@ -182,7 +190,7 @@ class ShardedFormat(Format):
 
     def _samples(self, ids: Ids, again: int) -> Iterator[tuple[str, Sample]]:
         """Yield runs, ready to be written; the first `again` of them are not counted as new."""
-        for number, example in enumerate(self.source.examples(ids, self.fetched)):
+        for number, example in enumerate(self.source.examples(ids, self.source.image_names)):
             yield example.run.run_id, self.sample(example)
             if number >= again:
                 self.counter.advance()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import BinaryIO, ClassVar, Final, final, override
 
-from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.export.base import plain
 from orchestrator.export.image_names import distinct, member_name
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
@@ -33,12 +32,6 @@ class WebDataset(ShardedFormat):
 
     @property
     @override
-    def fetched(self) -> tuple[str, ...]:
-        """All images."""
-        return self.source.image_names
-
-    @property
-    @override
     def layout(self) -> str:
         """The members' names, where they are not those that their images go by."""
         given = {name: key for name, key in self._keys.items() if key != self._wish(name)}
@@ -47,15 +40,12 @@ class WebDataset(ShardedFormat):
     @override
     def sample(self, example: Example) -> Sample:
         """Return the members of one run, each with its bytes."""
-        required = {self.source.image, INSTANCES}
         contents, paths = {}, {}
-        for name, key in self._keys.items():
-            if name in example.images or name in required:
-                data, path = example.read(name), example.image(name).path
-                member = f"{key}{PurePosixPath(path).suffix}"
-                contents[member] = data
-                paths[member] = path
-        contents["json"] = json.dumps(_description(example, paths), allow_nan=False).encode()
+        for name, path, data in self.images(example):
+            member = f"{self._keys[name]}{PurePosixPath(path).suffix}"
+            contents[member], paths[member] = data, path
+        described = example.described() | {"images": paths, "particles": example.particles()}
+        contents["json"] = json.dumps(plain(described), allow_nan=False).encode()
         members = [
             _Member(_info(f"{example.run.run_id}.{ending}", data), data)
             for ending, data in sorted(contents.items())
@@ -111,10 +101,3 @@ def _info(name: str, data: bytes) -> tarfile.TarInfo:
     info.mtime = 0
     info.mode = 0o644
     return info
-
-
-def _description(example: Example, images: Mapping[str, str]) -> dict[str, object]:
-    described: dict[str, object] = plain(
-        example.described() | {"images": dict(images), "particles": example.particles()}
-    )
-    return described
