@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 from orchestrator.dataset.layout import DAMAGED, PARTICLES
@@ -14,7 +15,7 @@ from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import difference, set_aside
 from orchestrator.dataset.schema import counts_particles, with_particles
 from orchestrator.dataset.storage.locking import exclusive
-from orchestrator.dataset.storage.storage import OutputError, Storage, denied
+from orchestrator.dataset.storage.storage import OutputError, denied
 
 
 @final
@@ -106,7 +107,8 @@ def verify(data: Reader) -> Verification:
     made_particles: set[str] = set()
     _ = data.plan  # raises where there is no data set
     with ExitStack() as stack:
-        kept = _hold(data.storage, stack)
+        # A data set that can only be read is not held.
+        kept = _refusal(partial(stack.enter_context, exclusive(data.storage)))
         for part, asked in data.recorded(_wanted, damaged=parts):
             made_particles |= with_particles(part)
             rows = part.select(["run_id", "status", "files"]).to_pylist()
@@ -118,7 +120,7 @@ def verify(data: Reader) -> Verification:
                 others += not ours
                 if problem := difference(data.storage, row["files"]):
                     damaged[row["run_id"]] = problem
-                    kept = kept or _set_aside(data.storage, row["run_id"])
+                    kept = kept or _refusal(partial(set_aside, data.storage, row["run_id"]))
         lost = _without_rows(data, made_particles, parts)
     return Verification(runs, files, others, damaged, kept, codes_of(data), tuple(parts), lost)
 
@@ -136,22 +138,11 @@ def _without_rows(data: Reader, run_ids: set[str], damaged: list[str]) -> tuple[
     return () if len(damaged) > known else tuple(sorted(run_ids))
 
 
-def _hold(storage: Storage, stack: ExitStack) -> str | None:
-    """Hold the data set while the stack lasts; return why, if it can only be read."""
+def _refusal(change: Callable[[], object]) -> str | None:
+    """Change something in the data set; return why, if that is not allowed."""
     try:
-        stack.enter_context(exclusive(storage))
+        change()
     except (OSError, OutputError) as error:
-        if (why := denied(error)) is None:
-            raise
-        return why
-    return None
-
-
-def _set_aside(storage: Storage, run_id: str) -> str | None:
-    """Set a run aside; return why, if that is not allowed."""
-    try:
-        set_aside(storage, run_id)
-    except OutputError as error:
         if (why := denied(error)) is None:
             raise
         return why

@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -141,9 +142,9 @@ class PlanWriter:
         self._storage = storage
         self._sweep = sweep
         self._runs = runs
-        self._error: BaseException | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="plan", daemon=True)
+        self._pool = ThreadPoolExecutor(1, "plan")
+        self._written: Future[None] | None = None
 
     def start(self, patience_s: float = PATIENCE_S) -> None:
         """Begin, and return when it is done or `patience_s` has passed.
@@ -158,9 +159,10 @@ class PlanWriter:
         for name in self._storage.list("."):
             if name.startswith(TEMPORARY_PREFIX) and name.endswith(PLAN):
                 self._storage.delete(name)  # of a start that was killed
-        self._thread.start()
-        self._thread.join(patience_s)
-        self._raise()
+        work = self._storage, self._sweep, self._runs, self._stopping.is_set
+        self._written = self._pool.submit(write_plan, *work)
+        if wait([self._written], patience_s).done:
+            self.finish()
 
     def finish(self) -> None:
         """Wait until the plan is whole.
@@ -170,26 +172,13 @@ class PlanWriter:
         OutputError, ConfigurationError
             As `start`.
         """
-        self._thread.join()
-        self._raise()
+        if self._written is not None:
+            self._written.result()
 
     def close(self) -> None:
         """Stop; a plan that is not whole by now leaves the one before it in place."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _raise(self) -> None:
-        if self._error is not None and not self._stopping.is_set():
-            raise self._error
-
-    def _work(self) -> None:
-        try:
-            write_plan(self._storage, self._sweep, self._runs, self._stopping.is_set)
-        except _StoppedError:
-            pass
-        except BaseException as error:  # noqa: BLE001 (told by `start` and `finish`)
-            self._error = error
+        self._pool.shutdown()
 
 
 def write_plan(
