@@ -37,9 +37,10 @@ def create(
 
     def write_report(folder: Path) -> None:
         from orchestrator.dataset.dataset import DataSet
-        from orchestrator.report.report import build_report, save_report
+        from orchestrator.report.report import build_report
 
-        save_report(build_report(DataSet(storage), SHOWN_RUNS, brief=True), folder)
+        for name, content in build_report(DataSet(storage), SHOWN_RUNS, brief=True).items():
+            (folder / name).write_bytes(content)
 
     origin = Origin(sweep.name, sweep.recipe_name, runs.recipe_hash, code)
     context = SinkContext(sweep, document, storage, origin, write_report, runs.swept_keys)

@@ -22,7 +22,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from orchestrator.common.names import step_name
-from orchestrator.report.swept_values import levels
+from orchestrator.report.swept_values import numbered
 
 MOST_PANELS = 24
 MOST_POINTS = 2_000
@@ -170,25 +170,19 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
 
 def by_group(measured: Floats, label: str, group: Grouping) -> Picture:
     """Draw what was measured against the values of a swept key: boxes, and the runs as points."""
-    distinct = levels(group.values)
+    shown, where = numbered(group.values)
     known = np.isfinite(measured)
-    place = {value: n for n, value in enumerate(distinct)}
-    where = np.array([place[value] for value in group.values])
-    shown = distinct
     data = [measured[known & (where == n)] for n in range(len(shown))]
     with rc_context(_STYLE):
         figure = Figure(figsize=(7.6, 3.3), layout="constrained")
         axis = figure.subplots()
-        axis.grid(axis="y")
         for n, numbers in enumerate(data):
             few = numbers[:: -(-len(numbers) // 200) or 1]
             # Multiples of the golden ratio: spread evenly, and in no order that a series may have.
             spread = 0.44 * (np.arange(len(few)) * 0.618034 % 1.0 - 0.5)
             axis.scatter(n + spread, few, s=12, color=_BLUE, alpha=0.35, linewidths=0)
         _boxes(axis, data, np.arange(len(shown)), vertical=True)
-        _label_values(axis, shown)
-        axis.set_xlabel(group.name)
-        axis.set_ylabel(label)
+        _label(axis, shown, group.name, label)
         axis.set_ylim(bottom=0)
         return _picture(figure, "coverage")
 
@@ -229,8 +223,8 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
     totals = {label: float(np.nansum(numbers)) for label, numbers in seconds.items()}
     order = sorted(totals, key=lambda label: -totals[label])
     top, rest = order[: len(_STACK) - 1], order[len(_STACK) - 1 :]
-    shown = levels(group.values)
-    chosen = [np.array([v == value for v in group.values]) for value in shown]
+    shown, where = numbered(group.values)
+    chosen = [where == n for n in range(len(shown))]
 
     def means(labels: Sequence[str]) -> Floats:
         parts = [[np.nansum(seconds[x][who]) / who.sum() for who in chosen] for x in labels]
@@ -242,14 +236,11 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
     with rc_context(_STYLE):
         figure = Figure(figsize=(9.3, 3.2), layout="constrained")
         axis = figure.subplots()
-        axis.grid(axis="y")
         bottom = np.zeros(len(shown))
         for (name, heights), colour in zip(stacks, _STACK, strict=False):
             axis.bar(range(len(shown)), heights, bottom=bottom, label=name, color=colour, width=0.7)
             bottom += heights
-        _label_values(axis, shown)
-        axis.set_xlabel(group.name)
-        axis.set_ylabel("mean seconds of a run")
+        _label(axis, shown, group.name, "mean seconds of a run")
         handles, labels = axis.get_legend_handles_labels()
         axis.legend(
             handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False
@@ -257,7 +248,11 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
         return _picture(figure, "times_by_value")
 
 
-def _label_values(axis: Axes, shown: Sequence[Any]) -> None:
+def _label(axis: Axes, shown: Sequence[Any], across: str, up: str) -> None:
+    """Label an axis on which values stand side by side."""
+    axis.grid(axis="y")
+    axis.set_xlabel(across)
+    axis.set_ylabel(up)
     step = -(-len(shown) // MOST_LABELS)
     labels = [_value(value) for value in shown[::step]]
     axis.set_xticks(range(0, len(shown), step), labels)
@@ -345,8 +340,7 @@ def _shades(colour: Grouping | None, count: int) -> tuple[Any, bool]:
         return [_BLUE] * count, False
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in colour.values):
         return np.array(colour.values, dtype=np.float64), True
-    place = {value: n for n, value in enumerate(levels(colour.values))}
-    return [_STACK[place[value] % len(_STACK)] for value in colour.values], False
+    return [_STACK[n % len(_STACK)] for n in numbered(colour.values)[1]], False
 
 
 def _words(label: str) -> str:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import final
 
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import CONTACT_SHEET, REPORT, REPORT_PAGE
@@ -22,16 +19,10 @@ from orchestrator.report.sections import constants, range_of, sections_of
 DEFAULT_RUNS = 9
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A finished report: file name to content, the page first."""
-
-    files: Mapping[str, bytes]
-
-
-def build_report(data: DataSet, runs: int = DEFAULT_RUNS, *, brief: bool = False) -> Report:
-    """Return the report on a data set.
+def build_report(
+    data: DataSet, runs: int = DEFAULT_RUNS, *, brief: bool = False
+) -> dict[str, bytes]:
+    """Return the files of the report on a data set by name, the page first.
 
     Parameters
     ----------
@@ -66,7 +57,7 @@ def build_report(data: DataSet, runs: int = DEFAULT_RUNS, *, brief: bool = False
     for picture in (picture for section in sections for picture in section.pictures):
         if not brief or picture.name == "features":
             found[f"{picture.name}.png"] = picture.png()
-    return Report(found)
+    return found
 
 
 def write_report(uri: str, to: str | None = None, runs: int = DEFAULT_RUNS) -> str:
@@ -86,17 +77,11 @@ def write_report(uri: str, to: str | None = None, runs: int = DEFAULT_RUNS) -> s
     target, folder = (data.storage, REPORT) if to is None else (open_storage(to), "")
     place = posixpath.join(target.public_uri, folder)
     with read_errors_told(data.storage):
-        report = build_report(data, runs)
+        files = build_report(data, runs)
     with target_errors_told(place, "give another folder with --to"):
-        for name, content in reversed(list(report.files.items())):
+        for name, content in reversed(files.items()):
             target.write_file(posixpath.join(folder, name), content)
     return posixpath.join(place, REPORT_PAGE)
-
-
-def save_report(report: Report, folder: Path) -> None:
-    """Write a report into a local folder that exists."""
-    for name, content in report.files.items():
-        (folder / name).write_bytes(content)
 
 
 def _sheet_rows(

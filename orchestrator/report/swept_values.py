@@ -43,15 +43,21 @@ def ranks(values: Sequence[Any]) -> NDArray[np.float64]:
 
     Numbers are ordered by size; anything else as it first appears.
     """
-    distinct = levels(values)
-    place = {value: n / max(1, len(distinct) - 1) for n, value in enumerate(distinct)}
-    return np.array([place[value] for value in values], dtype=np.float64)
+    distinct, numbers = numbered(values)
+    return numbers / max(1, len(distinct) - 1)
 
 
 def levels(values: Sequence[Any]) -> list[Any]:
     """Return the distinct values, numbers by size, anything else as it first appears."""
     distinct = list(dict.fromkeys(values))
     return sorted(distinct) if all(isinstance(v, int | float) for v in distinct) else distinct
+
+
+def numbered(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.int64]]:
+    """Return the distinct values, ordered as by `levels`, and each value's number among them."""
+    distinct = levels(values)
+    number = {value: n for n, value in enumerate(distinct)}
+    return distinct, np.array([number[value] for value in values], dtype=np.int64)
 
 
 def grouped(values: Sequence[Any]) -> tuple[Sequence[Any], bool]:
@@ -79,12 +85,12 @@ def most_telling(
     count = int(known.sum())
     best: tuple[str, float] | None = None
     for key, values in swept.items():
-        distinct, groups = _groups(values)
-        sizes = np.bincount(groups[known], minlength=distinct)
+        distinct, groups = numbered(values)
+        sizes = np.bincount(groups[known], minlength=len(distinct))
         present = int((sizes > 0).sum())
         if not 2 <= present < count or present > MOST_GROUPS:
             continue
-        sums = np.bincount(groups[known], measured[known], minlength=distinct)
+        sums = np.bincount(groups[known], measured[known], minlength=len(distinct))
         means = sums / np.maximum(sizes, 1)
         within = float(((measured[known] - means[groups[known]]) ** 2).sum())
         total = float(((measured[known] - measured[known].mean()) ** 2).sum())
@@ -92,8 +98,3 @@ def most_telling(
         if best is None or fraction > best[1]:
             best = key, max(0.0, fraction)
     return best
-
-
-def _groups(values: Sequence[Any]) -> tuple[int, NDArray[np.int64]]:
-    place = {value: n for n, value in enumerate(dict.fromkeys(values))}
-    return len(place), np.array([place[value] for value in values], dtype=np.int64)

@@ -86,7 +86,7 @@ def data_set(folder: Path, results: Iterable[RunResult], runs: int = 9) -> Stora
 
 def page(storage: Storage, runs: int = 9) -> str:
     """Return the page's text without tags; whatever it holds must stand in it alone."""
-    html = build_report(DataSet(storage), runs).files["report.html"].decode()
+    html = build_report(DataSet(storage), runs)["report.html"].decode()
     assert not re.search(r'(?:src|href)="(?!data:|#)', html)
     body = re.sub(r"(?s)<style.*?</style>|<svg.*?</svg>|<[^>]+>", " ", html)
     return re.sub(r"\s+", " ", body)
@@ -116,7 +116,7 @@ def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> Non
     for each in results:
         assert f"{tmp_path}/failures/{each.run.run_id}.log" in text
     assert f"--output {tmp_path} --retry-failed" in text
-    assert [*build_report(DataSet.open(tmp_path)).files] == ["report.html"]
+    assert [*build_report(DataSet.open(tmp_path))] == ["report.html"]
 
 
 @pytest.mark.parametrize(("count", "features"), [(1, 2), (2, 0), (9, 300)])
