@@ -68,10 +68,8 @@ class HuggingFace(ShardedFormat):
         for name, path, data in self.images(example):
             shown = f"{name}{PurePosixPath(path).suffix}"
             row[self._columns[name]] = {"bytes": data, "path": shown}
-        particles = conform(example.table.select(self._own(example.table)), self._particles)
-        entries = particles.combine_chunks().to_struct_array()
-        if isinstance(entries, pa.ChunkedArray):
-            entries = entries.combine_chunks()
+        kept = example.table.select(self._own(example.table.schema))
+        entries = conform(kept, self._particles).to_struct_array().combine_chunks()
         schema = self._schema
         arrays = [
             pa.ListArray.from_arrays(pa.array([0, len(entries)], pa.int32()), entries)
@@ -138,9 +136,8 @@ class HuggingFace(ShardedFormat):
         return distinct(wishes, [*self._scalars, "particles"])
 
     @staticmethod
-    def _own(columns: pa.Schema | pa.Table) -> list[str]:
-        names = columns.names if isinstance(columns, pa.Schema) else columns.schema.names
-        return [name for name in names if name != "run_id"]
+    def _own(columns: pa.Schema) -> list[str]:
+        return [name for name in columns.names if name != "run_id"]
 
 
 @final

@@ -142,9 +142,7 @@ def _refusal(uri: str) -> str | None:
             return f"there is no MLflow ({error.code} {error.reason}); is a path or port wrong?"
     except ValueError:
         return "something answers there, but not MLflow: a page, where it has data"
-    except (OSError, urllib.error.URLError, EOFError):
-        return None
-    except Exception:  # noqa: BLE001 (http.client's own, of a server that breaks off)
+    except Exception:  # noqa: BLE001 (away, or http.client's own, of a server that breaks off)
         return None
     return None
 
