@@ -6,9 +6,10 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import typer
 
@@ -87,9 +88,9 @@ def run(
     logging.basicConfig(
         stream=terminal, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
-    cores = cpus or len(os.sched_getaffinity(0))
+    resources = Resources(cpus=cpus or len(os.sched_getaffinity(0)), gpus=gpus)
     job = partial(execute_alone, recipe, overrides or [], plugins=plugins or [],
-                  resources=Resources(cpus=cores, gpus=gpus))  # fmt: skip
+                  resources=resources, small=preview is not None)  # fmt: skip
     try:
         if (output is None) == (preview is None):
             message = "give either --output DIR or --preview FILE.jpg"
@@ -111,15 +112,10 @@ def run(
     print(outcome(record, place))
 
 
-class Job(Protocol):
-    """One recipe, ready to be executed into a folder."""
-
-    def __call__(self, output: Path, *, small: bool = False) -> tuple[Recipe, RunRecord]:
-        """Execute it, all of it, or small and with few samples."""
-
-
-def preview_alone(file: Path, job: Job) -> tuple[Recipe, RunRecord]:
-    """Execute a recipe, small, and keep its preview alone.
+def preview_alone(
+    file: Path, job: Callable[[Path], tuple[Recipe, RunRecord]]
+) -> tuple[Recipe, RunRecord]:
+    """Execute a recipe into a folder by `job`, and keep its preview alone.
 
     Raises
     ------
@@ -136,7 +132,7 @@ def preview_alone(file: Path, job: Job) -> tuple[Recipe, RunRecord]:
         raise ConfigurationError([Problem(COMMAND_LINE, "--preview", problem)])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "run")
-        recipe, record = job(folder, small=True)
+        recipe, record = job(folder)
         made = folder / PREVIEW_FILE
         if not made.exists():
             message = "the recipe renders no image that a preview could show"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
-from typing import Any, final
+from typing import Any, final, override
 
 import yaml
 
@@ -95,10 +95,9 @@ class _Dumper(yaml.CSafeDumper):
     The one in C is ten times faster than ``yaml.safe_dump``.
     """
 
+    @override
     def ignore_aliases(self, data: Any) -> bool:
-        """Write values out wherever they stand, never as an anchor."""
-        del data
-        return True
+        return True  # values are written out wherever they stand, never as an anchor
 
 
 _Dumper.add_implicit_resolver("not a text for every reader", NOT_A_TEXT, None)

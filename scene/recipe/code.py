@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from scene.errors import ConfigurationError, Problem
 from scene.recipe.plugins import ENTRY_POINTS
+from scene.recipe.references import texts
 
 type Code = Mapping[str, str]
 """Component to its version."""
@@ -46,7 +47,8 @@ def code_of(recipe: Any, plugin_folders: Sequence[str | Path] = ()) -> Code:
     """
     code = dict(_base())
     folders = tuple(str(folder) for folder in plugin_folders)
-    for package in sorted(set(_packages(recipe))):
+    packages = {package for _, text in texts(recipe) for package in _PLUGIN.findall(text)}
+    for package in sorted(packages):
         if (found := _plugin_hash(package, folders)) is not None:
             code[f"plugins.{package}"] = found
     return code
@@ -83,17 +85,6 @@ def _version(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return "unknown"
-
-
-def _packages(node: Any) -> Iterator[str]:
-    if isinstance(node, str):
-        yield from _PLUGIN.findall(node)
-    elif isinstance(node, Mapping):
-        for value in node.values():
-            yield from _packages(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _packages(value)
 
 
 @cache  # a package that is imported stays as it was

@@ -23,7 +23,7 @@ from scene.language.override_texts import grammar_sentence
 from scene.language.paths import is_file, is_there
 from scene.language.yaml_files import YAML_ENDINGS, write_mapping
 from scene.recipe.defaults import compose, first_sentence
-from scene.recipe.references import is_index, too_large
+from scene.recipe.references import calls_function, is_index, texts, too_large
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 BUILTIN_RECIPES = next(
@@ -90,7 +90,8 @@ class Composition:
         plain = OmegaConf.to_container(config, resolve=False)
         calls = [
             Problem(self._source, path, f"only references to other keys are allowed, got {text!r}")
-            for path, text in _resolver_calls(plain)
+            for path, text in texts(plain)
+            if calls_function(text)
         ]
         if calls:
             raise ConfigurationError(calls)
@@ -214,23 +215,3 @@ def _no_such_key(key: str, here: str, node: Any, part: str) -> str:
         sentence = unknown("key", part, names, where=f"in {here}" if here else "")
         return f"{sentence} (to add a key, write +{key}=...)"
     return f"no key {key!r}: {here} is a plain value" if here else f"no key {key!r}"
-
-
-def _resolver_calls(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the (path, text) of interpolations that call a function instead of naming a key."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _resolver_calls(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _resolver_calls(value, f"{path}.{index}")
-    elif isinstance(node, str) and "${" in node:
-        depth = 0
-        for position, character in enumerate(node):
-            if character == "{" and node[position - 1 : position] == "$":
-                depth += 1
-            elif character == "}":
-                depth = max(0, depth - 1)
-            elif character == ":" and depth:
-                yield path, node
-                return

@@ -27,6 +27,7 @@ from scene.errors import ConfigurationError, Problem, unknown
 from scene.language.paths import is_there
 from scene.language.yaml_files import YAML_ENDINGS, is_sweep, read_text
 from scene.language.yaml_texts import parse_mapping
+from scene.recipe.references import calls_function
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,8 +42,6 @@ _WORDS = {
     r"\bAnyNode\b": "a value",
 }
 """Phrases of the libraries, and what a person understands."""
-
-_FUNCTION_CALL = re.compile(r"\$\{[^}]*:")
 
 
 def compose(path: Path, folders: Sequence[Path]) -> DictConfig:
@@ -223,7 +222,7 @@ def _entry_problem(entry: Any) -> str | None:
                 f"unknown recipe {name!r}; a recipe is named without dots, and found in the folder "
                 "of the one that names it or in recipe_dirs"
             )
-        if _FUNCTION_CALL.search(name):
+        if calls_function(name):
             return f"only references to other keys are allowed, got {value!r}"
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import final, override
 
 from scene.errors import unknown
 from scene.language.element import CheckContext, Members
@@ -47,8 +47,8 @@ class RecipeNames(CheckContext):
     numbers: Mapping[str, int]
     volume: MeasurementVolume | None = None
 
+    @override
     def set_problem(self, name: str, *allowed: Members) -> str | None:
-        """Return what is wrong with naming the set `name` where `allowed` sets are expected."""
         if name not in self.sets:
             return unknown("set", name, self.sets)
         found = self.sets[name]
@@ -57,20 +57,20 @@ class RecipeNames(CheckContext):
             return f"expected a set of {expected}, but {name!r} is a set of {found.members}"
         return None
 
+    @override
     def blueprint_problem(self, name: str) -> str | None:
-        """Return what is wrong with naming the particle blueprint `name`."""
         known = self.particle_blueprints
         return None if name in known else unknown("particle blueprint", name, known)
 
+    @override
     def feature_problem(self, set_name: str, feature_name: str) -> str | None:
-        """Return what is wrong with setting `feature_name` on the members of a set."""
         for blueprint, features in self._blueprints(set_name).items():
             if features is not None and feature_name not in features:
                 return f"{unknown('feature', feature_name, features)} (blueprint {blueprint!r})"
         return None
 
+    @override
     def distribution_problem(self, name: str, set_name: str) -> str | None:
-        """Return what is wrong with drawing a feature of a set's members from a distribution."""
         if name not in self.distributions:
             return unknown("feature variability", name, self.distributions)
         entry = self.distributions[name]
@@ -83,31 +83,25 @@ class RecipeNames(CheckContext):
         except Exception as error:  # noqa: BLE001 (a plugin's own code)
             return failed(type(entry.variability), "unfit or extremes", error)
 
+    @override
     def members(self, set_name: str) -> Members:
-        """Return what a set holds; nothing if the set is unknown or faulty."""
         found = self.sets.get(set_name)
         return Members.NOTHING if found is None else found.members
 
+    @override
     def particles_made(self, set_name: str) -> int:
-        """Return how many particles are made from the blueprints in a set."""
         found = self.sets.get(set_name)
         if found is None:
             return 0
         return sum(number for name, number in self.numbers.items() if found.includes(name))
 
+    @override
     def drawn_feature(self, name: str) -> str | None:
-        """Return the feature of the entry `name` of ``feature_variabilities``, if there is one."""
         entry = self.distributions.get(name)
         return None if entry is None else entry.feature_name
 
+    @override
     def image_files(self, mode: str) -> Mapping[str, str]:
-        """Return the images of a rendering mode, name to file ending.
-
-        Raises
-        ------
-        ValueError
-            If there is no such mode.
-        """
         return self.registry.mode(mode).outputs
 
     def _blueprints(self, set_name: str) -> Mapping[str, Features | None]:

@@ -1,15 +1,16 @@
-"""How much the references of a recipe stand for, counted before any is resolved."""
+"""The references in a recipe's texts, looked at before any is resolved."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sized
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any, final
 
 LARGEST = 10_000_000
 """Values and characters; a recipe of the largest size that makes sense has a thousandth."""
 
 _REFERENCE = re.compile(r"\$\{([^${}:]+)\}")
+_MARKS = re.compile(r"\$\{|[}:]")
 _PARTS = re.compile(r"[^.\[\]]+")
 
 
@@ -17,6 +18,25 @@ def is_index(part: str, entries: Sized) -> bool:
     """Return whether a part of a key counts one of a list's entries."""
     # Python reads whole numbers of some thousand digits and no more.
     return part.isdecimal() and len(part) < 19 and int(part) < len(entries)
+
+
+def texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the (path, text) of every text in mappings and lists."""
+    if isinstance(node, str):
+        yield path, node
+    elif isinstance(node, Mapping | list | tuple):
+        for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+            yield from texts(value, f"{path}.{key}" if path else str(key))
+
+
+def calls_function(text: str) -> bool:
+    """Return whether one of the interpolations in a text calls a function, not naming a key."""
+    depth = 0
+    for mark in _MARKS.findall(text):
+        if mark == ":" and depth:
+            return True
+        depth = max(0, depth - 1) if mark == "}" else depth + (mark == "${")
+    return False
 
 
 def too_large(recipe: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, final
+from typing import ClassVar, final, override
 
 from scene.language.element import CheckContext, Configurable, Members
 from scene.language.fields import Text
@@ -32,9 +32,8 @@ class ObjectSet(Configurable):
 
 
 class _Everything(ObjectSet):
+    @override
     def includes(self, blueprint: str) -> bool:
-        """Return True."""
-        del blueprint
         return True
 
 
@@ -72,9 +71,8 @@ class Empty(ObjectSet):
 
     members = Members.NOTHING
 
+    @override
     def includes(self, blueprint: str) -> bool:
-        """Return False."""
-        del blueprint
         return False
 
 

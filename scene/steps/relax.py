@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import final
+from typing import final, override
 
 from scene.errors import SimulationError
 from scene.language.element import CheckContext, Members
@@ -29,9 +29,8 @@ class RelaxCollisions(RelaxationSettings, FeatureGenerationStep):
         if problem := context.set_problem(self.affected_set_name, *allowed):
             yield "affected_set_name", problem
 
+    @override
     def makes(self, context: CheckContext) -> Mapping[Members, int]:
-        """Return nothing."""
-        del context
         return {}
 
     def needs(self, context: CheckContext) -> Iterable[Members]:
@@ -40,9 +39,8 @@ class RelaxCollisions(RelaxationSettings, FeatureGenerationStep):
             return ()
         return Members.PARTICLES, Members.TECHNIQUES
 
+    @override
     def changes(self, context: CheckContext) -> Iterable[str]:
-        """Return the features that hold a particle's pose."""
-        del context
         return POSE
 
     def execute(self, context: StepContext) -> None:

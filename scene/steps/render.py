@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import final
+from typing import final, override
 
 from scene.language.element import CheckContext, Members
 from scene.language.fields import FileNamePart, Identifier, RelativeFolder, Text
@@ -22,9 +22,8 @@ class SaveState(RenderingStep):
 
     name: Identifier = "state"
 
+    @override
     def files(self, context: CheckContext) -> Iterable[str]:
-        """Return the file's name."""
-        del context
         return (f"{self.name}.blend",)
 
     def execute(self, context: StepContext) -> None:
@@ -58,9 +57,8 @@ class _RenderParticles(RenderingStep):
             if problem:
                 yield key, problem
 
+    @override
     def needs(self, context: CheckContext) -> Iterable[Members]:
-        """Return what takes the image."""
-        del context
         return (Members.TECHNIQUES,)
 
     def files(self, context: CheckContext) -> Iterable[str]:
@@ -96,8 +94,8 @@ class RenderParticlesTogether(_RenderParticles):
 
     set_name_overlapping: Text = _DEFAULT_OVERLAPPING
 
+    @override
     def _suffix(self, particle_id: str) -> str:
-        del particle_id
         over = self.set_name_overlapping
         return self._set_suffix() + (f"_under_{over}" if over != _DEFAULT_OVERLAPPING else "")
 

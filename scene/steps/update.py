@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import final
+from typing import final, override
 
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
@@ -30,9 +30,8 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         if problem := context.distribution_problem(name, set_name):
             yield "feature_variability_name", problem
 
+    @override
     def makes(self, context: CheckContext) -> Mapping[Members, int]:
-        """Return nothing."""
-        del context
         return {}
 
     def needs(self, context: CheckContext) -> Iterable[Members]:
