@@ -26,6 +26,7 @@ from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.execution.executors.base import Executor
 from orchestrator.execution.worker import WorkerSettings
 from orchestrator.plan.run import Run
+from orchestrator.plan.settings import Execution
 from scene.execution.record import RunRecord
 from scene.recipe.compose import Composition
 
@@ -75,9 +76,9 @@ class ExecutorConformance(ABC):
         """Start an executor; all are closed at the end."""
         running: list[Executor] = []
 
-        def start_executor(useful: int = 2, **settings: Any) -> Executor:
-            output = str(tmp_path / "out")
-            executor = self.make(WorkerSettings(output, plugins=(str(PLUGINS),), **settings))
+        def start_executor(useful: int = 2, **execution: Any) -> Executor:
+            output, plugins = str(tmp_path / "out"), (str(PLUGINS),)
+            executor = self.make(WorkerSettings(output, plugins, Execution(**execution)))
             running.append(executor)
             executor.start()
             executor.scale(useful)

@@ -20,6 +20,7 @@ from orchestrator.dataset.storage.disks import full_places, write_fault
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError
 from orchestrator.execution.errors import OtherCodeError
+from orchestrator.plan.settings import Execution
 from scene.blender.session import Session
 from scene.execution.chain import execute
 from scene.execution.record import RunRecord
@@ -41,26 +42,15 @@ class WorkerSettings:
         URI or absolute path of the data set.
     plugins
         Folders that ``$plugins`` names resolve in.
-    cpus_per_worker
-        CPU cores that belong to each worker.
-    gpus_per_worker
-        GPUs that belong to each worker, fractions allowed; None lets the executor choose.
-    recycle_after_runs, recycle_above_mb
-        A worker is replaced between two runs after this many runs, or when its resident memory in
-        MiB has grown above the limit.
-    shared_output
-        Whether a local output is a folder that all machines of a cluster see.
+    execution
+        Where and how runs are executed.
     code
         The code of the driver's machine, which a worker's must be, too; empty for any.
     """
 
     output: str
     plugins: tuple[str, ...] = ()
-    cpus_per_worker: float = 1.0
-    gpus_per_worker: float | None = None
-    recycle_after_runs: int = 200
-    recycle_above_mb: int = 4096
-    shared_output: bool = False
+    execution: Execution = field(default_factory=Execution)
     code: Code = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.blender
 
 class TestInline(ExecutorConformance):
     def make(self, settings: WorkerSettings) -> Executor:
-        return EXECUTORS["inline"](settings, Execution())
+        return EXECUTORS["inline"](settings)
 
 
 @pytest.mark.ray
@@ -40,7 +41,8 @@ class TestRay(ExecutorConformance):
         self.address = ray_address
 
     def make(self, settings: WorkerSettings) -> Executor:
-        return EXECUTORS["ray"](settings, Execution(address=self.address))
+        execution = settings.execution.model_copy(update={"address": self.address})
+        return EXECUTORS["ray"](dataclasses.replace(settings, execution=execution))
 
     @pytest.mark.parametrize("fault", ["segfault", "killed"])
     def test_a_dead_worker_fails_its_attempt_and_is_replaced(
@@ -95,7 +97,9 @@ class TestRay(ExecutorConformance):
         assert executor.workers == 1
 
     def test_a_cluster_that_does_not_answer_is_named(self, tmp_path: Path) -> None:
-        executor = EXECUTORS["ray"](WorkerSettings(str(tmp_path)), Execution(address="127.0.0.1:1"))
+        executor = EXECUTORS["ray"](
+            WorkerSettings(str(tmp_path), execution=Execution(address="127.0.0.1:1"))
+        )
         executor.start()
         with pytest.raises(WorkerStartError, match=r"Ray at 127\.0\.0\.1:1 can't be used"):
             executor.wait(60.0)
@@ -105,7 +109,7 @@ class TestRay(ExecutorConformance):
     # Ray cancels the actors that it asks for.
     def test_a_reservation_that_this_machine_can_not_hold_is_refused(self, tmp_path: Path) -> None:
         executor = EXECUTORS["ray"](
-            WorkerSettings(str(tmp_path), cpus_per_worker=1000.0), Execution(workers=1)
+            WorkerSettings(str(tmp_path), execution=Execution(workers=1, cpus_per_worker=1000.0))
         )
         executor.start()
         executor.scale(1)
@@ -118,7 +122,7 @@ class TestRay(ExecutorConformance):
     ) -> None:
         before = {process.pid for process in psutil.Process().children(recursive=True)}
         executor = EXECUTORS["ray"](
-            WorkerSettings(str(tmp_path / "out"), plugins=(str(PLUGINS),)), Execution(workers=1)
+            WorkerSettings(str(tmp_path / "out"), (str(PLUGINS),), Execution(workers=1))
         )
         executor.start()
         executor.scale(1)

@@ -12,8 +12,8 @@ from orchestrator.plan.loading import load_sweep
 from scene.errors import ConfigurationError
 
 ADDED = """
-def make(settings, execution):
-    return settings.output, execution.workers
+def make(settings):
+    return settings.output, settings.execution.workers
 """
 
 

@@ -13,6 +13,7 @@ from orchestrator.execution.executors.ray import cluster, host
 from orchestrator.execution.executors.ray.executor import LEAST_PENDING, RayExecutor
 from orchestrator.execution.executors.ray.host import LONGEST_SOCKET, ray_folder
 from orchestrator.execution.worker import WorkerSettings
+from orchestrator.plan.settings import Execution
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_a_ray_that_does_not_start_is_told_with_what_does_without_it(
 def test_what_a_worker_reserves_waits_for_the_clusters_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executor = RayExecutor(WorkerSettings(str(tmp_path)), "head:6379")
+    executor = RayExecutor(WorkerSettings(str(tmp_path), execution=Execution(address="head:6379")))
     executor._useful = 9
     size = cluster.Size()
     monkeypatch.setattr(executor._cluster, "size", lambda: size)

@@ -15,7 +15,6 @@ from orchestrator.execution.worker import WorkerSettings
 from orchestrator.plan.settings import EXECUTOR_ENTRY_POINTS
 
 if TYPE_CHECKING:
-    from orchestrator.plan.settings import Execution
     from orchestrator.plan.sweep import Sweep
     from scene.recipe.code import Code
 
@@ -33,37 +32,25 @@ def create(sweep: Sweep, code: Code) -> Executor:
     ConfigurationError
         If an executor of an installed package can't be loaded.
     """
-    execution = sweep.settings.execution
-    settings = WorkerSettings(
-        output=sweep.output,
-        plugins=sweep.plugins,
-        cpus_per_worker=execution.cpus_per_worker,
-        gpus_per_worker=execution.gpus_per_worker,
-        recycle_after_runs=execution.recycle_after_runs,
-        recycle_above_mb=execution.recycle_above_mb,
-        shared_output=execution.shared_output,
-        code=dict(code),
-    )
-    known = EXECUTORS
-    if execution.executor not in known:
-        known = with_installed(EXECUTOR_ENTRY_POINTS, known)
-    return known[execution.executor](settings, execution)
+    name = sweep.settings.execution.executor
+    known = EXECUTORS if name in EXECUTORS else with_installed(EXECUTOR_ENTRY_POINTS, EXECUTORS)
+    settings = WorkerSettings(sweep.output, sweep.plugins, sweep.settings.execution, dict(code))
+    return known[name](settings)
 
 
-def _inline(settings: WorkerSettings, execution: Execution) -> Executor:
+def _inline(settings: WorkerSettings) -> Executor:
     from orchestrator.execution.executors.inline import InlineExecutor
 
-    del execution  # one worker, here
     return InlineExecutor(settings)
 
 
-def _ray(settings: WorkerSettings, execution: Execution) -> Executor:
+def _ray(settings: WorkerSettings) -> Executor:
     from orchestrator.execution.executors.ray.executor import RayExecutor
 
-    return RayExecutor(settings, execution.address, execution.workers)
+    return RayExecutor(settings)
 
 
-EXECUTORS: Mapping[str, Callable[[WorkerSettings, Execution], Executor]] = {
+EXECUTORS: Mapping[str, Callable[[WorkerSettings], Executor]] = {
     "inline": _inline,
     "ray": _ray,
 }

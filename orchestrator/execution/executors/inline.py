@@ -31,7 +31,8 @@ class InlineExecutor(Executor):
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._resources = Resources(settings.cpus_per_worker, settings.gpus_per_worker or 0.0)
+        execution = settings.execution
+        self._resources = Resources(execution.cpus_per_worker, execution.gpus_per_worker or 0.0)
         self._worker: Worker | None = None
         self._submitted: Attempt | None = None
         self._killed: list[AttemptOutcome] = []

@@ -92,20 +92,14 @@ class RayExecutor(Executor):
     settings
         What workers need to know. Without ``gpus_per_worker``, they share the GPUs where the
         cluster has any and render on CPUs elsewhere.
-    address
-        A cluster to join; None for an embedded Ray that ends with this executor.
-    limit
-        Most workers at once; None for as many as the cluster's resources hold.
     """
 
-    def __init__(
-        self, settings: WorkerSettings, address: str | None = None, limit: int | None = None
-    ) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._threads = thread_environment(Resources(settings.cpus_per_worker))
+        self._execution = settings.execution
+        self._threads = thread_environment(Resources(self._execution.cpus_per_worker))
         self._storage = open_storage(settings.output)
-        self._cluster = Cluster(address, self._threads)
-        self._limit = limit
+        self._cluster = Cluster(self._execution.address, self._threads)
         self._useful = 0
         self._resources: Resources | None = None
         self._actors: list[_Actor] = []
@@ -217,23 +211,21 @@ class RayExecutor(Executor):
                 f"has {size.cpus:g} and {size.gpus:g}; --cpus-per-worker and --gpus-per-worker set "
                 "what it reserves"
             )
-        if self._limit is not None:
-            most = min(most, self._limit)
-        return min(self._useful, max(1, most))
+        return min(self._useful, max(1, most), self._execution.workers or self._useful)
 
     def _reserved(self, size: Size) -> Resources:
         """Return what each worker reserves; whether that is a GPU is decided once."""
         if self._resources is None:
-            gpus = self._settings.gpus_per_worker
+            gpus = self._execution.gpus_per_worker
             if gpus is None:
                 gpus = GPU_FRACTION if size.gpus > 0 else 0.0
             # Actors that reserve no CPU do not make a cluster grow.
-            self._resources = Resources(max(1.0, self._settings.cpus_per_worker), gpus)
+            self._resources = Resources(max(1.0, self._execution.cpus_per_worker), gpus)
         return self._resources
 
     def _check_output_is_shared(self, size: Size) -> None:
         folder = None if self._cluster.embedded else self._storage.folder
-        if size.machines > 1 and folder is not None and not self._settings.shared_output:
+        if size.machines > 1 and folder is not None and not self._execution.shared_output:
             raise WorkerStartError(
                 f"the cluster has {size.machines} nodes, but the output {folder} is a folder of "
                 "this machine; give an object store as --output, or --shared-output if all nodes "
@@ -286,8 +278,8 @@ class RayExecutor(Executor):
         actor.attempt = None
         actor.runs += 1
         if (
-            actor.runs >= self._settings.recycle_after_runs
-            or resident_mb > self._settings.recycle_above_mb
+            actor.runs >= self._execution.recycle_after_runs
+            or resident_mb > self._execution.recycle_above_mb
         ):
             self._remove(actor)
         return [outcome]
