@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self, final
 
@@ -60,8 +59,6 @@ class Interruption:
 
     Parameters
     ----------
-    on_drain
-        Called once, from a signal handler, when a drain is asked for.
     limit
         Of the process's time after a SIGTERM, held by whoever goes on after this block; None for
         one that ends with it.
@@ -78,13 +75,11 @@ class Interruption:
 
     def __init__(
         self,
-        on_drain: Callable[[], None],
         limit: TerminationLimit | None = None,
         *,
         event: threading.Event | None = None,
         signals: bool = True,
     ) -> None:
-        self._on_drain = on_drain
         self._own_limit = TerminationLimit()
         self._limit = limit or self._own_limit
         self._event = event or threading.Event()
@@ -125,8 +120,6 @@ class Interruption:
         elif again:
             self._drop_at = time.monotonic()
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if not again:
-            self._on_drain()
 
 
 def _end_process() -> None:

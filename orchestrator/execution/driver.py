@@ -46,7 +46,7 @@ class Driver:
     timeout_s
         Seconds after which an attempt is ended.
     interruption
-        Asks to stop before all runs are settled; None if nothing does.
+        Asks to stop before all runs are settled, which drains the scheduler; None if nothing does.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Driver:
         self._storage = storage
         self._progress = progress
         self._timeout_s = timeout_s
-        self._interruption = interruption or Interruption(scheduler.drain, signals=False)
+        self._interruption = interruption or Interruption(signals=False)
         self.failures: list[FailedRun] = []
         self._deadlines: dict[str, tuple[Attempt, float]] = {}
         self._worked = False
@@ -98,7 +98,6 @@ class Driver:
             announced = False
             while not self._scheduler.finished and not interruption.drop:
                 if interruption.requested and not announced:
-                    self._scheduler.drain()
                     note = f"Stopping: {len(self._deadlines)} runs in flight may finish"
                     drops = "; Ctrl-C again drops them" if interruption.handles_signals else ""
                     self._progress.note(note + drops)
@@ -120,7 +119,7 @@ class Driver:
     def _turn(self) -> None:
         """Go once round the loop."""
         counts = self._scheduler.counts
-        self._executor.scale(counts.in_flight if self._scheduler.draining else counts.left)
+        self._executor.scale(counts.in_flight if self._interruption.requested else counts.left)
         while self._executor.free and (attempt := self._scheduler.start()) is not None:
             self._executor.submit(attempt)
             at = time.monotonic() + self._timeout_s
@@ -140,7 +139,7 @@ class Driver:
             raise OutputError(self._storage.public_uri, failure.message)
         result = self._scheduler.finish(outcome)
         if result is None:
-            if failure is not None and not self._scheduler.draining:
+            if failure is not None and not self._interruption.requested:
                 self._progress.note(f"{_described(outcome, failure)}; trying again")
             return
         if failure is not None:

@@ -106,6 +106,7 @@ def run_sweep(
         manifest, followers = create_sinks(sweep, runs, storage, document, code)
         stack.callback(manifest.close)
         manifest.open()
+        interruption = Interruption(limit, event=stop, signals=handle_signals)
         scheduler = Scheduler(
             runs,
             len(runs),
@@ -113,6 +114,7 @@ def run_sweep(
             max_attempts=sweep.settings.execution.max_attempts,
             retry_failed=sweep.settings.retry_failed,
             hidden=manifest.without_particles(),
+            draining=lambda: interruption.requested,
         )
         stack.callback(executor.close)
         if not scheduler.finished:
@@ -131,7 +133,7 @@ def run_sweep(
             storage,
             stack.enter_context(make_progress(progress, time_left)),
             sweep.settings.execution.timeout_s,
-            Interruption(scheduler.drain, limit, event=stop, signals=handle_signals),
+            interruption,
         )
         complete = driver.run()
         if complete:

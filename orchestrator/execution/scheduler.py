@@ -15,7 +15,7 @@ start, so that a fault shows early and no more runs than the window are ever ope
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -78,6 +78,9 @@ class Scheduler:
         Whether runs recorded as failed are taken again.
     hidden
         Ids of recorded runs whose images show no particle.
+    draining
+        Whether no more attempts are to start; those in flight may still finish. Runs that wait for
+        another attempt stay unsettled, for the next start to take up.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Scheduler:
         window: int = 1024,
         retry_failed: bool = False,
         hidden: Container[str] = (),
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         if max_attempts < 1 or window < 1:
             raise ValueError("max_attempts and window must be at least 1")
@@ -101,7 +105,7 @@ class Scheduler:
         self._window = window
         self._retry_failed = retry_failed
         self._hidden_before = hidden
-        self._draining = False
+        self._draining = draining
         self._again: deque[Attempt] = deque()
         self._in_flight: dict[str, Attempt] = {}
         self._done = 0
@@ -124,17 +128,12 @@ class Scheduler:
         )
 
     @property
-    def draining(self) -> bool:
-        """Whether no more attempts start."""
-        return self._draining
-
-    @property
     def finished(self) -> bool:
         """Whether nothing is in flight and nothing more will start.
 
         Looks ahead to the next run that is not recorded, which may take a while.
         """
-        if self._in_flight or self._draining:
+        if self._in_flight or self._draining():
             return not self._in_flight
         return not self._again and self._look_ahead() is None
 
@@ -144,7 +143,7 @@ class Scheduler:
         None means that the sweep is drained, that all runs were handed out, or that the window
         is full; `finished` says when to stop asking.
         """
-        if self._draining:
+        if self._draining():
             return None
         if self._again:
             return self._put_in_flight(self._again.popleft())
@@ -181,21 +180,13 @@ class Scheduler:
         self._failed += 1
         return RunResult(attempt.run, RunStatus.FAILED, attempt.number, outcome)
 
-    def drain(self) -> None:
-        """Start no more attempts; those in flight may still finish.
-
-        Runs that wait for another attempt stay unsettled, for the next start to take up. Safe to
-        call from a signal handler, also while recorded runs are being passed over.
-        """
-        self._draining = True
-
     def _put_in_flight(self, attempt: Attempt) -> Attempt:
         self._in_flight[attempt.run.run_id] = attempt
         return attempt
 
     def _look_ahead(self) -> Run | None:
         """Return the next run to take, without taking it; None if there is none."""
-        while self._ahead is None and not self._draining:
+        while self._ahead is None and not self._draining():
             run = next(self._runs, None)
             if run is None:
                 return None

@@ -13,8 +13,6 @@ from orchestrator.common.words import duration, no_particle
 from orchestrator.dataset.layout import FAILURES, REPORT, REPORT_PAGE
 from orchestrator.execution.scheduler import Counts
 
-SHOWN_FAILURES = 10
-
 _UI = "http://127.0.0.1:5000"
 """Where `mlflow ui` is found by default."""
 

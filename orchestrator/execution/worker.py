@@ -215,11 +215,7 @@ class Worker:
             link = link.__cause__ or link.__context__
         # What an error says of a disk may mean another, or come from a log: only the disk knows.
         # And Blender reports a full one in words of its own, or not at all.
-        return write_fault(self._scratch) if self._scratch_is_output else None
-
-    @property
-    def _scratch_is_output(self) -> bool:
-        return self._storage.folder is not None
+        return None if self._storage.folder is None else write_fault(self._scratch)
 
 
 def _checked_code(settings: WorkerSettings) -> Code:

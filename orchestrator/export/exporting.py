@@ -119,7 +119,7 @@ def export_output(
     _check_names(splits, kind)
     _check_place(uri, to)
     with (
-        Interruption(lambda: None) as interruption,
+        Interruption() as interruption,
         RunCounter(interruption).shown() as counter,
     ):
         data = DataSet.open(uri)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 from hypothesis import settings
@@ -97,9 +98,10 @@ def test_the_runs_are_drawn_one_at_a_time() -> None:
 
 
 def test_a_drained_sweep_is_finished_once_nothing_is_in_flight() -> None:
-    made = scheduler(3)
+    stop = Event()
+    made = scheduler(3, draining=stop.is_set)
     attempt = started(made)
-    made.drain()
+    stop.set()
     assert made.start() is None
     assert not made.finished
     assert made.finish(outcome(attempt, good=False)) is None
@@ -169,6 +171,7 @@ class Sweeping(RuleBasedStateMachine):
             max_attempts=max_attempts,
             window=window,
             retry_failed=retry_failed,
+            draining=lambda: self.drained,
         )
 
     @rule()
@@ -204,7 +207,6 @@ class Sweeping(RuleBasedStateMachine):
     def drain(self, once_in_ten: int) -> None:
         if once_in_ten:
             return
-        self.scheduler.drain()
         self.drained = True
 
     @invariant()
