@@ -18,18 +18,23 @@ _SHOWN_STEPS = 3
 
 @final
 class Pace:
-    """How fast runs are settled, and how long the rest will take."""
+    """How fast runs are settled, how long the rest takes, and which steps the time goes into."""
 
     def __init__(self, time_left: TimeLeft | None = None) -> None:
         self._first: float | None = None
         self._time_left = time_left
+        self._steps: defaultdict[str, float] = defaultdict(float)
 
     def add(self, outcome: AttemptOutcome) -> None:
-        """Take one attempt's time."""
+        """Take one attempt's time, and its steps' timings."""
         if self._time_left is not None:
             seconds = (outcome.finished_at - outcome.started_at).total_seconds()
             index = outcome.attempt.run.index
             self._time_left.add(index, seconds, succeeded=outcome.failure is None)
+        if outcome.record is not None:
+            for label, value in outcome.record.timings.items():
+                self._steps[label] += value
+            self._steps["publish"] += outcome.publish_seconds
 
     def see(self, now: float, counts: Counts, workers: int) -> None:
         """Note the time, often enough that changes of the number of workers are seen."""
@@ -54,32 +59,16 @@ class Pace:
         seconds = self._time_left.seconds(counts.left, counts.in_flight, workers)
         return rate if seconds is None else f"{rate}, {duration(seconds)} left"
 
-
-@final
-class StepTimes:
-    """Which steps the time of all runs so far went into."""
-
-    def __init__(self) -> None:
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-
-    def add(self, outcome: AttemptOutcome) -> None:
-        """Take one attempt's timings."""
-        if outcome.record is not None:
-            seconds = self._seconds
-            for label, value in outcome.record.timings.items():
-                seconds[label] += value
-            seconds["publish"] += outcome.publish_seconds
-
-    def text(self, columns: int) -> str:
+    def steps(self, columns: int) -> str:
         """Return the steps that took most, as many as fit; empty as long as nothing is known.
 
-        >>> times = StepTimes()
-        >>> times._seconds.update({"RelaxCollisions": 1.0, "RenderParticlesTogether.real": 9.0})
-        >>> times.text(80)
+        >>> pace = Pace()
+        >>> pace._steps.update({"RelaxCollisions": 1.0, "RenderParticlesTogether.real": 9.0})
+        >>> pace.steps(80)
         'real 90 %, relax collisions 10 %'
         """
-        total = sum(self._seconds.values())
-        most = sorted(self._seconds.items(), key=lambda item: -item[1])[:_SHOWN_STEPS]
+        total = sum(self._steps.values())
+        most = sorted(self._steps.items(), key=lambda item: -item[1])[:_SHOWN_STEPS]
         text = ""
         for label, seconds in most:
             if total <= 0 or round(100 * seconds / total) < 1:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Literal, Self, final
 
 from orchestrator.common.redaction import guarded
 from orchestrator.dataset.results import AttemptOutcome
-from orchestrator.execution.pace import Pace, StepTimes
+from orchestrator.execution.pace import Pace
 from orchestrator.execution.scheduler import Counts
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ class Progress(ABC):
 
     def __init__(self, time_left: TimeLeft | None = None) -> None:
         self._pace = Pace(time_left)
-        self._step_times = StepTimes()
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +53,14 @@ class Progress(ABC):
     def outcome(self, outcome: AttemptOutcome) -> None:
         """Learn from how long an attempt took."""
         self._pace.add(outcome)
-        self._step_times.add(outcome)
+
+    def _state(self, now: float, counts: Counts, workers: int) -> list[str]:
+        parts = [f"{counts.in_flight} in flight"]
+        if counts.left:
+            number = f"{workers} worker{'' if workers == 1 else 's'}"
+            parts.append(number if workers else "starting workers")
+        pace = self._pace.text(now, counts, workers)
+        return [*parts, pace] if pace else parts
 
     @abstractmethod
     def update(self, counts: Counts, workers: int) -> None:
@@ -82,15 +88,12 @@ class PlainProgress(Progress):
         if counts == self._shown or (counts.left > 0 and now - self._shown_at < LINE_SECONDS):
             return
         self._shown, self._shown_at = counts, now
-        parts = [f"{_settled(counts)}/{counts.total} runs done"]
+        parts = [f"{counts.total - counts.left}/{counts.total} runs done"]
         if counts.skipped:
             parts.append(f"{counts.skipped} of them before")
-        parts += [f"{counts.failed + counts.failed_before} failed", f"{counts.in_flight} in flight"]
-        if counts.left:
-            parts.append(_workers(workers))
-        pace = self._pace.text(now, counts, workers)
-        line = ", ".join([*parts, pace] if pace else parts)
-        times = self._step_times.text(LINE_COLUMNS - len(line) - len("; "))
+        parts.append(f"{counts.failed + counts.failed_before} failed")
+        line = ", ".join([*parts, *self._state(now, counts, workers)])
+        times = self._pace.steps(LINE_COLUMNS - len(line) - len("; "))
         self.note(f"{line}; {times}" if times else line)
 
     def note(self, text: str) -> None:
@@ -125,7 +128,7 @@ class TerminalProgress(Progress):
             redirect_stderr=False,
         )
         self._task: TaskID | None = None
-        self._state = ""
+        self._beside = ""
         self._looked_at = float("-inf")
 
     def __enter__(self) -> Self:
@@ -141,22 +144,17 @@ class TerminalProgress(Progress):
         self._pace.see(now, counts, workers)
         if now - self._looked_at >= BAR_SECONDS or counts.left == 0:
             self._looked_at = now
-            state = [f"{counts.in_flight} in flight"]
-            if counts.left:
-                state.append(_workers(workers))
-            if pace := self._pace.text(now, counts, workers):
-                state.append(pace)
-            self._state = ", ".join(state)
-            times = self._step_times.text(LINE_COLUMNS)
+            self._beside = ", ".join(self._state(now, counts, workers))
+            times = self._pace.steps(LINE_COLUMNS)
             self._below.plain = f"time: {times}" if times else ""
         failed = counts.failed + counts.failed_before
         if self._task is None:
             self._task = self._bar.add_task("runs", total=counts.total, failed="", state="")
         self._bar.update(
             self._task,
-            completed=_settled(counts),
+            completed=counts.total - counts.left,
             failed=f"{failed} failed, " if failed else "",
-            state=self._state,
+            state=self._beside,
         )
 
     def note(self, text: str) -> None:
@@ -204,16 +202,6 @@ def make_progress(shown: Shown, time_left: TimeLeft | None = None) -> Progress:
     if callable(shown):
         return Called(shown)
     return TerminalProgress(time_left) if sys.stdout.isatty() else PlainProgress(time_left)
-
-
-def _workers(count: int) -> str:
-    if count == 0:
-        return "starting workers"
-    return f"{count} worker" if count == 1 else f"{count} workers"
-
-
-def _settled(counts: Counts) -> int:
-    return counts.total - counts.left
 
 
 def _own_stdout() -> IO[str]:

@@ -21,7 +21,7 @@ from orchestrator.common.words import duration
 from orchestrator.dataset.results import Attempt, AttemptOutcome
 from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.execution.pace import Pace, StepTimes
+from orchestrator.execution.pace import Pace
 from orchestrator.execution.scheduler import Counts
 from orchestrator.execution.summary import Commands, FailedRun, Summary
 from orchestrator.execution.time_left import TimeLeft
@@ -332,13 +332,13 @@ def test_the_pace_starts_with_the_first_run() -> None:
 
 
 def test_the_times_of_steps_are_shown_as_far_as_there_is_room() -> None:
-    times = StepTimes()
+    pace = Pace()
     timings = {"RenderParticlesTogether.real": 8.0, "RelaxCollisions": 1.0, "reset": 0.001}
-    times.add(outcome(timings, publish_seconds=1.0))
-    assert times.text(80) == "real 80 %, relax collisions 10 %, publish 10 %"
-    assert times.text(40) == "real 80 %, relax collisions 10 %"
-    assert times.text(5) == ""
-    assert StepTimes().text(80) == ""
+    pace.add(outcome(timings, publish_seconds=1.0))
+    assert pace.steps(80) == "real 80 %, relax collisions 10 %, publish 10 %"
+    assert pace.steps(40) == "real 80 %, relax collisions 10 %"
+    assert pace.steps(5) == ""
+    assert Pace().steps(80) == ""
 
 
 def test_plain_progress_is_lines_at_a_bounded_rate(monkeypatch: pytest.MonkeyPatch) -> None:
