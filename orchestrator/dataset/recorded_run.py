@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, final, override
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.dataset.layout import failure_log, in_run_folder, run_folder
+from orchestrator.dataset.layout import PARTICLES, failure_log, in_run_folder, run_folder
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.rows import content_of
 from orchestrator.dataset.run_files import RunFiles, RunFilesError
@@ -164,8 +164,17 @@ class RecordedRun(RunFiles):
 
     @property
     def particles(self) -> pa.Table:
-        """Its particles, by ``particle_id``, which is their value in ``instances.png``."""
+        """Its particles, by ``particle_id``, which is their value in ``instances.png``.
+
+        Raises
+        ------
+        RunFilesError
+            If it made particles, but their rows are lost.
+        """
         table = self._table()
+        if not len(table) and self.row.get("visible_particles"):
+            message = f"has lost its rows in {PARTICLES}/; the sweep's command adds them again"
+            raise RunFilesError(f"{self.storage.public_uri}: run {self.run_id} {message}")
         return table.sort_by("particle_id") if "particle_id" in table.schema.names else table
 
     def recipe(self) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def run_sweep(
     start = time.monotonic()
     if runs is None:
         runs = expand(sweep)
+    shown = make_progress(progress, TimeLeft([axis.values for axis in runs.axes], len(runs)))
     folder = local_folder(sweep.output)
     # A database inside the output does not matter where the output itself can't be written.
     writable = folder is None or os.access(folder, os.W_OK)
@@ -125,13 +126,12 @@ def run_sweep(
             stack.callback(sink.close)
             sink.open()
         sinks = [manifest, *followers]
-        time_left = TimeLeft([axis.values for axis in runs.axes], len(runs))
         driver = Driver(
             scheduler,
             executor,
             sinks,
             storage,
-            stack.enter_context(make_progress(progress, time_left)),
+            stack.enter_context(shown),
             sweep.settings.execution.timeout_s,
             interruption,
         )

@@ -14,6 +14,7 @@ from orchestrator.common.redaction import guarded
 from orchestrator.dataset.results import AttemptOutcome
 from orchestrator.execution.pace import Pace
 from orchestrator.execution.scheduler import Counts
+from scene.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -194,13 +195,22 @@ allows, or None for nothing."""
 
 
 def make_progress(shown: Shown, time_left: TimeLeft | None = None) -> Progress:
-    """Return what shows a sweep's progress."""
+    """Return what shows a sweep's progress.
+
+    Raises
+    ------
+    ConfigurationError
+        If that is not a way to show it.
+    """
     if isinstance(shown, Progress):
         return shown
     if shown is None:
         return Called(lambda _: None)
     if callable(shown):
         return Called(shown)
+    if shown != "auto":
+        message = f"expected 'auto', a function of the counts, or None, got {shown!r}"
+        raise ConfigurationError([Problem("arguments", "progress", message)])
     return TerminalProgress(time_left) if sys.stdout.isatty() else PlainProgress(time_left)
 
 

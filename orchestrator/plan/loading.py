@@ -18,6 +18,7 @@ from orchestrator.plan.shipped import sweep_file
 from orchestrator.plan.sweep import OverrideText, Sweep
 from orchestrator.plan.tracking_uri import misspelled
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.language.arguments import listed
 from scene.language.messages import schema_problems
 from scene.language.paths import is_dead_link, is_file, is_there, shown_path, written_path
 from scene.language.yaml_files import YAML_ENDINGS, is_sweep, read_mapping
@@ -55,6 +56,9 @@ def load_sweep(
         With every problem found.
     """
     caller = _Caller(command_line)
+    overrides = listed("overrides", overrides)
+    if (plugins := options.get("plugins")) is not None:
+        options["plugins"] = listed("plugins", plugins, str, Path)
     given = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in options.items()

@@ -52,6 +52,11 @@ def execute_alone(
     output = output.absolute()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
+    missing = [folder for folder in plugins if not folder.is_dir()]
+    if missing:
+        raise ConfigurationError(
+            Problem("--plugins", "", f"{folder} is not a folder") for folder in missing
+        )
     unclear = [(text, override_problem(text)) for text in overrides]
     if problems := [Problem(COMMAND_LINE, text, found) for text, found in unclear if found]:
         raise ConfigurationError(problems)

@@ -186,6 +186,10 @@ def test_particles_that_got_lost_are_told(made: DataSet) -> None:
     assert found.lost == tuple(sorted(lost))
     assert found.as_json()["lost_particles"] == sorted(lost)
     assert any("2 runs have lost their rows in particles/" in line for line in found.lines())
+    anew = DataSet.open(made.uri)
+    with pytest.raises(RunFilesError, match=f"run {anew[2].run_id} has lost its rows in part"):
+        _ = anew[2].particles
+    assert anew[3].particles.num_rows == 3
     record(made.storage, 2, 5)
     assert verify(made).whole
     part.write_bytes(b"no table")
