@@ -21,7 +21,7 @@ from scene.specimen.specimen import Particle
 
 type PrototypeKey = tuple[str, tuple[FeatureValue, ...]]
 type MeshKey = tuple[PrototypeKey, PrototypeKey]
-type Pose = tuple[FeatureValue, FeatureValue, FeatureValue]
+type Pose = tuple[FeatureValue, ...]
 
 PARTICLE_ID = "particle_id"
 """Custom property of every particle's object."""
@@ -39,7 +39,7 @@ class MaterialLibrary:
     def key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
         """Return what a material of prototype `name` depends on."""
         specs = self._registry.prototype(MaterialPrototype, name).features
-        return name, feature_values(specs, features)
+        return name, tuple(with_defaults(specs, features).values())
 
     def material(self, name: str, features: Mapping[str, FeatureValue]) -> bpy.types.Material:
         """Return the material of prototype `name`, built at its first use."""
@@ -88,7 +88,8 @@ class ParticleObjects:
         wanted: set[int] = set()
         for particle in particles:
             wanted.add(particle.id)
-            state = self._mesh_key(particle), _pose(particle)
+            pose = with_defaults(PARTICLE_FEATURES, particle.features)
+            state = self._mesh_key(particle), tuple(pose.values())
             if self._synced.get(particle.id) != state:
                 self._update(particle, *state)
                 self._synced[particle.id] = state
@@ -109,13 +110,13 @@ class ParticleObjects:
             self._objects[particle.id] = made
         elif made.data != mesh:
             made.data = mesh
-        made.scale, made.location, made.rotation_euler = pose
+        made.scale, made.location, made.rotation_euler = pose  # as `PARTICLE_FEATURES` go
 
     def _mesh_key(self, particle: Particle) -> MeshKey:
         geometry = self._registry.prototype(GeometryPrototype, particle.geometry)
-        values = feature_values(geometry.features, particle.features)
+        values = with_defaults(geometry.features, particle.features)
         material = self._materials.key(particle.material, particle.features)
-        return (particle.geometry, values), material
+        return (particle.geometry, tuple(values.values())), material
 
     def _mesh(self, particle: Particle, key: MeshKey) -> bpy.types.Mesh:
         if key not in self._meshes:
@@ -127,23 +128,11 @@ class ParticleObjects:
         return self._meshes[key]
 
 
-def feature_values(
-    specs: Iterable[FeatureSpec], features: Mapping[str, FeatureValue]
-) -> tuple[FeatureValue, ...]:
-    """Return the values of the features `specs`, their defaults where `features` has none."""
-    return tuple(features.get(spec.name, spec.default) for spec in specs)
-
-
 def with_defaults(
     specs: Iterable[FeatureSpec], features: Mapping[str, FeatureValue]
 ) -> dict[str, FeatureValue]:
     """Return name to value for the features `specs`, defaults filled in."""
     return {spec.name: features.get(spec.name, spec.default) for spec in specs}
-
-
-def _pose(particle: Particle) -> Pose:
-    dimensions, location, rotation = feature_values(PARTICLE_FEATURES, particle.features)
-    return dimensions, location, rotation
 
 
 def _check_built(prototype: Prototype, built: object, kind: type) -> None:

@@ -123,12 +123,10 @@ def temporarily(changes: Iterable[Change]) -> Iterator[None]:
     wanted = list(changes)
     before = [(owner, name, _current(owner, name)) for owner, name, _ in wanted]
     try:
-        for owner, name, value in wanted:
-            setattr(owner, name, value)
+        change(wanted)
         yield
     finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)
+        change(before)
 
 
 def _current(owner: object, name: str) -> object:

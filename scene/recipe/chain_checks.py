@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, final
 
@@ -61,7 +61,7 @@ def chain_problems(
     for index, (path, step) in enumerate(rendering.items()):
         if step is not None:
             try:
-                files = _asked(step, "files", names)
+                files = _listed(step, "files", names)
             except _StepError as error:
                 yield path, str(error)
                 continue
@@ -70,10 +70,7 @@ def chain_problems(
 
 
 def _check_label(step: Step) -> None:
-    try:
-        label: object = step.label
-    except Exception as error:
-        raise _StepError(failed(type(step), "label", error)) from error
+    label = _asked(step, "label", lambda: step.label)
     if not isinstance(label, str) or not _LABEL.fullmatch(label):
         message = f"its label must be letters, digits, . and _, not {label!r}"
     elif label.casefold() in RESERVED_TIMES:
@@ -84,19 +81,11 @@ def _check_label(step: Step) -> None:
 
 
 def _answers(step: Step, path: Path, names: RecipeNames) -> _Answers:
-    needs = _asked(step, "needs", names)
-    if not all(isinstance(kind, Members) for kind in needs):
-        raise _StepError(f"{described(type(step))}: needs must give Members, got {needs!r:.60}")
+    needs = _listed(step, "needs", names, Members, "Members")
     if not isinstance(step, FeatureGenerationStep):
         return _Answers(path, needs, {})
-    changed = _asked(step, "changes", names)
-    if not all(isinstance(name, str) for name in changed):
-        message = f"changes must give features' names, got {changed!r:.60}"
-        raise _StepError(f"{described(type(step))}: {message}")
-    try:
-        makes: Any = step.makes(names)
-    except Exception as error:
-        raise _StepError(failed(type(step), "makes", error)) from error
+    _listed(step, "changes", names, str, "features' names")
+    makes = _asked(step, "makes", lambda: step.makes(names))
     if makes is not None and not (
         isinstance(makes, Mapping)
         and all(isinstance(kind, Members) for kind in makes)
@@ -107,12 +96,22 @@ def _answers(step: Step, path: Path, names: RecipeNames) -> _Answers:
     return _Answers(path, needs, makes)
 
 
-def _asked(step: Step, method: str, names: RecipeNames) -> list[Any]:
-    """Return the list of what a step's method gives."""
+def _listed(
+    step: Step, method: str, names: RecipeNames, kind: type = object, words: str = ""
+) -> list[Any]:
+    """Return the list of what a step's method gives, all of it of a kind, which is in `words`."""
+    given: list[Any] = _asked(step, method, lambda: list(getattr(step, method)(names)))
+    if not all(isinstance(item, kind) for item in given):
+        message = f"{method} must give {words}, got {given!r:.60}"
+        raise _StepError(f"{described(type(step))}: {message}")
+    return given
+
+
+def _asked(step: Step, what: str, ask: Callable[[], Any]) -> Any:
     try:
-        return list(getattr(step, method)(names))
+        return ask()
     except Exception as error:
-        raise _StepError(failed(type(step), method, error)) from error
+        raise _StepError(failed(type(step), what, error)) from error
 
 
 def _order_problems(
