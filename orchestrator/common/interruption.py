@@ -60,8 +60,7 @@ class Interruption:
     Parameters
     ----------
     limit
-        Of the process's time after a SIGTERM, held by whoever goes on after this block; None for
-        one that ends with it.
+        Of the process's time after a SIGTERM, held by a block around this one.
     event
         Asks to drain, too, once it is set.
     signals
@@ -75,13 +74,12 @@ class Interruption:
 
     def __init__(
         self,
-        limit: TerminationLimit | None = None,
+        limit: TerminationLimit,
         *,
         event: threading.Event | None = None,
         signals: bool = True,
     ) -> None:
-        self._own_limit = TerminationLimit()
-        self._limit = limit or self._own_limit
+        self._limit = limit
         self._event = event or threading.Event()
         self.handles_signals = signals and threading.current_thread() is threading.main_thread()
         self._previous: dict[signal.Signals, Any] = {}
@@ -108,7 +106,6 @@ class Interruption:
         for number, handler in self._previous.items():
             # None stands for one that was not set by Python, and can't be by it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._own_limit.__exit__(*error)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         again = self._signalled

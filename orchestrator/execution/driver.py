@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import final
 
-from orchestrator.common.interruption import Interruption
+from orchestrator.common.interruption import Interruption, TerminationLimit
 from orchestrator.common.redaction import hidden
 from orchestrator.dataset.layout import failure_log
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult
@@ -70,7 +70,7 @@ class Driver:
         self._storage = storage
         self._progress = progress
         self._timeout_s = timeout_s
-        self._interruption = interruption or Interruption(signals=False)
+        self._interruption = interruption or Interruption(TerminationLimit(), signals=False)
         self.failures: list[FailedRun] = []
         self._deadlines: dict[str, tuple[Attempt, float]] = {}
         self._worked = False

@@ -135,7 +135,4 @@ class TimeLeft:
 def _are_positive_numbers(values: Sequence[Any]) -> bool:
     # All but what is written out are ranges, whose ends suffice.
     some = values if isinstance(values, tuple | list) else (values[0], values[-1])
-    return all(
-        isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        for value in some
-    )
+    return all(type(value) in (int, float) and value > 0 for value in some)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
-from orchestrator.common.interruption import Interruption
+from orchestrator.common.interruption import Interruption, TerminationLimit
 from orchestrator.common.redaction import without_credentials
 from orchestrator.common.uris import local_folder
 from orchestrator.dataset.dataset import DataSet
@@ -119,7 +119,8 @@ def export_output(
     _check_names(splits, kind)
     _check_place(uri, to)
     with (
-        Interruption() as interruption,
+        TerminationLimit() as limit,
+        Interruption(limit) as interruption,
         RunCounter(interruption).shown() as counter,
     ):
         data = DataSet.open(uri)

@@ -38,7 +38,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_a_sigterm_drains_and_its_timer_ends_with_the_block(ended: list[int]) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with Interruption() as taken:
+    with TerminationLimit() as limit, Interruption(limit) as taken:
         assert not taken.requested
         send(signal.SIGTERM)
         send(signal.SIGTERM)
@@ -77,7 +77,7 @@ def test_a_block_on_another_thread_takes_no_signals() -> None:
     seen: list[object] = []
 
     def run() -> None:
-        with Interruption():
+        with TerminationLimit() as limit, Interruption(limit):
             seen.extend(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
 
     thread = threading.Thread(target=run)
