@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from orchestrator.dataset.arrow import common_type, conform, united
 from orchestrator.dataset.layout import part_file, part_number
-from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
+from orchestrator.dataset.storage.storage import Storage, without_litter
 from orchestrator.dataset.tables import REQUIRED
 
 KEY = "run_id"
@@ -62,10 +62,8 @@ class PartTable:
         """Take over the parts that exist; files that are not parts of this table are set aside."""
         schemas: dict[int, pa.Schema] = {}
         doubled: dict[int, set[str]] = defaultdict(set)
-        for name in self._storage.list(self._folder):
-            if name.startswith(TEMPORARY_PREFIX):
-                self._storage.delete(f"{self._folder}/{name}")
-            elif not name.startswith((".", "_")):
+        for name in without_litter(self._storage, self._folder):
+            if not name.startswith((".", "_")):
                 try:
                     number, schema, run_ids = self._inspect(name)
                 except _MisfitError as misfit:
@@ -119,7 +117,11 @@ class PartTable:
 
     def remove(self, run_ids: Iterable[str]) -> None:
         """Delete the rows of runs; those that are not here are skipped."""
-        for number, gone in self._by_part(run_ids).items():
+        by_part: dict[int, list[str]] = defaultdict(list)
+        for run_id in run_ids:
+            if run_id in self._part_of:
+                by_part[self._part_of[run_id]].append(run_id)
+        for number, gone in by_part.items():
             self._write(number, _without(self._load(number), gone))
             for run_id in gone:
                 del self._part_of[run_id]
@@ -142,14 +144,6 @@ class PartTable:
                 self._storage.delete(self._path(number))
                 del self._row_counts[number]
         return target
-
-    def _by_part(self, run_ids: Iterable[str]) -> dict[int, list[str]]:
-        """Return which of some runs are in which part; those that are not here are left out."""
-        by_part: dict[int, list[str]] = defaultdict(list)
-        for run_id in run_ids:
-            if run_id in self._part_of:
-                by_part[self._part_of[run_id]].append(run_id)
-        return dict(sorted(by_part.items()))
 
     def _places(self, table: pa.Table) -> dict[int, list[str]]:
         """Return which runs of `table` go to which part; new ones fill up the last."""

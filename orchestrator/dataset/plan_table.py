@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.layout import PLAN
-from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage, reason
+from orchestrator.dataset.storage.storage import Storage, reason, without_litter
 from orchestrator.dataset.sweep_file import read_sweep_file
 
 if TYPE_CHECKING:
@@ -156,9 +156,7 @@ class PlanWriter:
         ConfigurationError
             If the recipe can't be resolved with the values of some run.
         """
-        for name in self._storage.list("."):
-            if name.startswith(TEMPORARY_PREFIX) and name.endswith(PLAN):
-                self._storage.delete(name)  # of a start that was killed
+        without_litter(self._storage, ".", PLAN)
         work = self._storage, self._sweep, self._runs, self._stopping.is_set
         self._written = self._pool.submit(write_plan, *work)
         if wait([self._written], patience_s).done:

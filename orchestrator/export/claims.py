@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.dataset.layout import LOCK
 from orchestrator.dataset.storage.locking import OutputLockedError, exclusive
-from orchestrator.dataset.storage.storage import TEMPORARY_PREFIX, Storage
+from orchestrator.dataset.storage.storage import Storage
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 
 STATE = ".blendsweep"
@@ -54,15 +54,6 @@ def claimed(target: Storage, settings: dict[str, Any]) -> Iterator[dict[str, Any
 def remember(target: Storage, settings: dict[str, Any]) -> None:
     """Put the settings of an export on record."""
     target.write_file(_SETTINGS, json.dumps(settings).encode())
-
-
-def remove_litter(target: Storage, folder: str) -> list[str]:
-    """Return the names in a folder; what a killed export was writing is deleted."""
-    names = target.list(folder)
-    for name in names:
-        if name.startswith(TEMPORARY_PREFIX):
-            target.delete(f"{folder}/{name}")
-    return [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
 
 
 def _check(target: Storage, settings: dict[str, Any]) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from orchestrator.dataset.layout import OWN
 from orchestrator.dataset.storage.target import target_errors_told
 from orchestrator.export import FORMATS
 from orchestrator.export.base import Format, Options, Written
+from orchestrator.export.claims import wrong_target
 from orchestrator.export.counter import RunCounter
 from orchestrator.export.source import Source
 from orchestrator.export.splits import Splits
@@ -158,4 +159,4 @@ def _check_place(uri: str, to: str) -> None:
     )
     if other == one or any(f"{other}/".startswith(f"{one}/{name}/") for name in OWN):
         message = f"{without_credentials(to)} is the data set itself; export beside it"
-        raise ConfigurationError([Problem(COMMAND_LINE, "--to", message)])
+        raise wrong_target(message)

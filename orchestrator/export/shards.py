@@ -19,10 +19,10 @@ import numpy as np
 
 from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.storage import Storage, without_litter
 from orchestrator.dataset.tables import RUN_ID
 from orchestrator.export.base import Format, Written
-from orchestrator.export.claims import STATE, claimed, remove_litter
+from orchestrator.export.claims import STATE, claimed
 from orchestrator.export.source import Example, Ids
 
 _NOTES = f"{STATE}/shards"
@@ -130,11 +130,11 @@ class ShardedFormat(Format):
 
     def _whole(self, target: Storage) -> dict[str, dict[int, _Shard]]:
         """Return the shards that are whole, by split and number, and delete all others."""
-        remove_litter(target, STATE)
+        without_litter(target, STATE)
         pattern = re.compile(rf"(\w+)-(\d{{6,}})\.{self.suffix}")
-        notes = set(remove_litter(target, _NOTES))
+        notes = set(without_litter(target, _NOTES))
         whole: dict[str, dict[int, _Shard]] = {}
-        for name in remove_litter(target, self.folder.rstrip("/") or "."):
+        for name in without_litter(target, self.folder.rstrip("/") or "."):
             if (match := pattern.fullmatch(name)) is None:
                 continue
             split, number = match[1], int(match[2])

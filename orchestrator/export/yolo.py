@@ -11,10 +11,10 @@ import yaml
 
 from orchestrator.dataset.run_files import INSTANCES
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.storage import Storage, without_litter
 from orchestrator.dataset.tables import RUN_ID
 from orchestrator.export.base import Format, Written
-from orchestrator.export.claims import claimed, remember, remove_litter
+from orchestrator.export.claims import claimed, remember
 from orchestrator.export.masks import joined, masks, outlines, read_instances
 from orchestrator.export.source import Example
 
@@ -44,8 +44,8 @@ class Yolo(Format):
             missing = {}
             for split in source.splits:
                 # The label goes first: an image that is there has one.
-                images = remove_litter(target, f"images/{split}")
-                remove_litter(target, f"labels/{split}")
+                images = without_litter(target, f"images/{split}")
+                without_litter(target, f"labels/{split}")
                 present = np.array([PurePosixPath(name).stem for name in images], RUN_ID)
                 missing[split] = self.missing(target, split, present, written)
             numbers = {name: number for number, name in enumerate(classes)}

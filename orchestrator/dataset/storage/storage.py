@@ -211,3 +211,18 @@ def denied(error: BaseException | None) -> str | None:
             return reason(error)
         error = error.__cause__
     return None
+
+
+def without_litter(storage: Storage, folder: str, ending: str = "") -> list[str]:
+    """Return the names in a folder; what a killed process was writing there is deleted.
+
+    Parameters
+    ----------
+    ending
+        Ends the names of what may be deleted.
+    """
+    names = storage.list(folder)
+    litter = [name for name in names if name.startswith(TEMPORARY_PREFIX) and name.endswith(ending)]
+    for name in litter:
+        storage.delete(f"{folder}/{name}")
+    return [name for name in names if name not in litter]
