@@ -187,7 +187,7 @@ class DataSet(Reader):
             ids = index.ids[index.chosen(all_runs=all_runs)]
             parts = [
                 part.filter(pa.array(np.isin(np.array(part["run_id"].to_pylist(), RUN_ID), ids)))
-                for part in self.parts(PARTICLES, wanted)
+                for part in self.tables[PARTICLES].parts(wanted)
             ]
         table = as_one(parts)
         return self._selected(PARTICLES, table, columns)
@@ -215,7 +215,7 @@ class DataSet(Reader):
 
     def _particles_of(self, run_ids: tuple[str, ...]) -> dict[str, pa.Table]:
         with read_errors_told(self.storage):
-            return self._tables[PARTICLES].of_runs(run_ids)
+            return self.tables[PARTICLES].of_runs(run_ids)
 
     def _columns(self, columns: Sequence[str] | None, *more: str) -> list[str] | None:
         """Return the names of the columns to read."""
@@ -232,7 +232,7 @@ class DataSet(Reader):
         table = table.select(columns)
         if any(pa.types.is_null(column.type) for column in table.schema):  # as missing ones are
             with read_errors_told(self.storage):
-                present = self.schema(name).names
+                present = self.tables[name].schema().names
             for missing in set(columns) - set(present):
                 raise self._fault(unknown("column", missing, present, f"in the {name} table"))
         return table

@@ -132,7 +132,7 @@ def _wanted(column: str) -> bool:
 def _without_rows(data: Reader, run_ids: set[str], damaged: list[str]) -> tuple[str, ...]:
     """Return which of some runs have no particles on record; damaged parts are noted."""
     known = len(damaged)
-    for part in data.parts(PARTICLES, damaged=damaged):  # whole, as any column may be damaged
+    for part in data.tables[PARTICLES].parts(damaged=damaged):  # whole: any column may be damaged
         run_ids = run_ids.difference(part["run_id"].unique().to_pylist())
     # Whose rows a damaged part held can't be known.
     return () if len(damaged) > known else tuple(sorted(run_ids))

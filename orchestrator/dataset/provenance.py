@@ -55,7 +55,7 @@ def codes_of(data: Reader, *, asked_for: bool = False) -> tuple[Made, ...]:
 
     runs: dict[str, int] = {}
     codes: dict[str, Code] = {}
-    for part in data.parts(MANIFEST, _COLUMNS, damaged=[]):
+    for part in data.tables[MANIFEST].parts(_COLUMNS, damaged=[]):
         wanted = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED))
         if asked_for:
             wanted = wanted.filter(pa.array(data.plan.asks_for(wanted)))
@@ -100,7 +100,7 @@ def settled(storage: Storage, code: Code, *, accept: bool) -> list[str]:
         If another code made runs that are here, and nobody has accepted that.
     """
     data = Reader(storage)
-    made = [one.code for one in codes_of(data)] if data.part_count(MANIFEST) else []
+    made = [one.code for one in codes_of(data)] if data.tables[MANIFEST].part_names() else []
     if not made:
         return []
     try:

@@ -59,12 +59,17 @@ class Reader:
     ----------
     storage
         Where it lies.
+
+    Attributes
+    ----------
+    tables : dict
+        ``manifest`` and ``particles``, each a `Table`.
     """
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self._index: RunIndex | None = None
-        self._tables = {name: Table(storage, name) for name in (MANIFEST, PARTICLES)}
+        self.tables = {name: Table(storage, name) for name in (MANIFEST, PARTICLES)}
 
     @property
     def uri(self) -> str:
@@ -93,25 +98,6 @@ class Reader:
         """
         return read_plan(self.storage)
 
-    def parts(
-        self,
-        table: str,
-        columns: Columns = None,
-        *,
-        most: int | None = None,
-        damaged: list[str] | None = None,
-    ) -> Iterator[pa.Table]:
-        """Yield the part files of ``manifest`` or ``particles``; see `Table.parts`."""
-        return self._tables[table].parts(columns, most=most, damaged=damaged)
-
-    def part_count(self, table: str) -> int:
-        """Return how many part files a table has now."""
-        return len(self._tables[table].part_names())
-
-    def schema(self, table: str) -> pa.Schema:
-        """Return the columns of ``manifest`` or ``particles``."""
-        return self._tables[table].schema()
-
     def recorded(
         self, columns: Columns = None, *, damaged: list[str] | None = None
     ) -> Iterator[tuple[pa.Table, NDArray[np.bool_]]]:
@@ -122,16 +108,16 @@ class Reader:
         columns, damaged
             As for `Table.parts`; ``run_id`` and ``recipe_hash`` are among the columns.
         """
-        for part in self.parts(MANIFEST, columns, damaged=damaged):
+        for part in self.tables[MANIFEST].parts(columns, damaged=damaged):
             yield part, self.plan.asks_for(part)
 
     def rows(self, run_ids: Sequence[str]) -> dict[str, pa.Table]:
         """Return the manifest's row of each of some runs, by run id, as a table of one row."""
-        rows = self._tables[MANIFEST].of_runs(run_ids)
+        rows = self.tables[MANIFEST].of_runs(run_ids)
         if len(rows) < len(run_ids):  # recorded since runs were looked up, as their particles were
-            for table in self._tables.values():
+            for table in self.tables.values():
                 table.forget()
-            rows = self._tables[MANIFEST].of_runs(run_ids)
+            rows = self.tables[MANIFEST].of_runs(run_ids)
         return rows
 
     def index(self, damaged: list[str] | None = None) -> RunIndex:

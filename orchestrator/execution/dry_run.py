@@ -115,7 +115,7 @@ def _statuses(storage: Storage) -> dict[str, str]:
     from orchestrator.dataset.reader import Reader
 
     found: dict[str, str] = {}
-    for part in Reader(storage).parts(MANIFEST, ["run_id", "status"], damaged=[]):
+    for part in Reader(storage).tables[MANIFEST].parts(["run_id", "status"], damaged=[]):
         found |= zip(part["run_id"].to_pylist(), part["status"].to_pylist(), strict=True)
     present = set(storage.list(RUNS))
     return {

@@ -145,12 +145,12 @@ class Source:
     @cached_property
     def manifest_schema(self) -> pa.Schema:
         """Columns of the manifest."""
-        return self.data.schema(MANIFEST)
+        return self.data.tables[MANIFEST].schema()
 
     @cached_property
     def particles_schema(self) -> pa.Schema:
         """Columns of the particles table, those that annotations need among them."""
-        return united(pa.schema(list(PARTICLE.items())), self.data.schema(PARTICLES))
+        return united(pa.schema(list(PARTICLE.items())), self.data.tables[PARTICLES].schema())
 
     def ids_of(self, split: str) -> Ids:
         """Return the run ids of one split, in order."""
@@ -214,7 +214,7 @@ class Source:
         """Return how many runs have which image, by its path, and the hashes of their recipes."""
         counts: Counter[str] = Counter()
         hashes: set[str] = set()
-        for part in self.data.parts(MANIFEST, ["run_id", "recipe_hash", "files"]):
+        for part in self.data.tables[MANIFEST].parts(["run_id", "recipe_hash", "files"]):
             own = self._own(part)
             hashes.update(filter(None, own["recipe_hash"].unique().to_pylist()))
             counts.update(_image_paths(own["files"]))
@@ -266,7 +266,7 @@ class Source:
                 found.update(recipe["blueprints"]["particles"])
             except (FileNotFoundError, KeyError, TypeError, ValueError, ConfigurationError):
                 continue
-        for part in self.data.parts(PARTICLES, ["run_id", "blueprint"]):
+        for part in self.data.tables[PARTICLES].parts(["run_id", "blueprint"]):
             pairs = part.group_by(["run_id", "blueprint"]).aggregate([])
             found.update(self._own(pairs)["blueprint"].unique().to_pylist())
         return found

@@ -132,7 +132,7 @@ def read_sample(data: DataSet) -> Sample:
     return Sample(
         rows=rows,
         particles=particles,
-        particle_parts=(parts_read, data.part_count(PARTICLES)),
+        particle_parts=(parts_read, len(data.tables[PARTICLES].part_names())),
         last=last,
         devices=dict(devices.most_common()),
         versions=dict(versions.most_common()),
@@ -191,7 +191,7 @@ def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats]
     wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")}
     found: dict[str, list[Floats]] = {}
     read = 0
-    for part in data.parts(PARTICLES, wanted.__contains__, most=PARTICLE_PARTS):
+    for part in data.tables[PARTICLES].parts(wanted.__contains__, most=PARTICLE_PARTS):
         read += 1
         step = -(-len(part) // PARTICLES_PER_PART) or 1
         rows = part.take(np.arange(0, len(part), step))
