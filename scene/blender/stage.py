@@ -14,11 +14,7 @@ import bpy  # noqa: TID253
 
 from scene.blender.frame import BlenderFrame
 from scene.blender.ground_truth import GroundTruth
-from scene.blender.particles import (
-    MaterialLibrary,
-    ParticleObjects,
-    with_defaults,
-)
+from scene.blender.particles import MaterialLibrary, ParticleObjects, with_defaults
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.errors import SimulationError
@@ -65,11 +61,9 @@ class Stage:
         cycles_seed: int,
     ) -> None:
         self._registry = registry
-        self._resolution = render_settings.resolution
         self._scene = bpy.context.scene
         self._truth = GroundTruth(self._scene, render_settings, session.set_up)
-        self._fidelity = render_settings.fidelity
-        self._materials = MaterialLibrary(registry, self._fidelity)
+        self._materials = MaterialLibrary(registry, render_settings.fidelity)
         self._collection = bpy.data.collections.new("Particles")
         self._scene.collection.children.link(self._collection)
         self._particles = ParticleObjects(registry, self._materials, self._collection)
@@ -112,7 +106,9 @@ class Stage:
                     f"{pose['location']}, turned by {pose['rotation']}"
                 )
         for particle, pose in zip(moving, poses, strict=True):
-            particle.keep_initial_pose()
+            if not particle.initial_pose:
+                own = particle.features
+                particle.initial_pose = {name: own[name] for name in pose if name in own}
             particle.features |= pose
         self.sync(specimen)
 
@@ -151,11 +147,12 @@ class Stage:
         if self._technique == state:
             return False
         prototype = self._registry.prototype(MeasurementTechniquePrototype, technique.prototype)
+        settings = self._truth.settings
         if self._technique is None:
-            prototype.build(self._scene, self._resolution, self._fidelity)
+            prototype.build(self._scene, settings.resolution, settings.fidelity)
         self._technique = state
         values = with_defaults(prototype.features, technique.features)
-        prototype.apply(self._scene, values, self._fidelity)
+        prototype.apply(self._scene, values, settings.fidelity)
         self._sync_substrate(technique)
         return True
 

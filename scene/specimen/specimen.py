@@ -95,12 +95,6 @@ class Particle:
         """What a message calls it."""
         return f"particle {self.id} ({self.blueprint} {self.index})"
 
-    def keep_initial_pose(self) -> None:
-        """Note the pose, unless an earlier one is noted already."""
-        if not self.initial_pose:
-            pose = {name: self.features[name] for name in POSE if name in self.features}
-            self.initial_pose = pose
-
 
 @dataclass(slots=True)
 class MeasurementTechnique:
