@@ -9,7 +9,7 @@ A run's way through it::
     pending ──recorded as succeeded (or failed, unless asked to retry)──> skipped
 
 A run whose attempt failed goes to the front of the queue: its fate is settled before new runs
-start, so that a fault shows early and no more runs than the window are ever open.
+start, so that a fault shows early and no more runs are ever open than attempts were in flight.
 """
 
 from __future__ import annotations
@@ -72,8 +72,6 @@ class Scheduler:
         Status by run id of the runs that are recorded already.
     max_attempts
         How often a run is tried before it counts as failed, at least 1.
-    window
-        Most runs that are open (in flight or waiting for another attempt) at a time, at least 1.
     retry_failed
         Whether runs recorded as failed are taken again.
     hidden
@@ -90,19 +88,17 @@ class Scheduler:
         recorded: Mapping[str, RunStatus],
         *,
         max_attempts: int = 3,
-        window: int = 1024,
         retry_failed: bool = False,
         hidden: Container[str] = (),
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
-        if max_attempts < 1 or window < 1:
-            raise ValueError("max_attempts and window must be at least 1")
+        if max_attempts < 1:
+            raise ValueError("max_attempts must be at least 1")
         self._runs: Iterator[Run] = iter(runs)
         self._ahead: Run | None = None
         self._total = total
         self._recorded = recorded
         self._max_attempts = max_attempts
-        self._window = window
         self._retry_failed = retry_failed
         self._hidden_before = hidden
         self._draining = draining
@@ -140,15 +136,13 @@ class Scheduler:
     def start(self) -> Attempt | None:
         """Return the next attempt to start, or None if there is none now.
 
-        None means that the sweep is drained, that all runs were handed out, or that the window
-        is full; `finished` says when to stop asking.
+        None means that the sweep is drained or that all runs were handed out; `finished` says when
+        to stop asking.
         """
         if self._draining():
             return None
         if self._again:
             return self._put_in_flight(self._again.popleft())
-        if len(self._in_flight) >= self._window:
-            return None
         run = self._look_ahead()
         if run is None:
             return None

@@ -89,11 +89,10 @@ def test_the_runs_are_drawn_one_at_a_time() -> None:
             drawn.append(index)
             yield make_run(index)
 
-    made = Scheduler(runs(), 10**9, {}, window=2)
+    made = Scheduler(runs(), 10**9, {})
     assert not made.finished
     started(made)
     started(made)
-    assert made.start() is None
     assert len(drawn) == 2
 
 
@@ -141,12 +140,12 @@ class Sweeping(RuleBasedStateMachine):
     @initialize(
         count=st.integers(0, 12),
         max_attempts=st.integers(1, 3),
-        window=st.integers(1, 4),
+        workers=st.integers(1, 4),
         retry_failed=st.booleans(),
         data=st.data(),
     )
     def begin(
-        self, count: int, max_attempts: int, window: int, retry_failed: bool, data: st.DataObject
+        self, count: int, max_attempts: int, workers: int, retry_failed: bool, data: st.DataObject
     ) -> None:
         ids = [f"run{index}" for index in range(count)]
         recorded = data.draw(
@@ -159,7 +158,7 @@ class Sweeping(RuleBasedStateMachine):
             for run_id in ids
             if run_id not in recorded or (retry_failed and recorded[run_id] is RunStatus.FAILED)
         }
-        self.max_attempts, self.window, self.count = max_attempts, window, count
+        self.max_attempts, self.workers, self.count = max_attempts, workers, count
         self.in_flight: list[Attempt] = []
         self.tries: dict[str, list[int]] = {}
         self.results: dict[str, RunResult] = {}
@@ -169,11 +168,11 @@ class Sweeping(RuleBasedStateMachine):
             count,
             recorded,
             max_attempts=max_attempts,
-            window=window,
             retry_failed=retry_failed,
             draining=lambda: self.drained,
         )
 
+    @precondition(lambda self: len(self.in_flight) < self.workers)
     @rule()
     def start(self) -> None:
         attempt = self.scheduler.start()
@@ -183,7 +182,7 @@ class Sweeping(RuleBasedStateMachine):
                 for run_id in self.to_do - set(self.results)
                 if run_id not in {flying.run.run_id for flying in self.in_flight}
             ]
-            assert self.drained or not waiting or len(self.in_flight) == self.window
+            assert self.drained or not waiting
             return
         assert not self.drained
         run_id = attempt.run.run_id
@@ -213,12 +212,12 @@ class Sweeping(RuleBasedStateMachine):
     def nothing_lost_doubled_or_unbounded(self) -> None:
         counts = self.scheduler.counts
         assert len({attempt.run.run_id for attempt in self.in_flight}) == len(self.in_flight)
-        assert counts.in_flight == len(self.in_flight) <= self.window
+        assert counts.in_flight == len(self.in_flight)
         for numbers in self.tries.values():
             assert numbers == list(range(1, len(numbers) + 1))
             assert len(numbers) <= self.max_attempts
         open_runs = set(self.tries) - set(self.results)
-        assert len(open_runs) <= self.window
+        assert len(open_runs) <= self.workers
         assert counts.done + counts.failed == len(self.results)
         if self.scheduler.finished and not self.drained:
             assert set(self.results) == self.to_do
