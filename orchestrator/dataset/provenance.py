@@ -53,7 +53,7 @@ def codes_of(data: Reader, *, asked_for: bool = False) -> tuple[Made, ...]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    runs: dict[str, int] = {}
+    runs: Counter[str] = Counter()
     codes: dict[str, Code] = {}
     for part in data.tables[MANIFEST].parts(_COLUMNS, damaged=[]):
         wanted = part.filter(pc.equal(part["status"], RunStatus.SUCCEEDED))
@@ -62,9 +62,8 @@ def codes_of(data: Reader, *, asked_for: bool = False) -> tuple[Made, ...]:
         for code, count in _distinct(wanted):
             name = code_hash(code)
             codes[name] = code
-            runs[name] = runs.get(name, 0) + count
-    made = (Made(codes[name], count) for name, count in runs.items())
-    return tuple(sorted(made, key=lambda one: -one.runs))
+            runs[name] += count
+    return tuple(Made(codes[name], count) for name, count in runs.most_common())
 
 
 def mixture(made: Sequence[Made]) -> Iterator[str]:
@@ -100,6 +99,7 @@ def settled(storage: Storage, code: Code, *, accept: bool) -> list[str]:
         If another code made runs that are here, and nobody has accepted that.
     """
     data = Reader(storage)
+    # A dry run of a new data set does without pyarrow, which `codes_of` loads.
     made = [one.code for one in codes_of(data)] if data.tables[MANIFEST].part_names() else []
     if not made:
         return []
