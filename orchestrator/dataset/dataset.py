@@ -150,16 +150,15 @@ class DataSet(Reader):
         """
         import pyarrow as pa
 
-        from orchestrator.dataset.arrow import as_one
-
         wanted = self._columns(columns, "run_id", "recipe_hash", "index")
         with read_errors_told(self.storage):
             parts = [
                 part if all_runs else part.filter(pa.array(asked))
                 for part, asked in self.recorded(wanted)
             ]
-        table = as_one(parts).sort_by([("index", "ascending"), ("run_id", "ascending")])
-        return self._selected(MANIFEST, table, columns)
+        table = _joined(MANIFEST, parts, wanted)
+        ordered = table.sort_by([("index", "ascending"), ("run_id", "ascending")])
+        return self._selected(MANIFEST, ordered, columns)
 
     def particles(
         self, columns: Sequence[str] | None = None, *, all_runs: bool = False
@@ -179,8 +178,6 @@ class DataSet(Reader):
         import numpy as np
         import pyarrow as pa
 
-        from orchestrator.dataset.arrow import as_one
-
         wanted = self._columns(columns, "run_id")
         with read_errors_told(self.storage):
             index = self.index()
@@ -189,8 +186,7 @@ class DataSet(Reader):
                 part.filter(pa.array(np.isin(np.array(part["run_id"].to_pylist(), RUN_ID), ids)))
                 for part in self.tables[PARTICLES].parts(wanted)
             ]
-        table = as_one(parts)
-        return self._selected(PARTICLES, table, columns)
+        return self._selected(PARTICLES, _joined(PARTICLES, parts, wanted), columns)
 
     def status(self) -> Status:
         """Return how far it is, and why runs failed."""
@@ -233,7 +229,7 @@ class DataSet(Reader):
         if any(pa.types.is_null(column.type) for column in table.schema):  # as missing ones are
             with read_errors_told(self.storage):
                 present = self.tables[name].schema().names
-            for missing in set(columns) - set(present):
+            for missing in set(columns) - set(present or columns):
                 raise self._fault(unknown("column", missing, present, f"in the {name} table"))
         return table
 
@@ -242,6 +238,21 @@ class DataSet(Reader):
 
     def _unknown(self, message: str) -> UnknownRunError:
         return UnknownRunError([Problem(self.uri, "", message)])
+
+
+def _joined(name: str, parts: Sequence[pa.Table], columns: Sequence[str] | None) -> pa.Table:
+    """Return parts of a table as one; without any, no rows of the columns that all tables have."""
+    import pyarrow as pa
+
+    from orchestrator.dataset.arrow import as_one
+    from orchestrator.dataset.schema import Columns, manifest_schema, particles_schema
+
+    if parts:
+        return as_one(parts)
+    schema = {MANIFEST: manifest_schema, PARTICLES: particles_schema}[name](Columns())
+    types = dict(zip(schema.names, schema.types, strict=True))
+    wanted = schema.names if columns is None else columns
+    return pa.schema([(column, types.get(column, pa.null())) for column in wanted]).empty_table()
 
 
 def _index_of(key: object) -> int | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from orchestrator.dataset.layout import PARTICLES, failure_log, in_run_folder, run_folder
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.rows import content_of
-from orchestrator.dataset.run_files import RunFiles, RunFilesError
+from orchestrator.dataset.run_files import INSTANCES, RunFiles, RunFilesError
 from orchestrator.dataset.schema import FEATURE, OVERRIDE
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
@@ -238,11 +238,16 @@ class RecordedRun(RunFiles):
         from PIL import Image
 
         try:
-            shown = self.picture(("outlines",), side=_SHOWN_SIDE).pixels
+            names = {file.mode for file in self.files}
+            if INSTANCES in names or "real" not in names:
+                shown = Image.fromarray(self.picture(("outlines",), side=_SHOWN_SIDE).pixels)
+            else:  # whose recipe asks for no labels
+                shown = Image.fromarray(self.image())
+                shown.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
         except (ConfigurationError, RunFilesError):
             return None
         buffer = io.BytesIO()
-        Image.fromarray(shown).save(buffer, format="PNG")
+        shown.save(buffer, format="PNG")
         return buffer.getvalue()
 
     def _repr_html_(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import pickle
 import shutil
 from collections.abc import Callable
@@ -111,6 +112,11 @@ def test_a_run_shows_itself_in_a_notebook(old: DataSet) -> None:
     page = old[0]._repr_html_()
     assert "data:image/png" in page
     assert "7 visible particles" in page
+    files = tuple(file for file in old[0].files if file.mode != "instances")
+    unlabelled = dataclasses.replace(old[0], files=files)._repr_png_()
+    assert unlabelled is not None
+    with Image.open(io.BytesIO(unlabelled)) as shown:
+        assert np.array_equal(np.asarray(shown), old[0].image("real"))
     failed = old[2]
     assert failed._repr_png_() is None
     assert "failed: StepError: " in failed._repr_html_()
@@ -150,6 +156,18 @@ def test_runs_of_the_last_sweep_go_before_others(made: DataSet) -> None:
     assert (status.succeeded, status.failed, status.left) == (10, 2, 8)
     assert len([*made.runs("succeeded")]) == status.succeeded
     assert len([*made.runs("failed")]) == status.failed
+
+
+def test_before_the_first_run_is_recorded_its_tables_have_no_rows(tmp_path: Path) -> None:
+    shutil.copy(OLD / "sweep.yaml", tmp_path)
+    data = DataSet.open(tmp_path)
+    assert (len(data), [*data], data.status().succeeded) == (0, [], 0)
+    for table in (data.manifest(), data.particles()):
+        assert table.num_rows == 0
+        assert "run_id" in table.schema.names
+    names = ["coverage", "feature.defocus"]
+    assert data.manifest(names).schema.names == names
+    assert data.particles(["bbox_x", "dimensions_x"]).num_rows == 0
 
 
 def test_it_is_read_while_it_grows_and_is_compacted(made: DataSet) -> None:
