@@ -33,7 +33,7 @@ class StorageConformance:
     @pytest.fixture
     def storage(self) -> Storage:
         """Return the storage under test, empty and another one for each test."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define the fixture storage")
 
     @pytest.fixture
     def attempt(self, tmp_path: Path) -> Callable[[str], Path]:

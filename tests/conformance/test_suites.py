@@ -106,3 +106,20 @@ def test_a_faulty_prototype_fails_where_it_is_faulty_and_a_sound_one_nowhere(
         ("Restless", "the_same_seed_gives_the_same_bytes"),
     }, done.stdout
     assert re.search(r"^4 failed, 20 passed", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_a_subclass_that_lacks_its_maker_fails_instead_of_being_passed_over(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_lacking.py").write_text(
+        "from blendsweep.testing.executors import ExecutorConformance\n"
+        "from blendsweep.testing.sinks import SinkConformance\n\n\n"
+        "class TestExecutor(ExecutorConformance):\n    pass\n\n\n"
+        "class TestSink(SinkConformance):\n    pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "TestExecutor does not define make(settings)" in done.stdout
+    assert "TestSink does not define make(context)" in done.stdout
+    assert "passed" not in done.stdout
