@@ -26,6 +26,7 @@ from scene.errors import ConfigurationError, Problem
 from scene.execution.record import RunRecord
 from scene.imaging.files import RECIPE_FILE, RECORD_FILE, FileRecord
 from scene.imaging.overlay import LAYERS, Overlay, overlay
+from scene.language.arguments import listed
 from scene.language.yaml_texts import parse_mapping
 
 if TYPE_CHECKING:
@@ -222,6 +223,7 @@ class RecordedRun(RunFiles):
         ConfigurationError, RunFilesError
             As for `image`.
         """
+        layers = listed("layers", layers)
         arrays = self.image(image), self.instances_of(image)
         try:
             return (

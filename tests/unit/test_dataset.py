@@ -89,6 +89,11 @@ def test_a_run_says_what_the_tables_hold(old: DataSet) -> None:
     assert old.particles(["visible_pixels"]).schema.names == ["visible_pixels"]
 
 
+def test_one_layer_in_place_of_a_list_is_not_read_letter_by_letter(old: DataSet) -> None:
+    with pytest.raises(ConfigurationError, match=r"layers: expected a list, got 'outlines'"):
+        old[FIRST].picture("outlines")
+
+
 def test_a_run_gives_its_images_as_arrays(old: DataSet) -> None:
     run = old[SECOND]
     with Image.open(OLD / "runs" / SECOND / "real.png") as image:
