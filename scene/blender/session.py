@@ -101,14 +101,19 @@ def _import_bpy() -> None:
 
     Among them is a pure-Python ``bpy`` that would shadow the real one in child processes.
     """
-    path, place = list(sys.path), os.environ.get("TMPDIR")
+    path = list(sys.path)
+    variables = {name: os.environ.get(name) for name in ("TMPDIR", "OCIO")}
     # Blender makes a folder for temporary files as it starts, which a killed one leaves behind.
     os.environ["TMPDIR"] = str(lasting_scratch_folder())
+    # Its colours are its own, whatever is set here for other programs, or was by a Blender in the
+    # process that started this one; and it would say on standard output which it takes.
+    os.environ.pop("OCIO", None)
     try:
         import bpy  # noqa: F401
     finally:
         sys.path[:] = path
-        if place is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = place
+        for name, value in variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,19 @@ def test_one_run_fills_its_folder_and_tells_where_the_time_went(
     assert drawn["dimensions"].startswith(f"{min(sizes):.4g} to {max(sizes):.4g}, mean ")
     assert f"x {min(record.particles['initial_location_x']):.4g} to " in drawn["location"]
     assert "Saved" not in done.out + done.err, "Blender's chatter is captured"
+
+
+def test_colours_are_blenders_own(warm: Warm, tmp_path: Path) -> None:
+    images = []
+    for number, colours in enumerate([{}, {"OCIO": "ocio://cg-config-latest"}]):
+        arguments = (RECIPE, "--output", tmp_path / str(number), *TINY)
+        done = Done.of(
+            warm.start("-m", "scene", *arguments, environment=os.environ | colours, folder=tmp_path)
+        )
+        assert done.code == 0, done.err
+        assert "OCIO" not in done.out + done.err
+        images.append((tmp_path / str(number) / "real.png").read_bytes())
+    assert images[0] == images[1]
 
 
 def test_the_preview_is_the_one_that_a_sweeps_run_has(
