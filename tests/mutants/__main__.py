@@ -191,6 +191,26 @@ def _problems(mutation: Mutation) -> Iterator[str]:
         yield f"{mutation.what}: names no test"
 
 
+def check_tests(mutations: Sequence[Mutation]) -> None:
+    """Check that every test that is named inside a file is there.
+
+    Raises
+    ------
+    UnusableError
+        If pytest finds one nowhere.
+    """
+    named = dict.fromkeys(f"tests/{name}" for m in mutations for name in m.tests if "::" in name)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *named],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise UnusableError(f"{done.stderr or done.stdout}mend them in {LIST.relative_to(ROOT)}")
+
+
 def try_all(mutations: Sequence[Mutation], workers: int) -> Iterator[Verdict]:
     """Yield what became of each mutation, in order.
 
@@ -274,6 +294,7 @@ def main() -> int:
     try:
         mutations = read_mutations()
         if given.check:
+            check_tests(mutations)
             print(f"{len(mutations)} mutations apply")
             return 0
         chosen = [
