@@ -8,6 +8,7 @@
     manifest/part-*.parquet        one row a run
     particles/part-*.parquet       one row a particle a run
     runs/<run_id>/                 a run's files, with the record of them in record.json
+    specimens/<hash>/              particles that several runs of the plan share, after relaxation
     failures/<run_id>.log          why a run failed
     damaged/<run_id>-<n>/          what was set aside
     report/, show/                 what the commands of these names draw
@@ -30,6 +31,10 @@ RECIPES = "recipes"
 MANIFEST = "manifest"
 PARTICLES = "particles"
 RUNS = "runs"
+SPECIMENS = "specimens"
+SPECIMEN_FILE = "specimen.bin"
+"""All that is kept of a specimen, in its folder."""
+
 FAILURES = "failures"
 DAMAGED = "damaged"
 REPORT = "report"
@@ -44,11 +49,12 @@ ATTEMPTS = ".attempts"
 LOCK = ".lock"
 ARTIFACTS = "mlartifacts"
 
-OWN = (MANIFEST, PARTICLES, RECIPES, RUNS, FAILURES, DAMAGED, ARTIFACTS)
+OWN = (MANIFEST, PARTICLES, RECIPES, RUNS, SPECIMENS, FAILURES, DAMAGED, ARTIFACTS)
 """Folders in which nobody else may write."""
 
 _PART = re.compile(r"part-(\d{5,})\.parquet")
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
+_SPECIMEN = re.compile(r"[0-9a-f]{32}")
 
 
 def run_folder(run_id: str) -> str:
@@ -68,6 +74,16 @@ def in_run_folder(path: str) -> str:
 def preview_file(run_id: str) -> str:
     """Return the small picture of a run."""
     return f"{run_folder(run_id)}/{PREVIEW_FILE}"
+
+
+def specimen_folder(specimen: str) -> str:
+    """Return the folder of a specimen, by its hash."""
+    return f"{SPECIMENS}/{specimen}"
+
+
+def specimen_file(specimen: str) -> str:
+    """Return the file that holds a specimen, by its hash; it appears whole or not at all."""
+    return f"{specimen_folder(specimen)}/{SPECIMEN_FILE}"
 
 
 def failure_log(run_id: str) -> str:
@@ -102,3 +118,8 @@ def part_number(name: str) -> int | None:
 def is_run_id(name: str) -> bool:
     """Whether a run could have this id."""
     return _RUN_ID.fullmatch(name) is not None
+
+
+def is_specimen(name: str) -> bool:
+    """Whether a specimen could have this hash."""
+    return _SPECIMEN.fullmatch(name) is not None
