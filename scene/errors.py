@@ -8,6 +8,7 @@
     ├── DeviceError             Cycles can't use a reserved GPU
     ├── ThreadError             Blender belongs to another thread and would crash
     ├── StepError               a step of the synth chain failed
+    ├── SpecimenDamagedError    a stored specimen is not what was stored
     ├── SimulationError         physics gave a senseless result
     └── RenderError             Blender rendered something other than was asked for
 
@@ -110,6 +111,26 @@ class RenderError(BlendsweepError):
 
 class SimulationError(BlendsweepError):
     """A simulation moved particles where none can be."""
+
+
+class SpecimenDamagedError(BlendsweepError):
+    """A stored specimen is not what was stored.
+
+    Parameters
+    ----------
+    specimen
+        Its hash.
+    reason
+        What is wrong with it, in words.
+    """
+
+    def __init__(self, specimen: str, reason: str) -> None:
+        self.specimen = specimen
+        self.reason = reason
+        super().__init__(specimen, reason)
+
+    def __str__(self) -> str:
+        return f"the stored specimen {self.specimen} is damaged: {self.reason}"
 
 
 class StepError(BlendsweepError):

@@ -136,7 +136,7 @@ def manifest_schema(columns: Columns) -> pa.Schema:
         If two of its columns would have one name.
     """
     sizes = {spec.name: spec for spec in columns.particle_features}
-    stages = ("reset", "build", *columns.timings, "record", "publish", "total")
+    stages = ("reset", "build", "specimen", *columns.timings, "record", "publish", "total")
     return _schema(
         MANIFEST,
         _LEADING.items(),

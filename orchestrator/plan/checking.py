@@ -8,12 +8,12 @@ import math
 from array import array
 from collections.abc import Iterator, Sequence
 
-from orchestrator.plan.canonical import canonical
 from orchestrator.plan.expansion import SPREAD, Expansion, run_id, spread
 from orchestrator.plan.overrides import Axis, parse_overrides, plain
 from orchestrator.plan.ranges import ExactRange
 from orchestrator.plan.sweep import Sweep
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
+from scene.language.canonical import canonical
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import final, overload
 
-from orchestrator.plan.canonical import Canonical, canonical_json
 from orchestrator.plan.overrides import Axis
 from orchestrator.plan.resolution import ProductResolver
 from orchestrator.plan.run import Run, Scalar
+from scene.language.canonical import Canonical, canonical_json
 from scene.recipe.compose import Composition
 
 SPREAD = 100

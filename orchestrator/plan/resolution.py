@@ -18,20 +18,11 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, final
 
-from orchestrator.plan.canonical import (
-    Canonical,
-    Patch,
-    Place,
-    at_place,
-    canonical,
-    canonical_json,
-    differences,
-    same,
-    with_patch,
-)
+from orchestrator.plan.canonical import Patch, differences, same, with_patch
 from orchestrator.plan.overrides import Axis
 from orchestrator.plan.ranges import ExactRange
 from orchestrator.plan.template import Template
+from scene.language.canonical import Canonical, Place, at_place, canonical, canonical_json
 from scene.recipe.compose import Composition
 
 KEPT_TEXTS = 5_000

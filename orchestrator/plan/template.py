@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import final
 
-from orchestrator.plan.canonical import Canonical, Place, canonical_json
+from scene.language.canonical import Canonical, Place, canonical_json
 
 
 @final

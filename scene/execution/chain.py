@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import platform
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scene.errors import StepError
 from scene.execution.context import step_context
 from scene.execution.record import RunRecord
+from scene.execution.specimens import SpecimenStore, generate
 from scene.execution.stopwatch import Stopwatch
 from scene.imaging.files import RECIPE_FILE, RECORD_FILE
 from scene.imaging.modes import category_color
@@ -33,7 +34,9 @@ _PYTHON = {"python": platform.python_version()}
 logger = logging.getLogger(__name__)
 
 
-def execute(recipe: Recipe, session: Session, output: Path) -> RunRecord:
+def execute(
+    recipe: Recipe, session: Session, output: Path, specimens: SpecimenStore | None = None
+) -> RunRecord:
     """Execute a recipe and write all its files; ``preview.jpg`` among them is not recorded.
 
     Parameters
@@ -44,6 +47,9 @@ def execute(recipe: Recipe, session: Session, output: Path) -> RunRecord:
         A warm Blender; it is reset when a step first needs the scene.
     output
         The run's folder, which exists and is empty.
+    specimens
+        Where the run looks for its specimen, and stores it if it is not there; None to make it
+        without. The files are the same.
 
     Returns
     -------
@@ -58,13 +64,16 @@ def execute(recipe: Recipe, session: Session, output: Path) -> RunRecord:
     stopwatch = Stopwatch()
     context = step_context(recipe, session, output, stopwatch)
     chain = recipe.synth_chain
-    for place, steps in (
-        ("feature_generation_steps", chain.feature_generation_steps),
-        ("rendering_steps", chain.rendering_steps),
-    ):
-        for index, step in enumerate(steps):
-            with stopwatch.measure(step.label):
-                _execute_step(step, f"synth_chain.{place}.{index} ({step.label})", context)
+
+    def executed(place: str, steps: Sequence[Step], index: int) -> None:
+        step = steps[index]
+        with stopwatch.measure(step.label):
+            _execute_step(step, f"synth_chain.{place}.{index} ({step.label})", context)
+
+    generation = partial(executed, "feature_generation_steps", chain.feature_generation_steps)
+    specimen = generate(recipe, context, generation, specimens, stopwatch)
+    for index in range(len(chain.rendering_steps)):
+        executed("rendering_steps", chain.rendering_steps, index)
     recipe.write(output / RECIPE_FILE)
     context.record_file("recipe", Path(RECIPE_FILE))
     with stopwatch.measure("record"):
@@ -83,6 +92,7 @@ def execute(recipe: Recipe, session: Session, output: Path) -> RunRecord:
         device=session.device,
         versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
         code=dict(recipe.code()),
+        specimen=specimen,
     )
     write_preview(output, record.files)
     record.write(output / RECORD_FILE)

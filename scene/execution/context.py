@@ -33,7 +33,9 @@ def step_context(
     stopwatch
         Where the time goes.
     """
-    streams = Streams(recipe.initial_runtime_state.seed)
+    start = recipe.initial_runtime_state
+    streams = Streams(start.seed)
+    look_streams = streams if start.root_of_look == start.seed else Streams(start.root_of_look)
     stage: Stage | None = None
 
     def synced(specimen: Specimen) -> Stage:
@@ -43,7 +45,7 @@ def step_context(
                 from scene.blender.stage import Stage  # the driver loads no Blender
 
                 session.reset()
-                registry, seed = recipe.names.registry, streams.integer("cycles")
+                registry, seed = recipe.names.registry, look_streams.integer("cycles")
                 stage = Stage(session, registry, recipe.render, seed)
         with stopwatch.measure("build"):
             stage.sync(specimen)
@@ -52,6 +54,7 @@ def step_context(
     return StepContext(
         output=output,
         streams=streams,
+        look_streams=look_streams,
         volume=recipe.volume,
         blueprints=recipe.blueprints,
         distributions=recipe.process_conditions.feature_variabilities,

@@ -37,7 +37,8 @@ class RunRecord:
     files
         Every file of the run, sorted by path.
     timings
-        Seconds by stage: ``reset``, ``build``, every step's label, and ``record``: statistics and
+        Seconds by stage: ``reset``, ``build``, ``specimen`` (reading or storing one that runs
+        share), the label of every step that was executed, and ``record``: statistics and
         checksums.
     device
         ``CPU`` or the GPU's name.
@@ -46,6 +47,9 @@ class RunRecord:
     code
         The code that made the images, component to version, as `scene.recipe.code` has it;
         empty in old records.
+    specimen
+        The hash that names the specimen, stored or not; None in old records and where it may
+        depend on anything.
     """
 
     seed: int
@@ -59,6 +63,7 @@ class RunRecord:
     device: str
     versions: dict[str, str]
     code: dict[str, str] = dataclasses.field(default_factory=dict)
+    specimen: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""

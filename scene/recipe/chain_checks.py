@@ -93,6 +93,10 @@ def _answers(step: Step, path: Path, names: RecipeNames) -> _Answers:
     ):
         message = f"makes must give numbers by Members, got {makes!r:.60}"
         raise _StepError(f"{described(type(step))}: {message}")
+    concerns = _asked(step, "concerns", lambda: step.concerns(names))
+    if concerns is not None and not isinstance(concerns, Members):
+        message = f"concerns must give one of Members or None, got {concerns!r:.60}"
+        raise _StepError(f"{described(type(step))}: {message}")
     return _Answers(path, needs, makes)
 
 

@@ -23,16 +23,26 @@ from scene.steps.base import FeatureGenerationStep, RenderingStep
 
 LARGEST_SEED = 2**63 - 1
 
+type Seed = Annotated[Int, Field(ge=0, le=LARGEST_SEED)]
+
 
 @final
 class InitialRuntimeState(StrictModel):
     """Where a run starts.
 
-    `seed` is the root of every random stream of the run; `time` has no effect and is kept.
+    `seed` is the root of every random stream that decides what particles are and where,
+    `look_seed` of all others; where it is None, they have the root `seed`, too. `time` has no
+    effect and is kept.
     """
 
     time: Real = 0.0
-    seed: Annotated[Int, Field(ge=0, le=LARGEST_SEED)] = 0
+    seed: Seed = 0
+    look_seed: Seed | None = None
+
+    @property
+    def root_of_look(self) -> int:
+        """Root of the random streams of everything but the particles."""
+        return self.seed if self.look_seed is None else self.look_seed
 
 
 @final
@@ -116,6 +126,11 @@ class Recipe(StrictModel):
     def names(self) -> RecipeNames:
         """What the recipe's names stand for."""
         return self._names
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The recipe's plain form."""
+        return self._document
 
     def write(self, path: Path) -> None:
         """Write the resolved recipe as YAML that can be run again on its own."""

@@ -21,7 +21,7 @@ RESERVED_COLUMNS = frozenset(
 )
 """Columns that the table of particles has or may get; a feature can't have such a name."""
 
-RESERVED_TIMES = frozenset({"reset", "build", "record", "publish", "total"})
+RESERVED_TIMES = frozenset({"reset", "build", "specimen", "record", "publish", "total"})
 """Times of a run besides those of its steps; a step can't have such a label."""
 
 

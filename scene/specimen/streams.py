@@ -1,8 +1,8 @@
-"""Random streams: one root per run, every stream found by name.
+"""Random streams: every stream is found by name, from a root.
 
-A stream's numbers depend on the recipe's seed and on the stream's own key alone, never on what else
-is drawn, in which order, or on which worker: the seventh bead's diameter is the same with 100 or
-600 beads.
+A stream's numbers depend on its root, a seed of the recipe, and on the stream's own key alone,
+never on what else is drawn, in which order, or on which worker: the seventh bead's diameter is the
+same with 100 or 600 beads.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from collections import Counter
 
 import numpy as np
 
+type StreamKey = tuple[str | int, ...]
+
 
 class Streams:
-    """Source of a run's random generators.
+    """Source of a run's random generators with one root.
 
     Parameters
     ----------
     seed
-        The recipe's ``initial_runtime_state.seed``, not negative.
+        The root: ``seed`` or ``look_seed`` of the recipe's ``initial_runtime_state``, not negative.
     """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._drawn: Counter[tuple[str | int, ...]] = Counter()
+        self._drawn: Counter[StreamKey] = Counter()
 
     def generator(self, *key: str | int) -> np.random.Generator:
         """Return the generator of the stream `key`.
@@ -35,6 +37,15 @@ class Streams:
         occurrence = self._drawn[key]
         self._drawn[key] += 1
         return np.random.Generator(np.random.PCG64(self._sequence(*key, occurrence)))
+
+    @property
+    def drawn(self) -> Counter[StreamKey]:
+        """How often each generator has been asked for, by its key."""
+        return self._drawn.copy()
+
+    def advance(self, drawn: Counter[StreamKey]) -> None:
+        """Go on as if generators had been asked for so often."""
+        self._drawn += drawn
 
     def integer(self, *key: str | int) -> int:
         """Return the 31-bit integer of the stream `key`, the same at every call."""

@@ -42,6 +42,23 @@ class FeatureGenerationStep(Step):
         del context
         return ()
 
+    def concerns(self, context: CheckContext) -> Members | None:
+        """Return what the step's work is about; by default None, which may be anything.
+
+        Runs share a specimen, and so a relaxation, if every step up to their last relaxation says
+        what it concerns:
+
+        - ``Members.PARTICLES``: the step changes particles and nothing else. What becomes of them
+          follows from the particles, the step's parameters, what its parameters name among the
+          recipe's sets and feature variabilities, the measurement volume, and draws from
+          ``context.streams``. Such a step is skipped where its specimen is there already.
+        - ``Members.TECHNIQUES``: it changes the measurement technique and nothing else, and pays no
+          heed to particles. It is executed in every run.
+        - ``Members.NOTHING``: it has no effect.
+        """
+        del context
+        return None
+
 
 class RenderingStep(Step):
     """A step that writes files."""

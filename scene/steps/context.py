@@ -47,7 +47,10 @@ class StepContext:
     output
         The run's folder.
     streams
-        Source of all randomness.
+        Source of all randomness that decides what particles are and where; its root is the seed.
+    look_streams
+        Source of all other randomness: of the technique, its background and its noise. Its root is
+        ``look_seed``; without one it is `streams` itself.
     volume
         The measurement volume, in scene units.
     blueprints, distributions, sets
@@ -69,6 +72,7 @@ class StepContext:
 
     output: Path
     streams: Streams
+    look_streams: Streams
     volume: MeasurementVolume
     blueprints: Blueprints
     distributions: Mapping[str, FeatureDistribution]

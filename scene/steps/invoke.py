@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import final
+from typing import final, override
 
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
@@ -36,6 +36,15 @@ class InvokeBlueprints(FeatureGenerationStep):
             total = context.particles_made(self.affected_set_name)
             return {Members.PARTICLES: total} if total else {}
         return {}
+
+    @override
+    def concerns(self, context: CheckContext) -> Members:
+        members = context.members(self.affected_set_name)
+        made = {
+            Members.TECHNIQUE_BLUEPRINTS: Members.TECHNIQUES,
+            Members.PARTICLE_BLUEPRINTS: Members.PARTICLES,
+        }
+        return made.get(members, Members.NOTHING)
 
     def execute(self, context: StepContext) -> None:
         """Append the new objects to the specimen."""

@@ -40,6 +40,10 @@ class RelaxCollisions(RelaxationSettings, FeatureGenerationStep):
         return Members.PARTICLES, Members.TECHNIQUES
 
     @override
+    def concerns(self, context: CheckContext) -> Members:
+        return context.members(self.affected_set_name)
+
+    @override
     def changes(self, context: CheckContext) -> Iterable[str]:
         return POSE
 

@@ -10,6 +10,7 @@ from scene.language.fields import Text
 from scene.language.plugin_code import described
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import DIMENSIONS, MeasurementTechnique, Particle
+from scene.specimen.streams import Streams
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
 
@@ -43,6 +44,10 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         feature = context.drawn_feature(self.feature_variability_name)
         return () if feature is None else (feature,)
 
+    @override
+    def concerns(self, context: CheckContext) -> Members:
+        return context.members(self.affected_set_name)
+
     def execute(self, context: StepContext) -> None:
         """Draw and set the values."""
         drawn = context.distributions[self.feature_variability_name].feature_name
@@ -51,22 +56,24 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
             volume = context.volume
             for particle in context.particles(self.affected_set_name):
                 spec = context.particle_features[particle.blueprint][drawn]
-                self._update(context, particle, spec, particle.index)
+                self._update(context, context.streams, particle, spec, particle.index)
                 if drawn == DIMENSIONS and (problem := volume.misfit(particle.features[drawn])):
                     raise ValueError(f"{particle.label}: {problem}")
         elif members is Members.TECHNIQUES:
             for technique in context.specimen.techniques:
-                self._update(context, technique, context.technique_features[drawn], 0)
+                spec = context.technique_features[drawn]
+                self._update(context, context.look_streams, technique, spec, 0)
 
     def _update(
         self,
         context: StepContext,
+        streams: Streams,
         owner: Particle | MeasurementTechnique,
         spec: FeatureSpec,
         index: int,
     ) -> None:
         distribution = context.distributions[self.feature_variability_name].variability
-        rng = context.streams.generator(self.feature_variability_name, owner.blueprint, index)
+        rng = streams.generator(self.feature_variability_name, owner.blueprint, index)
         value = distribution.sample(rng, context.volume)
         try:
             owner.features[spec.name] = spec.checked(value)

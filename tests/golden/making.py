@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.export.splits import Splits
-from orchestrator.plan.canonical import canonical
 from orchestrator.plan.checking import expand
 from orchestrator.plan.expansion import Expansion, run_id
 from orchestrator.plan.loading import load_sweep
@@ -28,6 +27,7 @@ from orchestrator.plan.sweep import OverrideText
 from scene.execution import chain
 from scene.execution.record import RunRecord
 from scene.imaging.modes import category_color, category_colors
+from scene.language.canonical import canonical
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry, builtin_classes

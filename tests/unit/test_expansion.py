@@ -11,13 +11,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.plan.canonical import canonical
 from orchestrator.plan.checking import expand
 from orchestrator.plan.expansion import Expansion, run_id
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
+from scene.language.canonical import canonical
 from scene.recipe.compose import Composition
 
 RECIPE = """\

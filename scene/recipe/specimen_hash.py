@@ -1,0 +1,161 @@
+"""What decides a specimen, and the hash that names it: runs of one hash have the same particles.
+
+A specimen is all particles as the last relaxation of the chain leaves them, or, where nothing is
+relaxed, as the last step does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, final
+
+from scene.language.canonical import Place, at_place, canonical, canonical_json
+from scene.language.element import Members
+from scene.recipe.code import Code
+from scene.recipe.names import RecipeNames
+from scene.recipe.references import texts
+from scene.recipe.schema import Recipe
+from scene.specimen.sets import BUILTIN_SETS
+from scene.steps.base import FeatureGenerationStep
+from scene.steps.invoke import InvokeBlueprints
+from scene.steps.relax import RelaxCollisions
+
+_STEPS: Place = ("synth_chain", "feature_generation_steps")
+_VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
+_HEX_DIGITS = 32
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SpecimenSteps:
+    """How a specimen comes about in a recipe's chain.
+
+    Parameters
+    ----------
+    makers
+        Positions of the feature generation steps that make it. The others before its end concern
+        the measurement technique alone.
+    end
+        How many steps there are until it is complete.
+    relaxed
+        Whether one of them relaxes particles, so that it is worth keeping.
+    """
+
+    makers: frozenset[int]
+    end: int
+    relaxed: bool
+
+
+def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
+    """Return the steps that make a recipe's specimen; None if runs can't share it.
+
+    They can't if a step before the last relaxation may depend on more than particles, or particles
+    on more than the hash knows.
+    """
+    steps = recipe.synth_chain.feature_generation_steps
+    concerns = [step.concerns(recipe.names) for step in steps]
+    makers = [n for n, about in enumerate(concerns) if about is Members.PARTICLES]
+    relaxations = [n for n in makers if isinstance(steps[n], RelaxCollisions)]
+    end = relaxations[-1] + 1 if relaxations else len(steps)
+    ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
+    if None in concerns[:end] or technique in recipe.blueprints.particles:
+        return None  # blueprints of one name share the streams of their draws
+    if relaxations and _is_plugin(blueprint.measurement_technique_prototype_name):
+        # Its features may move the walls between which particles are relaxed.
+        about = zip(steps[:end], concerns, strict=False)
+        if any(
+            what is Members.TECHNIQUES and not isinstance(step, InvokeBlueprints)
+            for step, what in about
+        ):
+            return None
+    return SpecimenSteps(frozenset(n for n in makers if n < end), end, bool(relaxations))
+
+
+def specimen_paths(recipe: Recipe) -> tuple[Place, ...] | None:
+    """Return the parts of a resolved recipe that decide its specimen; None if runs can't share it.
+
+    The paths hold for all recipes that differ from this one in other numbers; names of sets,
+    variabilities, prototypes and ``_target_`` may lead to other paths.
+    """
+    made = specimen_steps(recipe)
+    return None if made is None else tuple(dict.fromkeys(_paths(recipe, made)))
+
+
+def specimen_hash(document: Mapping[str, Any], paths: Sequence[Place], code: Code) -> str:
+    """Return 32 hex digits that name a specimen.
+
+    Parameters
+    ----------
+    document
+        The resolved recipe; whole floats and integers are the same.
+    paths
+        Of `specimen_paths`, for a recipe of the same structure.
+    code
+        What executes the recipe.
+    """
+    parts = canonical([_part(document, path) for path in paths])
+    text = _named(tuple(paths)) + canonical_json([parts, dict(code)])
+    return hashlib.sha256(text.encode()).hexdigest()[:_HEX_DIGITS]
+
+
+def specimen_of(recipe: Recipe) -> str | None:
+    """Return the hash that names a recipe's specimen on this machine; None if runs can't share it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a plugin's file can't be read.
+    """
+    paths = specimen_paths(recipe)
+    return None if paths is None else specimen_hash(recipe.document, paths, recipe.code())
+
+
+def _paths(recipe: Recipe, made: SpecimenSteps) -> Iterator[Place]:
+    names = recipe.names
+    ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
+    prototype = blueprint.measurement_technique_prototype_name
+    yield "initial_runtime_state", "seed"
+    yield "render", "resolution"  # with the technique's prototype it sets the volume
+    yield "blueprints", "measurement_techniques", technique, "measurement_technique_prototype_name"
+    if _is_plugin(prototype):
+        yield "render", "fidelity"
+    steps = recipe.synth_chain.feature_generation_steps[: made.end]
+    decisive = [n for n, step in enumerate(steps) if n in made.makers or _invokes(step, names)]
+    named = {text for n in decisive for _, text in texts(at_place(recipe.document, (*_STEPS, n)))}
+    sets = {name: found for name, found in recipe.all_sets.items() if name in named}
+    invoked = [found for found in sets.values() if found.members is Members.PARTICLE_BLUEPRINTS]
+    for name in recipe.blueprints.particles:
+        if name in named or any(found.includes(name) for found in invoked):
+            yield "blueprints", "particles", name
+    yield from (("sets", name) for name in sorted(sets.keys() - BUILTIN_SETS.keys()))
+    variabilities = recipe.process_conditions.feature_variabilities
+    yield from ((*_VARIABILITIES, name) for name in sorted(variabilities.keys() & named))
+    yield from ((*_STEPS, n) for n in decisive)
+
+
+def _is_plugin(name: str) -> bool:
+    return name.startswith("$plugins.")
+
+
+def _invokes(step: FeatureGenerationStep, names: RecipeNames) -> bool:
+    """Return whether a step may make the measurement technique, whose walls hold particles."""
+    made = step.makes(names)
+    return made is None or Members.TECHNIQUES in made
+
+
+def _part(document: Any, path: Place) -> Any:
+    """Return what a document has at a path; None where it leaves that to the default."""
+    for key in path:
+        if isinstance(document, Mapping) and key not in document:
+            return None
+        document = document[key]
+    return document
+
+
+@lru_cache(maxsize=64)
+def _named(paths: tuple[Place, ...]) -> str:
+    """Return the names of what the paths lead to; which step of the chain one is, is no part."""
+    return canonical_json([[key for key in path if isinstance(key, str)] for path in paths])
