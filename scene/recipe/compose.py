@@ -39,6 +39,15 @@ def recipe_file(path: Path) -> Path:
     return shipped if len(path.parts) == 1 and not is_there(path) and is_file(shipped) else path
 
 
+_START, _LOOK_SEED = "initial_runtime_state", "look_seed"
+_SEED = "${initial_runtime_state.seed}"
+"""What `look_seed` stands for where a recipe gives none.
+
+So a recipe can refer to it, and an override can set it, although it is no part of a resolved recipe
+that gives none: its hash is the same as that of recipes from before there was such a key.
+"""
+
+
 @final
 class Composition:
     """A recipe file with everything its defaults list names, ready to be resolved.
@@ -66,6 +75,7 @@ class Composition:
             folder.resolve() for folder in (*recipe_dirs, BUILTIN_RECIPES) if folder.is_dir()
         ]
         config = compose(path.absolute(), folders)
+        _give_look_seed(config)
         OmegaConf.set_struct(config, True)
         self._config = config
 
@@ -87,7 +97,8 @@ class Composition:
         problems = [problem for text in overrides for problem in self._apply(config, text)]
         if problems:
             raise ConfigurationError(problems)
-        plain = OmegaConf.to_container(config, resolve=False)
+        _give_look_seed(config)
+        plain = _plain(config)
         calls = [
             Problem(self._source, path, f"only references to other keys are allowed, got {text!r}")
             for path, text in texts(plain)
@@ -95,17 +106,17 @@ class Composition:
         ]
         if calls:
             raise ConfigurationError(calls)
-        if (place := too_large(cast("dict[str, Any]", plain))) is not None:
+        if (place := too_large(plain)) is not None:
             raise self._error(place, "its references to other keys stand for too much")
         try:
             resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
             raise self._error(str(error.full_key or ""), first_sentence(error)) from error
-        return cast("dict[str, Any]", resolved)
+        return _without_look_seed(config, cast("dict[str, Any]", resolved))
 
     def document(self) -> str:
         """Return the composed recipe as YAML, which needs no other file; nothing is resolved."""
-        return write_mapping(OmegaConf.to_container(self._config, resolve=False))
+        return write_mapping(_without_look_seed(self._config, _plain(self._config)))
 
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""
@@ -123,6 +134,31 @@ class Composition:
 
     def _error(self, path: str, message: str) -> ConfigurationError:
         return ConfigurationError([Problem(self._source, path, message)])
+
+
+def _give_look_seed(config: DictConfig) -> None:
+    """Let `look_seed` stand for the seed if it is missing or null."""
+    start = _plain(config).get(_START)
+    if not isinstance(start, dict) or start.get(_LOOK_SEED) not in {None, _SEED}:
+        return
+    if "seed" in start:
+        OmegaConf.update(config, f"{_START}.{_LOOK_SEED}", _SEED, force_add=True)
+    elif _LOOK_SEED in start:  # an override took the seed away
+        with open_dict(config):
+            del config[_START][_LOOK_SEED]
+
+
+def _without_look_seed(config: DictConfig, plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe, in plain form, without a `look_seed` that was not given."""
+    start = _plain(config).get(_START)
+    if isinstance(start, dict) and start.get(_LOOK_SEED) == _SEED:
+        del plain[_START][_LOOK_SEED]
+    return plain
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """Return a recipe in plain form; nothing is resolved."""
+    return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False))
 
 
 def _check_name(path: Path) -> None:

@@ -70,6 +70,10 @@ SWEEPS: dict[str, tuple[Path, tuple[str, ...]]] = {
             "~process_conditions.feature_variabilities.Defocus",
         ),
     ),
+    "spheres_sem, two looks of two specimens": (
+        SPHERES,
+        ("initial_runtime_state.seed=0,1", "initial_runtime_state.look_seed=null,1"),
+    ),
     "tiny": (FOLDER / "tiny.yaml", SHORT),
     "cheap": (
         ROOT / "blendsweep" / "testing" / "cheap.yaml",

@@ -36,6 +36,46 @@ def test_overrides_reach_list_entries_and_interpolations(spheres: Composition) -
     assert seed["variability"]["value"] == 7
 
 
+START = "initial_runtime_state"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "start", "patches"),
+    [
+        ([], {"seed": 42}, 42),
+        ([f"{START}.seed=7"], {"seed": 7}, 7),
+        ([f"{START}.look_seed=3"], {"seed": 42, "look_seed": 3}, 3),
+        ([f"{START}.look_seed=3", f"{START}.seed=7"], {"seed": 7, "look_seed": 3}, 3),
+        ([f"{START}={{seed: 7, look_seed: 7}}"], {"seed": 7, "look_seed": 7}, 7),
+        ([f"{START}.look_seed=null"], {"seed": 42}, 42),
+        ([f"~{START}.look_seed"], {"seed": 42}, 42),
+        ([f"{START}.look_seed=${{{START}.seed}}"], {"seed": 42}, 42),
+    ],
+)
+def test_the_look_has_the_seed_as_its_root_unless_it_is_given_its_own(
+    spheres: Composition, overrides: list[str], start: dict[str, int], patches: int
+) -> None:
+    recipe = spheres.resolve(overrides)
+    assert recipe[START] == {"time": 0.0} | start
+    seed = recipe["process_conditions"]["feature_variabilities"]["BackgroundPatchSeed"]
+    assert seed["variability"]["value"] == patches
+    assert "look_seed:" not in spheres.document()
+
+
+@pytest.mark.parametrize("start", ["null", "{time: 1}", "{}", "text", "[1]"])
+def test_a_recipe_without_a_seed_has_no_look_seed(tmp_path: Path, start: str) -> None:
+    made = Composition(write(tmp_path, "r.yaml", f"{START}: {start}\n"))
+    assert "look_seed" not in made.document()
+
+
+def test_a_seed_that_an_override_takes_away_is_the_looks_no_more(tmp_path: Path) -> None:
+    made = Composition(write(tmp_path, "r.yaml", f"{START}: {{time: 1, seed: 2}}\n"))
+    assert made.resolve([f"~{START}.seed"]) == {START: {"time": 1}}
+    assert made.resolve([f"~{START}.seed", f"{START}.look_seed=3"]) == {
+        START: {"time": 1, "look_seed": 3}
+    }
+
+
 def test_resolving_leaves_the_composition_as_it_was(spheres: Composition) -> None:
     before = copy.deepcopy(spheres.resolve())
     spheres.resolve(["blueprints.particles.Bead.number=1", "~render.max_samples", "+sets.x=1"])

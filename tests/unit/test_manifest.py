@@ -197,6 +197,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "coverage": 0.25,
         "time.reset": 0.1,
         "time.build": 0.2,
+        "time.specimen": None,
         "time.Relax": 3.0,
         "time.record": 0.05,
         "time.publish": 0.5,

@@ -120,6 +120,18 @@ VARIABILITY = "process_conditions.feature_variabilities"
             "must be at least 0, got -1",
         ),
         (
+            "initial_runtime_state.look_seed",
+            2**63,
+            "initial_runtime_state.look_seed",
+            "must be at most 9223372036854775807, got 9223372036854775808",
+        ),
+        (
+            "initial_runtime_state.look_seed",
+            0.5,
+            "initial_runtime_state.look_seed",
+            "expected a whole number, got 0.5",
+        ),
+        (
             "initial_runtime_state.time",
             float("nan"),
             "initial_runtime_state.time",
