@@ -34,8 +34,10 @@ from scene.prototypes.base import (
     MaterialPrototype,
     MeasurementTechniquePrototype,
 )
+from scene.prototypes.few_samples import render_few_samples
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import MeasurementTechnique, MeasurementVolume, Particle, Specimen
 from scene.specimen.streams import Streams
@@ -60,6 +62,7 @@ __all__ = [
     "GeometryPrototype",
     "Identifier",
     "Image",
+    "ImagingChain",
     "Int",
     "MaterialPrototype",
     "MeasurementTechnique",
@@ -79,4 +82,5 @@ __all__ = [
     "Streams",
     "Text",
     "Vector",
+    "render_few_samples",
 ]

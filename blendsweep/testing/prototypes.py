@@ -33,6 +33,7 @@ from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
+from scene.specimen.streams import Streams
 
 if TYPE_CHECKING:
     from scene.blender.frame import BlenderFrame
@@ -208,7 +209,7 @@ class _Bench:
         self._session.reset()
         settings = self._settings(render or {})
         self.volume = self._technique().volume(settings.resolution)
-        self._stage = Stage(self._session, self._registry, settings, _SEED)
+        self._stage = Stage(self._session, self._registry, settings, Streams(_SEED))
         self._stage.sync(self._specimen(features or {}))
         return self._stage.frame(frozenset(_IDS))
 

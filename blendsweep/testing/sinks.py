@@ -87,6 +87,7 @@ def sink_result(index: int, status: RunStatus = RunStatus.SUCCEEDED) -> RunResul
         timings={"reset": 0.1, "build": 0.2},
         device="CPU",
         versions={"blendsweep": "0", "bpy": "5", "python": "3"},
+        rendering={"fidelity": "fast", "samples": 4, "noise_k": 2.1},
     )
     succeeded = status is RunStatus.SUCCEEDED
     outcome = AttemptOutcome(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, final
@@ -111,6 +112,7 @@ def content_of(record: RunRecord, folder: str) -> Row:
     """
     row: Row = {
         "files": [asdict(file) | {"path": f"{folder}/{file.path}"} for file in record.files],
+        "rendering": json.dumps(record.rendering) if record.rendering else None,
         "visible_particles": record.visible_particles,
         "coverage": record.coverage,
     }

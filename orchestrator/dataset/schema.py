@@ -76,6 +76,7 @@ _TRAILING = {
     "started_at": TIMESTAMP,
     "finished_at": TIMESTAMP,
     "versions": _VERSIONS,
+    "rendering": pa.string(),
     "code_hash": pa.string(),
     "code": _CODE,
     "mlflow_run_id": pa.string(),

@@ -5,6 +5,7 @@ The runs are those with the smallest ids, which are hashes: the same data set gi
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ PARTICLES_PER_PART = 8_000
 """At most this many particles are sampled, evenly, of each of at most `PARTICLE_PARTS` parts."""
 
 _OTHERS = {"run_id", "index", "status", "recipe_hash", "device", "coverage", "finished_at",
-           "versions"}  # fmt: skip
+           "versions", "rendering"}  # fmt: skip
 
 type Floats = NDArray[np.float64]
 
@@ -55,8 +56,8 @@ class Sample:
         How many parts of the particles' table were read, and how many there are.
     last
         When the last run on record ended.
-    devices, versions
-        What rendered, each with its number of runs.
+    devices, versions, renderings
+        What rendered, and how, each with its number of runs.
     """
 
     rows: pa.Table
@@ -65,6 +66,7 @@ class Sample:
     last: datetime | None
     devices: Mapping[str, int]
     versions: Mapping[str, int]
+    renderings: Mapping[str, int]
 
     def numbers(self, column: str) -> Floats:
         """Return a column of the sample, NaN where it is null or no number."""
@@ -119,14 +121,18 @@ def read_sample(data: DataSet) -> Sample:
     """
     devices: Counter[str] = Counter()
     versions: Counter[str] = Counter()
+    renderings: Counter[str] = Counter()
     last: datetime | None = None
     smallest = _Smallest()
     for part, asked in data.recorded(_wanted):
         own = part.filter(pa.array(asked))
         devices.update(filter(None, own["device"].to_pylist()))
         versions.update(map(_version, own["versions"].to_pylist()))
+        if "rendering" in own.schema.names:  # not in old data sets
+            renderings.update(map(_rendering, filter(None, own["rendering"].to_pylist())))
         last = max(filter(None, (last, pc.max(own["finished_at"]).as_py())), default=None)
-        smallest.add(own.filter(pc.equal(own["status"], RunStatus.SUCCEEDED)).drop(["versions"]))
+        own = own.drop([name for name in ("versions", "rendering") if name in own.schema.names])
+        smallest.add(own.filter(pc.equal(own["status"], RunStatus.SUCCEEDED)))
     rows = smallest.rows()
     particles, parts_read = _particles(data, rows.schema.names)
     return Sample(
@@ -136,6 +142,7 @@ def read_sample(data: DataSet) -> Sample:
         last=last,
         devices=dict(devices.most_common()),
         versions=dict(versions.most_common()),
+        renderings=dict(renderings.most_common()),
     )
 
 
@@ -171,6 +178,15 @@ def _wanted(column: str) -> bool:
 
 def _version(versions: Mapping[str, str | None] | None) -> str:
     return ", ".join(f"{name} {number}" for name, number in (versions or {}).items() if number)
+
+
+def _rendering(text: str) -> str:
+    """Return in short how images were rendered, whatever their noise."""
+    entry = json.loads(text)
+    limit = "at most " if entry.get("adaptive_threshold") is not None else ""
+    parts = [f"{entry.get('fidelity')}: {limit}{entry.get('samples')} samples a pixel"]
+    parts += ["denoised"] * bool(entry.get("denoiser"))
+    return ", ".join([*parts, *["noise added"] * bool(entry.get("noise"))])
 
 
 def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import posixpath
 import re
@@ -151,7 +152,7 @@ def _cell(text: str) -> str:
 
 
 def tags(row: Row, output: str) -> dict[str, str]:
-    """Return status, place, device, versions and, for a failed run, the error.
+    """Return status, place, device, versions, rendering and, for a failed run, the error.
 
     Parameters
     ----------
@@ -167,6 +168,8 @@ def tags(row: Row, output: str) -> dict[str, str]:
         "error_message": row.get("error_message"),
     }
     values |= {f"version.{name}": value for name, value in row["versions"].items()}
+    rendering = json.loads(row.get("rendering") or "{}")
+    values |= {f"rendering.{name}": str(v) for name, v in rendering.items() if v is not None}
     return {
         f"blendsweep.{key}": value[:_LONGEST_TAG]
         for key, value in values.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import final
 
@@ -16,8 +16,10 @@ from scene.blender.outline import as_rendered, seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
+from scene.imaging.chain import WHITE, imaged
 from scene.imaging.footprint import Footprint
 from scene.imaging.frame import Frame, GeometryBuffers
+from scene.specimen.imaging_chain import ImagingChain
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of linear red, green and blue in a gray value (ITU-R BT.709)."""
@@ -36,6 +38,10 @@ class BlenderFrame(Frame):
         The specimen's objects.
     interest, overlapping
         Particle ids. A particle in both counts as of interest.
+    chain
+        What the rendered image goes through to become `real`.
+    stream
+        Returns the generator of a stage of the chain by its name, the same at every call.
     """
 
     def __init__(
@@ -44,11 +50,15 @@ class BlenderFrame(Frame):
         particles: ParticleObjects,
         interest: frozenset[int],
         overlapping: frozenset[int],
+        chain: ImagingChain,
+        stream: Callable[[str], np.random.Generator],
     ) -> None:
         self._truth = truth
         self._particles = particles
         self._interest = interest
         self._overlapping = overlapping - interest
+        self._chain = chain
+        self._stream = stream
         self._buffers: GeometryBuffers | None = None
 
     @property
@@ -80,7 +90,7 @@ class BlenderFrame(Frame):
         with temporarily([*self._present(), (rendered_layer(scene), "use_pass_combined", True)]):
             combined = render_passes(scene, self._truth.settings.size)["Combined"]
         gray = combined @ np.array(LUMINANCE, dtype=np.float32)
-        return np.rint(np.clip(gray, 0.0, 1.0) * 255.0).astype(np.uint8)
+        return imaged(gray * np.float32(WHITE), self._chain, self._stream)
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""

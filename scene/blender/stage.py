@@ -17,6 +17,7 @@ from scene.blender.ground_truth import GroundTruth
 from scene.blender.particles import MaterialLibrary, ParticleObjects, with_defaults
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
+from scene.blender.rendering import Rendering, rendering_of
 from scene.errors import SimulationError
 from scene.machine.scratch import memory_folder, scratch_folder
 from scene.prototypes.base import (
@@ -24,6 +25,7 @@ from scene.prototypes.base import (
     SUBSTRATE,
     MeasurementTechniquePrototype,
 )
+from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from scene.recipe.registry import Registry
     from scene.recipe.schema import RenderSettings
     from scene.specimen.features import FeatureValue
+    from scene.specimen.streams import Streams
 
 _FRAMES_KEPT = 4
 _MOST_SCENE_BYTES = 64 * 2**20
@@ -49,8 +52,8 @@ class Stage:
         Where prototypes are found.
     render_settings
         Size of the images, largest number of samples, and fidelity.
-    cycles_seed
-        Seed of Cycles' noise, a 31-bit integer.
+    streams
+        Source of Cycles' seed and of the noise that images get.
     """
 
     def __init__(
@@ -58,9 +61,10 @@ class Stage:
         session: Session,
         registry: Registry,
         render_settings: RenderSettings,
-        cycles_seed: int,
+        streams: Streams,
     ) -> None:
         self._registry = registry
+        self._streams = streams
         self._scene = bpy.context.scene
         self._truth = GroundTruth(self._scene, render_settings, session.set_up)
         self._materials = MaterialLibrary(registry, render_settings.fidelity)
@@ -68,9 +72,10 @@ class Stage:
         self._scene.collection.children.link(self._collection)
         self._particles = ParticleObjects(registry, self._materials, self._collection)
         self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
+        self._chain = ImagingChain()
         self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
         self._frames = OrderedDict()
-        self._apply(render_settings, cycles_seed)
+        self._apply(render_settings, streams.integer("cycles"))
 
     def sync(self, specimen: Specimen) -> None:
         """Bring the scene up to the specimen's features."""
@@ -122,6 +127,10 @@ class Stage:
                 bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
             shutil.move(file, path)
 
+    def rendering(self) -> Rendering:
+        """Return how `real` is rendered, as plain values."""
+        return rendering_of(self._scene, self._truth.settings.fidelity, self._chain)
+
     def frame(
         self, interest: frozenset[int], overlapping: frozenset[int] = frozenset()
     ) -> BlenderFrame:
@@ -138,7 +147,16 @@ class Stage:
         if key not in self._frames:
             if len(self._frames) == _FRAMES_KEPT:
                 self._frames.popitem(last=False)
-            self._frames[key] = BlenderFrame(self._truth, self._particles, interest, overlapping)
+            # Images of different particles differ in noise; those of the same are the same.
+            shown = [" ".join(map(str, sorted(ids))) for ids in key]
+            self._frames[key] = BlenderFrame(
+                self._truth,
+                self._particles,
+                interest,
+                overlapping,
+                self._chain,
+                lambda stage: self._streams.counted(stage, *shown),
+            )
         self._frames.move_to_end(key)
         return self._frames[key]
 
@@ -153,6 +171,7 @@ class Stage:
         self._technique = state
         values = with_defaults(prototype.features, technique.features)
         prototype.apply(self._scene, values, settings.fidelity)
+        self._chain = prototype.imaging_chain(values, settings.fidelity)
         self._sync_substrate(technique)
         return True
 

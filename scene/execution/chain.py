@@ -93,6 +93,7 @@ def execute(
         versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
         code=dict(recipe.code()),
         specimen=specimen,
+        rendering=_rendering(recipe, context),
     )
     write_preview(output, record.files)
     record.write(output / RECORD_FILE)
@@ -110,6 +111,10 @@ def _execute_step(step: Step, name: str, context: StepContext) -> None:
 def _shows(recipe: Recipe, context: StepContext) -> bool:
     """Return whether anything was rendered, and can be."""
     return bool(recipe.synth_chain.rendering_steps and context.specimen.techniques)
+
+
+def _rendering(recipe: Recipe, context: StepContext) -> dict[str, str | int | float | None]:
+    return dict(context.rendering()) if _shows(recipe, context) else {}
 
 
 def _add_visibility(table: dict[str, list[Any]], context: StepContext) -> float:

@@ -45,8 +45,7 @@ def step_context(
                 from scene.blender.stage import Stage  # the driver loads no Blender
 
                 session.reset()
-                registry, seed = recipe.names.registry, look_streams.integer("cycles")
-                stage = Stage(session, registry, recipe.render, seed)
+                stage = Stage(session, recipe.names.registry, recipe.render, look_streams)
         with stopwatch.measure("build"):
             stage.sync(specimen)
         return stage

@@ -50,6 +50,9 @@ class RunRecord:
     specimen
         The hash that names the specimen, stored or not; None in old records and where it may
         depend on anything.
+    rendering
+        How ``real`` was rendered: fidelity, samples, denoiser and the law of the noise, as
+        `scene.blender.rendering` has it; empty where nothing was rendered, and in old records.
     """
 
     seed: int
@@ -64,6 +67,7 @@ class RunRecord:
     versions: dict[str, str]
     code: dict[str, str] = dataclasses.field(default_factory=dict)
     specimen: str | None = None
+    rendering: dict[str, str | int | float | None] = dataclasses.field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""

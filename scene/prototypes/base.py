@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 type Fidelity = Literal["fast", "reference"]
 """How literally an image follows the published figures of its look.
 
-``reference`` takes every material and integrator setting as it was published. ``fast`` looks the
-same, its noise included, and renders in a fraction of the time.
+``reference`` takes every material and integrator setting as it was published, the noise of few
+samples included. ``fast`` looks the same for a fraction of the time: few samples, a denoiser, and
+noise of the same kind added to what it gives.
 """
 
 SUBSTRATE = "Substrate"
@@ -113,3 +115,15 @@ class MeasurementTechniquePrototype(Prototype):
         self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue], fidelity: Fidelity
     ) -> None:
         """Set the technique, built with the same `fidelity`, to the given features' values."""
+
+    def imaging_chain(
+        self,
+        features: Mapping[str, FeatureValue],  # noqa: ARG002
+        fidelity: Fidelity,  # noqa: ARG002
+    ) -> ImagingChain:
+        """Return what the rendered image goes through before it is written as `real`.
+
+        Nothing, unless a technique says otherwise: what Cycles renders with the settings of
+        `build` and `apply` is then the image.
+        """
+        return ImagingChain()

@@ -47,6 +47,10 @@ class Streams:
         """Go on as if generators had been asked for so often."""
         self._drawn += drawn
 
+    def counted(self, *key: str | int) -> np.random.Generator:
+        """Return a counter-based generator of the stream `key`, the same at every call."""
+        return np.random.Generator(np.random.Philox(self._sequence(*key)))
+
     def integer(self, *key: str | int) -> int:
         """Return the 31-bit integer of the stream `key`, the same at every call."""
         return int(self._sequence(*key).generate_state(1)[0] >> 1)

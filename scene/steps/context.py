@@ -33,6 +33,9 @@ class Scene(Protocol):
     def frame(self, interest: frozenset[int], overlapping: frozenset[int]) -> Frame:
         """Return the view of some particles."""
 
+    def rendering(self) -> Mapping[str, str | int | float | None]:
+        """Return how `real` is rendered, as plain values."""
+
     def save(self, path: Path) -> None:
         """Save the scene as a Blender file."""
 
@@ -118,6 +121,10 @@ class StepContext:
             Ids of those that are present without being shown.
         """
         return self.synced_scene(self.specimen).frame(interest, overlapping)
+
+    def rendering(self) -> Mapping[str, str | int | float | None]:
+        """Return how `real` is rendered, as plain values; needs a measurement technique."""
+        return self.synced_scene(self.specimen).rendering()
 
     def save_scene(self, path: Path) -> None:
         """Save the scene as a Blender file, `path` below the run's folder, and record the file."""

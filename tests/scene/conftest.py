@@ -11,6 +11,7 @@ from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
+from scene.specimen.streams import Streams
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
@@ -37,13 +38,13 @@ def session() -> Session:
 def new_stage(session: Session) -> Iterator[StageFactory]:
     """Make a stage on an emptied scene, with what Blender prints out of the way."""
 
-    def make(**settings: object) -> Stage:
+    def make(seed: int = 7, **settings: object) -> Stage:
         from scene.blender.stage import Stage
 
         session.reset()
         small = {"resolution_percentage": 10, "max_samples": 16}
         render = RenderSettings.model_validate(small | settings)
-        return Stage(session, Registry(), render, cycles_seed=7)
+        return Stage(session, Registry(), render, Streams(seed))
 
     with session.captured():
         yield make

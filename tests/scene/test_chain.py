@@ -17,7 +17,6 @@ from scene.errors import StepError
 from scene.execution.record import RunRecord
 from scene.imaging.files import RECORD_FILE
 from scene.imaging.modes import category_color
-from scene.prototypes.measurement_techniques.secondary_electron_microscope import NOISE_MATCH
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -143,8 +142,15 @@ def test_recorded_features_are_those_of_the_scene(
     assert scene.camera.data.dof.focus_distance == pytest.approx(focus)
     threshold = record.features["noise_threshold"]
     strength = record.features["illumination_strength"]
-    factor = NOISE_MATCH if fidelity == "fast" else 1.0
-    assert scene.cycles.adaptive_threshold == pytest.approx(factor * threshold)
+    assert scene.cycles.adaptive_threshold == pytest.approx(threshold)
+    assert scene.cycles.use_adaptive_sampling == (fidelity == "reference")
+    rendering = record.rendering
+    assert rendering["fidelity"] == fidelity
+    assert rendering["samples"] == scene.cycles.samples
+    if fidelity == "fast":
+        assert rendering["noise_k"] == pytest.approx(0.9 + 16 * threshold)
+    else:
+        assert rendering["adaptive_threshold"] == pytest.approx(threshold, rel=1e-4)
     light = bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
     assert light.inputs["Strength"].default_value == pytest.approx(strength)
     beads = {made["particle_id"]: made for made in scene.objects if "particle_id" in made}

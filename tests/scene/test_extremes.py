@@ -64,7 +64,7 @@ def unevenness(stage_of: StageFactory, seed: float) -> float:
     out by a quadratic surface.
     """
     stage = stage_of(resolution_percentage=10, max_samples=32)
-    features = {"patch_scale": 12.0, "noise_threshold": 0.0, "defocus": 0.0}
+    features = {"patch_scale": 12.0, "noise_coefficient": 0.0, "defocus": 0.0}
     stage.sync(specimen(patch_seed=float(seed), illumination_strength=2.0, **features))
     blocks = stage.frame(frozenset()).real().reshape(24, 4, 24, 4).mean(axis=(1, 3))
     y, x = np.mgrid[-1:1:24j, -1:1:24j].reshape(2, -1)
@@ -85,7 +85,7 @@ def test_every_large_seed_has_flakes_of_its_own(new_stage: StageFactory) -> None
     images = set()
     for seed in (5, 1024 + 5, 2**40, 2**40 + 1, -5, -(2**40)):
         stage = new_stage(max_samples=1)
-        stage.sync(specimen(patch_seed=float(seed), noise_threshold=0.0, defocus=0.0))
+        stage.sync(specimen(patch_seed=float(seed), noise_coefficient=0.0, defocus=0.0))
         images.add(stage.frame(frozenset()).real().tobytes())
     assert len(images) == 6
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from scene.imaging.noise import LAW
+from scene.specimen.specimen import Particle
 
 from .conftest import StageFactory, bead, scattered, specimen
 
+if TYPE_CHECKING:
+    from scene.blender.stage import Stage
 
-def test_same_specimen_same_bytes_whatever_the_threads(new_stage: StageFactory) -> None:
+
+@pytest.mark.parametrize("fidelity", ["fast", "reference"])
+def test_same_specimen_same_bytes_whatever_the_threads(
+    new_stage: StageFactory, fidelity: str
+) -> None:
+    """And whatever was rendered before: the first of these finds Blender as others left it."""
     import bpy
 
     images = []
-    for threads in (2, 2, 1):
-        stage = new_stage(max_samples=4)
+    for threads in (2, 2, 1, 3):
+        stage = new_stage(fidelity=fidelity, max_samples=6)
         bpy.context.scene.render.threads = threads
         stage.sync(specimen(*scattered(30), noise_threshold=0.1))
         frame = stage.frame(frozenset(range(1, 31)))
@@ -24,23 +37,111 @@ def test_same_specimen_same_bytes_whatever_the_threads(new_stage: StageFactory) 
         assert [image.tobytes() for image in other] == first
 
 
-def test_another_seed_gives_other_noise(new_stage: StageFactory) -> None:
-    import bpy
-
+@pytest.mark.parametrize("fidelity", ["fast", "reference"])
+def test_another_seed_gives_other_noise(new_stage: StageFactory, fidelity: str) -> None:
     images = []
     for seed in (7, 8):
-        stage = new_stage(max_samples=4)
-        bpy.context.scene.cycles.seed = seed
+        stage = new_stage(seed=seed, max_samples=4, fidelity=fidelity)
         stage.sync(specimen(bead(1, (0.0, 0.0, 5.0), diameter=20.0)))
         images.append(stage.frame(frozenset({1})).real())
     assert (images[0] != images[1]).mean() > 0.2
+
+
+def noise_of(stage: Stage, ids: frozenset[int], beads: list[Particle]) -> NDArray[np.float64]:
+    """Return by how much the noise changes each pixel's gray value."""
+    images = []
+    for coefficient in (1.0, 0.0):
+        features = {"illumination_strength": 1.0, "noise_coefficient": coefficient}
+        stage.sync(specimen(*beads, **features))
+        images.append(stage.frame(ids).real().astype(float))
+    return images[0] - images[1]
+
+
+def test_noise_is_that_of_the_law_and_other_particles_get_other_noise(
+    new_stage: StageFactory,
+) -> None:
+    stage, beads = new_stage(), scattered(30)
+    everything = frozenset(range(1, 31))
+    noise = noise_of(stage, everything, beads)
+    stage.sync(specimen(*beads, noise_coefficient=0.0, illumination_strength=1.0))
+    gray = stage.frame(everything).real().astype(float)
+    middle = np.median(gray)
+    for where in (gray < middle, (gray >= middle) & (gray < 200)):  # none of it is clipped
+        expected = (0.9 + 16 * 0.075) * gray[where] ** 0.4
+        assert np.std(noise[where] / expected) == pytest.approx(1.0, abs=0.1)
+    other = noise_of(stage, everything - {30}, beads)
+    assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 0.1
+    again = noise_of(stage, everything, beads)
+    assert (again == noise).all()
+
+
+def test_without_noise_the_image_is_the_denoised_one(new_stage: StageFactory) -> None:
+    import bpy
+
+    from scene.blender.frame import LUMINANCE
+    from scene.blender.render import render_passes
+
+    stage = new_stage()
+    stage.sync(specimen(*scattered(30), noise_coefficient=0.0))
+    real = stage.frame(frozenset(range(1, 31))).real()
+    denoised = render_passes(bpy.context.scene, (96, 96))["Combined"] @ np.float32(LUMINANCE)
+    np.testing.assert_allclose(real, np.clip(denoised, 0, 1) * 255, atol=0.51)
+    bpy.context.scene.cycles.use_denoising = False
+    raw = render_passes(bpy.context.scene, (96, 96))["Combined"] @ np.float32(LUMINANCE)
+    assert np.abs(raw - denoised).mean() > 0.005
+
+
+def test_reference_gets_no_noise_of_ours(new_stage: StageFactory) -> None:
+    images = []
+    for coefficient in (0.0, 5.0):
+        stage = new_stage(fidelity="reference", max_samples=2)
+        stage.sync(specimen(*scattered(5), noise_coefficient=coefficient))
+        images.append(stage.frame(frozenset(range(1, 6))).real())
+    assert (images[0] == images[1]).all()
+    assert stage.rendering()["noise"] is None
+
+
+def test_how_it_is_rendered_is_on_record(new_stage: StageFactory) -> None:
+    stage = new_stage(resolution_percentage=50, max_samples=1000)
+    stage.sync(specimen(noise_threshold=0.05, noise_coefficient=2.0))
+    assert stage.rendering() == {
+        "fidelity": "fast",
+        "engine": "CYCLES",
+        "samples": 8,
+        "adaptive_threshold": None,
+        "denoiser": "OPENIMAGEDENOISE",
+        "denoiser_passes": "RGB_ALBEDO_NORMAL",
+        "denoiser_prefilter": "NONE",
+        "denoiser_quality": "HIGH",
+        "noise": LAW,
+        "noise_k": pytest.approx(2 * (0.9 + 16 * 0.05)),
+    }
+    stage = new_stage(max_samples=3)
+    stage.sync(specimen())
+    assert stage.rendering()["samples"] == 3
+    stage = new_stage(fidelity="reference", max_samples=1000)
+    stage.sync(specimen(noise_threshold=0.05))
+    rendering = stage.rendering()
+    assert (rendering["samples"], rendering["adaptive_threshold"]) == (1000, 0.05)
+    assert {rendering[name] for name in ("denoiser", "denoiser_quality", "noise")} == {None}
+
+
+def test_a_gpu_gets_more_samples_and_denoises(new_stage: StageFactory) -> None:
+    """No GPU is needed to see the settings."""
+    import bpy
+
+    stage = new_stage(resolution_percentage=100, max_samples=1000)
+    bpy.context.scene.cycles.device = "GPU"
+    stage.sync(specimen())
+    cycles = bpy.context.scene.cycles
+    assert (cycles.samples, cycles.denoising_use_gpu) == (32, True)
 
 
 def test_overlapping_particles_are_unseen_but_shade(new_stage: StageFactory) -> None:
     stage = new_stage(max_samples=16)
     low = bead(1, (-10.0, 0.0, 3.0))
     large = bead(2, (10.0, 0.0, 15.0), diameter=30.0)
-    stage.sync(specimen(low, large, noise_threshold=0.0, illumination_strength=1.0))
+    stage.sync(specimen(low, large, noise_coefficient=0.0, illumination_strength=1.0))
     alone = stage.frame(frozenset({1})).real().astype(float)
     shaded = stage.frame(frozenset({1}), frozenset({2})).real().astype(float)
     seen = stage.frame(frozenset({1, 2})).real().astype(float)
@@ -65,7 +166,8 @@ def test_both_fidelities_look_alike(new_stage: StageFactory) -> None:
     for fidelity in ("fast", "reference"):
         stage = new_stage(max_samples=256, fidelity=fidelity)
         beads = [bead(1, (-20.0, 15.0, 8.0), 16.0), bead(2, (10.0, -10.0, 12.0), 24.0)]
-        stage.sync(specimen(*beads, noise_threshold=0.0, illumination_strength=1.5))
+        features = {"noise_threshold": 0.0, "noise_coefficient": 0.0}
+        stage.sync(specimen(*beads, illumination_strength=1.5, **features))
         frame = stage.frame(frozenset({1, 2}))
         images.append(frame.real().astype(float))
     fast, reference = images

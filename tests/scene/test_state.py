@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from scene.prototypes.measurement_techniques.secondary_electron_microscope import NOISE_MATCH
-
 from .conftest import StageFactory, scattered, specimen
 
 OTHER_BLENDER = """
@@ -35,6 +33,7 @@ json.dump({
     "strength": bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
         .inputs["Strength"].default_value,
     "threshold": scene.cycles.adaptive_threshold,
+    "denoised": scene.cycles.use_denoising,
     "transform": scene.view_settings.view_transform,
 }, open(sys.argv[2], "w"))
 """
@@ -60,8 +59,8 @@ def test_the_state_opens_as_rendered_and_is_small(
     assert seen["ids"] == list(range(1, 601))
     assert seen["meshes"] == 1
     assert seen["materials"] == ["Illumination", "sem_patchy_silicone", "sem_polystyrene"]
-    factor = NOISE_MATCH if fidelity == "fast" else 1.0
-    assert seen["threshold"] == pytest.approx(factor * 0.0625)
+    assert seen["threshold"] == 0.0625
+    assert seen["denoised"] == (fidelity == "fast")
     assert seen["strength"] == 1.5
     assert (seen["camera"], seen["engine"], seen["transform"]) == ("ORTHO", "CYCLES", "Raw")
     assert abs(seen["focus"] - 0.75 * 51.2) < 1e-4

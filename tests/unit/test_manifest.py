@@ -77,6 +77,7 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
         timings={"reset": 0.1, "build": 0.2, "Relax": 3.0, "record": 0.05},
         device="CPU",
         versions={"blendsweep": "1", "bpy": "5", "python": "3"},
+        rendering={"fidelity": "fast", "samples": 4, "denoiser": None, "noise_k": 2.1},
     )
 
 
@@ -196,8 +197,8 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "visible_particles": 2,
         "coverage": 0.25,
         "time.reset": 0.1,
-        "time.build": 0.2,
         "time.specimen": None,
+        "time.build": 0.2,
         "time.Relax": 3.0,
         "time.record": 0.05,
         "time.publish": 0.5,
@@ -205,6 +206,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "started_at": START,
         "finished_at": START + timedelta(seconds=4),
         "versions": {"blendsweep": "1", "bpy": "5", "python": "3"},
+        "rendering": ('{"fidelity": "fast", "samples": 4, "denoiser": null, "noise_k": 2.1}'),
         "code_hash": None,
         "code": None,
         "mlflow_run_id": None,
