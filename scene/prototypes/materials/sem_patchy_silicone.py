@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
 
 FLAKE_LEVEL = 0.3
 FLAKE_STEEPNESS = 213.2
-HEIGHT_LIMIT = 1.2
-DARKEST = 0.8
-CONTRAST = 0.2
-BUMP_HEIGHT = 1000.0
-BUMP_DISTANCE = 0.0001
-BUMP_FILTER_WIDTH = 1.0
+DARKEST, LIGHTEST = 0.8, 1.0
+
+RIM_TILT = 0.5
+"""Strength of the bump at a step: half of upright, 45 degrees."""
+
+STEP_HEIGHT = 1000.0
+"""Large against a pixel, so that the tilt is the same at every resolution."""
+
+RIM_WIDTH = 1.0
+"""In pixels."""
+
+RIM_TRANSMISSION = 0.25
+"""Fraction of the light from below that rims let through."""
 
 
 SEEDS_AS_THEY_ARE = 1024
@@ -86,35 +94,57 @@ class SemPatchySilicone(MaterialPrototype):
                 "Distortion": 0.6,
             },
             noise_dimensions="2D",
-        )
-        # One linear map clamped at both ends: p = clamp((noise - level) * steepness, 0, limit).
-        plateau = shader.node(
+        ).outputs[0]
+        gray = shader.node(
             "MapRange",
             {
-                "Value": noise.outputs[0],
+                "Value": noise,
                 "From Min": FLAKE_LEVEL,
-                "From Max": FLAKE_LEVEL + HEIGHT_LIMIT / FLAKE_STEEPNESS,
-                "To Min": 0.0,
-                "To Max": HEIGHT_LIMIT,
+                "From Max": FLAKE_LEVEL + 1.0 / FLAKE_STEEPNESS,
+                "To Min": DARKEST,
+                "To Max": LIGHTEST,
             },
             clamp=True,
         ).outputs["Result"]
-        gray = shader.node("Math", {0: plateau, 1: CONTRAST, 2: DARKEST}, operation="MULTIPLY_ADD")
-        height = shader.node("Math", {0: plateau, 1: BUMP_HEIGHT}, operation="MULTIPLY")
+        step = shader.node("Math", {0: noise, 1: FLAKE_LEVEL}, operation="GREATER_THAN")
         bump = shader.node(
             "Bump",
             {
-                "Height": height.outputs["Value"],
-                "Strength": 1.0,
-                "Distance": BUMP_DISTANCE,
-                "Filter Width": BUMP_FILTER_WIDTH,
+                "Height": step.outputs["Value"],
+                "Strength": RIM_TILT,
+                "Distance": STEP_HEIGHT,
+                "Filter Width": RIM_WIDTH,
             },
-        )
-        color, normal = gray.outputs["Value"], bump.outputs["Normal"]
+        ).outputs["Normal"]
         if fidelity == "reference":
-            inputs = {"Base Color": color, "Normal": normal, "Roughness": 1.0, "IOR": 1.45}
-            surface = shader.node("BsdfPrincipled", inputs)
+            inputs = {"Base Color": gray, "Normal": bump, "Roughness": 1.0, "IOR": 1.45}
+            ground = shader.node("BsdfPrincipled", inputs)
         else:
             # The faint reflection that is left out costs a tenth of the render and is not seen.
-            surface = shader.node("BsdfDiffuse", {"Color": color, "Normal": normal})
-        return shader.finish(surface.outputs["BSDF"])
+            ground = shader.node("BsdfDiffuse", {"Color": gray, "Normal": bump})
+        rims = _rims(shader, bump)
+        surface = shader.node("AddShader", {0: ground.outputs["BSDF"], 1: rims})
+        return shader.finish(surface.outputs["Shader"])
+
+
+def _rims(shader: Shader, bump: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """Return what the rims of flakes add to the ground, lit from below it; elsewhere black.
+
+    The published images come from a Blender that let surfaces tilted by a bump see what lies
+    below their mesh, which here is the illumination's lower half. So rims are bright all round and
+    in shadows too, as the edge effect has them; today's Blender does not let them.
+    """
+    level = shader.node("NewGeometry").outputs["Normal"]
+    upright = shader.node("VectorMath", {0: bump, 1: level}, operation="DOT_PRODUCT")
+    light = shader.node(
+        "MapRange",
+        {
+            "Value": upright.outputs["Value"],
+            "From Min": 1.0,
+            "From Max": math.sqrt(0.5),
+            "To Min": 0.0,
+            "To Max": RIM_TRANSMISSION,
+        },
+        clamp=True,
+    )
+    return shader.node("BsdfTranslucent", {"Color": light.outputs["Result"]}).outputs["BSDF"]
