@@ -127,6 +127,13 @@ class StorageConformance:
         storage.delete("a")
         assert not storage.exists("a")
 
+    def test_sizes_are_of_all_files_below_a_folder(self, storage: Storage) -> None:
+        for path, size in (("a/b.txt", 3), ("a/c/d/e", 0), ("ab/c", 1)):
+            storage.write_file(path, b"x" * size)
+        assert storage.sizes("a") == {"b.txt": 3, "c/d/e": 0}
+        assert storage.sizes("a/c") == {"d/e": 0}
+        assert storage.sizes("missing") == {}
+
     def test_what_is_missing_can_not_be_read(self, storage: Storage) -> None:
         storage.write_file("a/b.txt", b"1")
         for path in ("nothing", "a/nothing"):

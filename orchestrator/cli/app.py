@@ -13,6 +13,8 @@ import typer
 from orchestrator.cli.command_group import SweepOrCommand
 from orchestrator.cli.export import export_app
 from orchestrator.cli.inspect import compact, report, show, status, verify
+from orchestrator.cli.prune import EXIT_CODES as PRUNE_EXIT_CODES
+from orchestrator.cli.prune import prune
 from orchestrator.cli.run import EXIT_CODES, run
 from orchestrator.common.commands import program
 
@@ -40,6 +42,8 @@ HELP = f"""Sweep a recipe for a synthetic microscopy image into a labelled data 
   {program()} run --help
   # For training
   {program()} export coco outputs/sem --to sem.json
+  # What the sweep no longer asks for: shown, and removed if you say yes
+  {program()} prune outputs/sem
 
 The same command again resumes: nothing is rendered twice, and a sweep with more values extends
 the same data set.
@@ -88,4 +92,5 @@ app.callback()(blendsweep)
 app.command(epilog=EXIT_CODES)(run)
 for _command in (status, verify, report, show, compact):
     app.command()(_command)
+app.command(epilog=PRUNE_EXIT_CODES)(prune)
 app.add_typer(export_app, name="export")

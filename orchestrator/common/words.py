@@ -1,6 +1,8 @@
-"""Durations and counts, as people say them."""
+"""Durations, sizes and counts, as people say them."""
 
 from __future__ import annotations
+
+import math
 
 
 def duration(seconds: float) -> str:
@@ -24,3 +26,16 @@ def no_particle(runs: int) -> str:
     '1 run shows no particle'
     """
     return f"{runs} run{'s' if runs > 1 else ''} show{'' if runs > 1 else 's'} no particle"
+
+
+def amount(size: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> amount(0), amount(1_540), amount(12_000_000_000)
+    ('0 bytes', '1.54 kB', '12 GB')
+    """
+    if size < 1000:
+        return "1 byte" if size == 1 else f"{size} bytes"
+    units = ("kB", "MB", "GB", "TB", "PB")
+    power = min(math.floor(math.log10(size)) // 3, len(units))
+    return f"{size / 1000**power:.3g} {units[power - 1]}"

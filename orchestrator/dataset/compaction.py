@@ -7,10 +7,9 @@ import pyarrow as pa
 from orchestrator.dataset.layout import MANIFEST, PARTICLES
 from orchestrator.dataset.parts import KEY, PartTable
 from orchestrator.dataset.reader import Reader
-from orchestrator.dataset.storage.locking import exclusive
-from orchestrator.dataset.storage.storage import OutputError, Storage, denied
+from orchestrator.dataset.storage.locking import changing
+from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.writer import PARTICLES_PER_PART, RUNS_PER_PART
-from scene.errors import ConfigurationError, Problem
 
 
 def compacted(data: Reader) -> dict[str, int]:
@@ -29,14 +28,8 @@ def compacted(data: Reader) -> dict[str, int]:
         If a driver is at work on it.
     """
     _ = data.sweep  # raises where there is no data set
-    try:
-        with exclusive(data.storage):
-            return compact(data.storage)
-    except (OSError, OutputError) as error:
-        if (why := denied(error)) is None:
-            raise
-        message = f"can't be compacted, since it can't be written: {why}"
-        raise ConfigurationError([Problem(data.uri, "", message)]) from error
+    with changing(data.storage, "compacted"):
+        return compact(data.storage)
 
 
 def compact(storage: Storage) -> dict[str, int]:

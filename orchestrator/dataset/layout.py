@@ -91,6 +91,16 @@ def failure_log(run_id: str) -> str:
     return f"{FAILURES}/{run_id}.log"
 
 
+def failed_run(name: str) -> str | None:
+    """Return the id of the run whose failure's log is called `name`; None if that is none.
+
+    >>> failed_run("0123456789abcdef.log"), failed_run("notes.log")
+    ('0123456789abcdef', None)
+    """
+    run_id, ending = name[:-4], name[-4:]
+    return run_id if ending == ".log" and is_run_id(run_id) else None
+
+
 def recipe_file(recipe_hash: str) -> str:
     """Return the recipe before overrides that a hash names."""
     return f"{RECIPES}/{recipe_hash}.yaml"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from orchestrator.dataset.layout import PLAN
 from orchestrator.dataset.storage.storage import Storage, reason, without_litter
-from orchestrator.dataset.sweep_file import read_sweep_file
+from orchestrator.dataset.sweep_file import digest_of, read_sweep_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,12 +51,15 @@ class Plan:
     ids
         Their ids as numbers, sorted; None for a data set without a plan, of which all runs of the
         recipe count.
+    sweep_digest
+        The `SweepFile.digest` of the ``sweep.yaml`` that it belongs to; None in old data sets.
     """
 
     sweep: str
     recipe_hash: str
     runs: int
     ids: NDArray[np.uint64] | None
+    sweep_digest: str | None = None
 
     def asks_for(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Return for each row of the manifest whether its run was asked for.
@@ -113,7 +116,10 @@ def read_plan(storage: Storage) -> Plan:
                 for group in range(file.num_row_groups)
             ]
             ids = np.sort(np.concatenate([np.empty(0, np.uint64), *groups]))
-            return Plan(described["sweep"], described["recipe_hash"], int(described["runs"]), ids)
+            digest = described.get("sweep_digest")
+            return Plan(
+                described["sweep"], described["recipe_hash"], int(described["runs"]), ids, digest
+            )
     except (FileNotFoundError, NotADirectoryError):
         pass  # made before there were plans, or the first one is still being written
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
@@ -136,12 +142,15 @@ class PlanWriter:
         Name of the sweep.
     runs
         Its runs.
+    document
+        What ``sweep.yaml`` says of it.
     """
 
-    def __init__(self, storage: Storage, sweep: str, runs: Expansion) -> None:
+    def __init__(
+        self, storage: Storage, sweep: str, runs: Expansion, document: str | None = None
+    ) -> None:
+        self._work = storage, sweep, runs, document
         self._storage = storage
-        self._sweep = sweep
-        self._runs = runs
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(1, "plan")
         self._written: Future[None] | None = None
@@ -157,8 +166,7 @@ class PlanWriter:
             If the recipe can't be resolved with the values of some run.
         """
         without_litter(self._storage, ".", PLAN)
-        work = self._storage, self._sweep, self._runs, self._stopping.is_set
-        self._written = self._pool.submit(write_plan, *work)
+        self._written = self._pool.submit(write_plan, *self._work, self._stopping.is_set)
         if wait([self._written], patience_s).done:
             self.finish()
 
@@ -180,13 +188,22 @@ class PlanWriter:
 
 
 def write_plan(
-    storage: Storage, sweep: str, runs: Expansion, stopped: Callable[[], bool] = lambda: False
+    storage: Storage,
+    sweep: str,
+    runs: Expansion,
+    document: str | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Write ``plan.parquet``: ``run_id``, ``index`` and ``override.<key>`` of every run."""
     import pyarrow.parquet as pq
 
     schema = _schema(runs)
-    description = {"sweep": sweep, "recipe_hash": runs.recipe_hash, "runs": len(runs)}
+    description = {
+        "sweep": sweep,
+        "recipe_hash": runs.recipe_hash,
+        "runs": len(runs),
+        "sweep_digest": None if document is None else digest_of(document.encode()),
+    }
     with (
         storage.replacing(PLAN) as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as writer,

@@ -107,6 +107,7 @@ class RecordedRun(RunFiles):
             "run_id": run_id,
             "status": RunStatus.SUCCEEDED.value,
             "seed": record.seed,
+            "specimen": record.specimen,
             "device": record.device,
             "versions": record.versions,
         }
@@ -144,6 +145,15 @@ class RecordedRun(RunFiles):
     def seed(self) -> int | None:
         """Its seed."""
         return self.row.get("seed")
+
+    @property
+    def specimen(self) -> str | None:
+        """32 hex digits that its particles share with all runs which have the same ones.
+
+        None for a run that failed, one made by an older version, or one whose particles can't be
+        those of another run.
+        """
+        return self.row.get("specimen")
 
     @property
     def values(self) -> dict[str, Any]:

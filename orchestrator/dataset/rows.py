@@ -58,6 +58,7 @@ def manifest_row(result: RunResult, origin: Origin) -> Row:
         "node": outcome.node,
         "device": outcome.device,
         "seed": record.seed if record else _seed(run.recipe),
+        "specimen": record.specimen if record else None,
         "overrides": [{"key": key, "value": value} for key, value in run.overrides],
         "started_at": outcome.started_at,
         "finished_at": outcome.finished_at,

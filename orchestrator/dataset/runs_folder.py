@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from orchestrator.dataset.layout import DAMAGED, RUNS, is_run_id, run_folder
 from orchestrator.dataset.results import RunStatus
-from orchestrator.dataset.storage.storage import Storage
+from orchestrator.dataset.storage.storage import Storage, without_litter
 
 _CHUNK_BYTES = 2**23
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def check_runs_folder(storage: Storage, recorded: Mapping[str, RunStatus]) -> di
         Status by run id, from the manifest.
     """
     present = set()
-    for name in storage.list(RUNS):
+    for name in without_litter(storage, RUNS):
         if is_run_id(name):
             present.add(name)
         elif not name.startswith("."):

@@ -65,6 +65,7 @@ _LEADING = {
     "node": pa.string(),
     "device": pa.string(),
     "seed": pa.int64(),
+    "specimen": pa.string(),
     "overrides": _OVERRIDES,
 }
 _CONTENT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
@@ -33,6 +34,10 @@ class SweepFile:
         The code it was started with, component to version; empty in old data sets.
     accepted_code
         Hashes of other codes that may have made runs of the data set.
+    limit
+        How many runs it was limited to; None if it was not.
+    digest
+        Names the file's content.
     """
 
     name: str
@@ -42,6 +47,8 @@ class SweepFile:
     versions: Mapping[str, str]
     code: Mapping[str, str]
     accepted_code: tuple[str, ...]
+    limit: int | None
+    digest: str
 
 
 def read_sweep_file(storage: Storage) -> SweepFile:
@@ -53,8 +60,8 @@ def read_sweep_file(storage: Storage) -> SweepFile:
         If there is no data set.
     """
     try:
-        text = storage.read(SWEEP).decode()
-        sweep = parse_mapping(text, f"{storage.public_uri}/{SWEEP}")
+        content = storage.read(SWEEP)
+        sweep = parse_mapping(content.decode(), f"{storage.public_uri}/{SWEEP}")
         return SweepFile(
             name=str(sweep["name"]),
             runs=int(sweep["runs"]),
@@ -63,7 +70,14 @@ def read_sweep_file(storage: Storage) -> SweepFile:
             versions=dict(sweep.get("versions") or {}),
             code=dict(sweep.get("code") or {}),
             accepted_code=tuple(map(str, sweep.get("accepted_code") or ())),
+            limit=sweep.get("limit"),
+            digest=digest_of(content),
         )
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         message = f"is not the output of a sweep: there is no {SWEEP} in it that can be read"
         raise ConfigurationError([Problem(storage.public_uri, "", message)]) from None
+
+
+def digest_of(content: bytes) -> str:
+    """Return what names the content of a ``sweep.yaml``."""
+    return hashlib.sha256(content).hexdigest()

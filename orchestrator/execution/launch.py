@@ -165,7 +165,6 @@ def _take_over(
     str
         Content of ``sweep.yaml``.
     """
-    plan = PlanWriter(storage, sweep.name, runs)
     try:
         if storage.folder is not None:
             storage.folder.mkdir(parents=True, exist_ok=True)
@@ -178,6 +177,7 @@ def _take_over(
         document = sweep.document(runs.recipe_hash, len(runs), code, accepted)
         storage.write_file(recipe_file(runs.recipe_hash), runs.recipe_document.encode())
         storage.write_file(SWEEP, document.encode())
+        plan = PlanWriter(storage, sweep.name, runs, document)
         stack.callback(plan.close)
         plan.start()
     except (OSError, OutputError) as error:

@@ -22,7 +22,12 @@ from orchestrator.export.shards import Sample, ShardedFormat, Writer
 from orchestrator.export.source import Example
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-_LEADING = {"run_id": pa.string(), "index": pa.int64(), "seed": pa.int64()}
+_LEADING = {
+    "run_id": pa.string(),
+    "index": pa.int64(),
+    "seed": pa.int64(),
+    "specimen": pa.string(),
+}
 _COUNTS = {"visible_particles": pa.int32(), "coverage": pa.float64()}
 
 _GROUP_BYTES = 32 * 10**6

@@ -88,12 +88,14 @@ class Example:
         return found
 
     def described(self) -> dict[str, Any]:
-        """Return what annotations say of the run: index, seed, values, features."""
+        """Return what annotations say of the run: index, seed, specimen, values, features."""
         run = self.run
+        specimen = {} if run.specimen is None else {"specimen": run.specimen}
         return {
             "run_id": run.run_id,
             "index": run.index,
             "seed": run.seed,
+            **specimen,
             "values": run.values,
             "features": run.features,
         }

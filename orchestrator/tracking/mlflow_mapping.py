@@ -152,7 +152,7 @@ def _cell(text: str) -> str:
 
 
 def tags(row: Row, output: str) -> dict[str, str]:
-    """Return status, place, device, versions, rendering and, for a failed run, the error.
+    """Return status, place, device, specimen, versions, rendering and a failed run's error.
 
     Parameters
     ----------
@@ -164,6 +164,7 @@ def tags(row: Row, output: str) -> dict[str, str]:
         "output": output,
         "recipe": row["recipe"],
         "device": row["device"],
+        "specimen": row.get("specimen"),
         "error_type": row.get("error_type"),
         "error_message": row.get("error_message"),
     }

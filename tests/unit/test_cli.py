@@ -59,6 +59,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
         (["run", "a.yaml"], ["run", "a.yaml"]),
         (["status", "out"], ["status", "out"]),
         (["compact", "out"], ["compact", "out"]),
+        (["prune", "out"], ["prune", "out"]),
         (["report", "out"], ["report", "out"]),
         (["export", "coco", "out"], ["export", "coco", "out"]),
         (["show", "out", "3"], ["show", "out", "3"]),
@@ -106,7 +107,9 @@ def test_what_is_no_sweep_is_told_with_the_command_that_was_meant(
     assert "{out}" not in words[0] or f" status {tmp_path}/out" in err
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["show"], ["export"], ["export", "coco"]])
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["show"], ["prune"], ["export"], ["export", "coco"]]
+)
 def test_help_is_short_lines_under_either_option(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

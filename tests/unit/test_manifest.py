@@ -78,6 +78,7 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
         device="CPU",
         versions={"blendsweep": "1", "bpy": "5", "python": "3"},
         rendering={"fidelity": "fast", "samples": 4, "denoiser": None, "noise_k": 2.1},
+        specimen=f"{index:032x}",
     )
 
 
@@ -150,6 +151,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "node": "node",
         "device": "CPU",
         "seed": 3,
+        "specimen": f"{3:032x}",
         "overrides": [{"key": "render.max_samples", "value": "3"}],
         "override.render.max_samples": 3,
         "feature.defocus": 0.5,

@@ -80,11 +80,21 @@ class LocalStorage(Storage):
             return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
     @override
+    def sizes(self, relative: str) -> dict[str, int | None]:
+        folder = self._at(relative)
+        with self._access():
+            if folder.is_symlink():
+                return {".": None}
+            return dict(_sizes(folder, "")) if folder.is_dir() else {}
+
+    @override
     def delete(self, relative: str) -> None:
         target = self._at(relative)
         with self._change():
             if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
+                doomed = _temporary(target)
+                shutil.rmtree(doomed, ignore_errors=True)
+                shutil.rmtree(target.rename(doomed))
             else:
                 target.unlink(missing_ok=True)
 
@@ -97,6 +107,16 @@ class LocalStorage(Storage):
 
     def _at(self, relative: str) -> Path:
         return self.folder / self._checked(relative)
+
+
+def _sizes(folder: Path, prefix: str) -> Iterator[tuple[str, int | None]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _sizes(folder / entry.name, f"{prefix}{entry.name}/")
+            else:
+                size = None if entry.is_symlink() else entry.stat(follow_symlinks=False).st_size
+                yield prefix + entry.name, size
 
 
 def _publish(folder: Path, target: Path) -> bool:

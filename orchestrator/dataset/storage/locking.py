@@ -27,8 +27,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.dataset.layout import LOCK
 from orchestrator.dataset.storage.opening import open_object_storage
-from orchestrator.dataset.storage.storage import OutputError, Storage, TakenError
-from scene.errors import BlendsweepError
+from orchestrator.dataset.storage.storage import OutputError, Storage, TakenError, denied
+from scene.errors import BlendsweepError, ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from orchestrator.dataset.storage.object_store import ObjectStorage, Version
@@ -99,6 +99,32 @@ def exclusive(storage: Storage) -> Iterator[None]:
     finally:
         storage.guard = None
         lease.release()
+
+
+@contextmanager
+def changing(storage: Storage, done: str) -> Iterator[None]:
+    """Hold a data set that a command changes, as `exclusive` does.
+
+    Parameters
+    ----------
+    done
+        What is done to it, for the sentence: ``compacted``.
+
+    Raises
+    ------
+    OutputLockedError
+        If a driver holds it.
+    ConfigurationError
+        If it can only be read.
+    """
+    try:
+        with exclusive(storage):
+            yield
+    except (OSError, OutputError) as error:
+        if (why := denied(error)) is None:
+            raise
+        message = f"can't be {done}, since it can't be written: {why}"
+        raise ConfigurationError([Problem(storage.public_uri, "", message)]) from error
 
 
 def driver_of(storage: Storage) -> str | None:

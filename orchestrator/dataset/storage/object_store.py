@@ -141,6 +141,13 @@ class ObjectStorage(Storage):
         return sorted(PurePosixPath(path).name for path in paths)
 
     @override
+    def sizes(self, relative: str) -> dict[str, int | None]:
+        path = self._at(relative)
+        found = self._ask(lambda: obstore.list(self._store, path).collect())
+        start = f"{path}/" if path else ""
+        return {meta["path"].removeprefix(start): meta["size"] for meta in found}
+
+    @override
     def delete(self, relative: str) -> None:
         self._check_guard()
         paths = self._files(relative)

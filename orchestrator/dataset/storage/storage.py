@@ -149,8 +149,19 @@ class Storage(ABC):
         """Return the sorted names of the files and folders in a folder; none if it is missing."""
 
     @abstractmethod
+    def sizes(self, relative: str) -> dict[str, int | None]:
+        """Return the bytes of all files below a folder, by their paths in it; none if missing.
+
+        The size of a link, which is not followed, is None; a folder that is one itself is ``.``.
+        """
+
+    @abstractmethod
     def delete(self, relative: str) -> None:
-        """Delete a file or a folder with all it holds; nothing happens if it is missing."""
+        """Delete a file or a folder with all it holds; nothing happens if it is missing.
+
+        A reader finds a folder whole or not at all; on an object store its ``record.json`` goes
+        first, without which it does not count as one.
+        """
 
     @abstractmethod
     def move(self, relative: str, target: str) -> None:
