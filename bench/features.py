@@ -39,8 +39,8 @@ def bare_stepping() -> float:
 
     from scene.blender import physics
 
-    state = generated(f"{NUMBER}={BEADS}", f"~synth_chain.feature_generation_steps.{RELAX}")
-    state.sync_scene()
+    without = f"~synth_chain.feature_generation_steps.{RELAX}"
+    generated(f"{NUMBER}={BEADS}", without, "render.fidelity=reference")  # beads that are objects
     scene = bpy.context.scene
     settings = relaxation_settings()
     bodies = [made for made in scene.objects if "particle_id" in made]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.ground_truth import GroundTruth
-from scene.blender.particles import PARTICLE_ID
+from scene.blender.points import PARTICLE_ID
 from scene.blender.render import render_passes
 from scene.errors import RenderError
 from scene.imaging.frame import GeometryBuffers
@@ -25,19 +25,22 @@ _DEPTH_OF_NOTHING = 1e10
 
 def render_buffers(
     truth: GroundTruth,
-    interest: Collection[tuple[int, bpy.types.Object]],
-    overlapping: Collection[tuple[int, bpy.types.Object]],
+    shown: Collection[bpy.types.Object],
+    interest: Collection[int],
+    overlapping: Collection[int],
 ) -> GeometryBuffers:
-    """Render particles, given as pairs of id and object.
+    """Render particles.
 
     Parameters
     ----------
     truth
         How ground truth is rendered.
+    shown
+        The objects that the particles are.
     interest
-        Particles to keep.
+        Ids of the particles to keep.
     overlapping
-        Particles that hide what is behind them and count as nothing.
+        Ids of those that hide what is behind them and count as nothing.
 
     Raises
     ------
@@ -45,11 +48,11 @@ def render_buffers(
         If a pixel shows something other than a particle's id: ground truth is exact, or it is
         not written.
     """
-    with buffers_scene(truth, [made for _, made in (*interest, *overlapping)]) as scene:
+    with buffers_scene(truth, shown) as scene:
         passes = render_passes(scene, truth.settings.size, combined_channels=1)
     kept_ids, present_ids = np.zeros((2, _NUMBER_OF_IDS), dtype=bool)
-    kept_ids[[particle_id for particle_id, _ in interest]] = True
-    present_ids[[0, *(particle_id for particle_id, _ in overlapping)]] = True
+    kept_ids[list(interest)] = True
+    present_ids[[0, *overlapping]] = True
     depth = passes["Depth"][..., 0]
     ids = _exact_ids(passes["Combined"][..., 0], depth, kept_ids | present_ids)
     kept = kept_ids[ids]
@@ -113,11 +116,19 @@ def _facing_normals(
 
 
 def _id_material() -> bpy.types.Material:
-    """Make a material that shines with the object's particle id.
+    """Make a material that shines with the particle's id, of an object or of a cloud's point.
 
-    Blender's object index ends at 32767; a property read by the shader is exact up to 2**24.
+    Blender's object index ends at 32767; what the shader reads here is exact up to 2**24.
     """
     shader = Shader("ParticleId")
-    ids = shader.node("Attribute", attribute_type="OBJECT", attribute_name=PARTICLE_ID)
-    inputs = {"Color": (1.0, 1.0, 1.0, 1.0), "Strength": ids.outputs["Fac"]}
+
+    def read(kind: str) -> bpy.types.NodeSocket:
+        node = shader.node("Attribute", attribute_type=kind, attribute_name=PARTICLE_ID)
+        return node.outputs["Fac"]
+
+    own = read("OBJECT")  # 0 where there is none
+    none = shader.node("Math", {0: own, 1: 0.5}, operation="LESS_THAN").outputs["Value"]
+    both = {0: none, 1: read("GEOMETRY"), 2: own}
+    either = shader.node("Math", both, operation="MULTIPLY_ADD").outputs["Value"]
+    inputs = {"Color": (1.0, 1.0, 1.0, 1.0), "Strength": either}
     return shader.finish(shader.node("Emission", inputs).outputs["Emission"])

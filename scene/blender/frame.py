@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import final
 
 import bpy  # noqa: TID253
@@ -65,47 +65,63 @@ class BlenderFrame(Frame):
     def buffers(self) -> GeometryBuffers:
         """The geometry buffers, rendered at the first use."""
         if self._buffers is None:
-            interest, overlapping = self._objects(self._interest), self._objects(self._overlapping)
-            self._buffers = render_buffers(self._truth, interest, overlapping)
+            with self._particles.selected(self._interest | self._overlapping) as shown:
+                self._buffers = render_buffers(
+                    self._truth, shown, self._interest, self._overlapping
+                )
         return self._buffers
 
-    def buffers_scene(self) -> AbstractContextManager[bpy.types.Scene]:
-        """Return a context with the scene that the buffers are rendered in."""
-        shown = self._objects(self._interest | self._overlapping)
-        return buffers_scene(self._truth, [made for _, made in shown])
+    @contextmanager
+    def buffers_scene(self) -> Iterator[bpy.types.Scene]:
+        """Make the scene that the buffers are rendered in, until the block ends."""
+        with (
+            self._particles.selected(self._interest | self._overlapping) as shown,
+            buffers_scene(self._truth, shown) as scene,
+        ):
+            yield scene
 
     def footprints(self) -> Iterator[tuple[int, Footprint]]:
         """Yield the id of each particle of interest and the pixels that it would show alone."""
-        truth, particles = self._truth, self._objects(self._interest)
-        camera, shown = truth.camera(), [made for _, made in particles]
-        with buffers_scene(truth, shown) as scene, temporarily(as_rendered([camera, *shown])):
+        truth, camera = self._truth, self._truth.camera()
+        with (
+            self._particles.selected(self._interest) as shown,
+            buffers_scene(truth, shown) as scene,
+            temporarily(as_rendered([camera, *shown])),
+        ):
             layer = scene.view_layers[0]
             layer.update()
-            yield from seen_footprints(layer.depsgraph, camera, truth.settings.size, particles)
+            yield from seen_footprints(layer.depsgraph, camera, truth.settings.size, shown)
 
     def real(self) -> NDArray[np.uint8]:
         """Render with the technique's own materials and light: (height, width) gray."""
         self._truth.camera()  # or there is nothing to render
         scene = self._truth.technique
-        with temporarily([*self._present(), (rendered_layer(scene), "use_pass_combined", True)]):
+        with (
+            self._particles.selected(self._interest) as seen,
+            self._particles.selected(self._overlapping) as unseen,
+            temporarily(self._present(seen, unseen)),
+            temporarily([(rendered_layer(scene), "use_pass_combined", True)]),
+        ):
             combined = render_passes(scene, self._truth.settings.size)["Combined"]
         gray = combined @ np.array(LUMINANCE, dtype=np.float32)
         return imaged(gray * np.float32(WHITE), self._chain, self._stream)
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
-        return render_xray(self._truth, [made for _, made in self._objects(self._interest)])
+        with self._particles.selected(self._interest) as shown:
+            return render_xray(self._truth, shown)
 
-    def _objects(self, ids: frozenset[int]) -> list[tuple[int, bpy.types.Object]]:
-        """Return pairs of id and object, by id."""
-        return [(key, self._particles[key]) for key in sorted(ids)]
-
-    def _present(self) -> Iterator[Change]:
-        """Yield what shows the particles of interest in `real`, and no others."""
-        for particle_id, made in self._particles.items():
-            seen = particle_id in self._interest
-            absent = not seen and particle_id not in self._overlapping
-            if made.hide_render != absent:
-                yield made, "hide_render", absent
-            if not absent and made.visible_camera != seen:
-                yield made, "visible_camera", seen
+    def _present(
+        self, seen: Sequence[bpy.types.Object], unseen: Sequence[bpy.types.Object]
+    ) -> Iterator[Change]:
+        """Yield what makes these particles present in `real`, some unseen, and no others."""
+        present = {*seen, *unseen}
+        for made in self._particles.all():
+            if made not in present and not made.hide_render:
+                yield made, "hide_render", True
+        for visible, objects in ((True, seen), (False, unseen)):
+            for made in objects:
+                if made.hide_render:
+                    yield made, "hide_render", False
+                if made.visible_camera != visible:
+                    yield made, "visible_camera", visible

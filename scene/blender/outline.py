@@ -1,4 +1,4 @@
-"""Where the scene's camera sees the vertices of particles, for their footprints."""
+"""Where the scene's camera sees particles, for their footprints."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from scene.blender.points import PARTICLE_ID, Points
 from scene.blender.render import Change
 from scene.imaging.footprint import Footprint, Topology, between_planes, footprints
+from scene.imaging.sphere_footprint import sphere_footprints
 
 _RENDERED = (("levels", "render_levels"), ("steps", "render_steps"))
 """What modifiers have twice, for a screen and for a render."""
@@ -34,7 +36,7 @@ def seen_footprints(
     depsgraph: bpy.types.Depsgraph,
     camera: bpy.types.Object,
     size: tuple[int, int],
-    particles: Iterable[tuple[int, bpy.types.Object]],
+    shown: Iterable[bpy.types.Object],
 ) -> Iterator[tuple[int, Footprint]]:
     """Yield the id and the footprint of each particle, as if it were alone in the scene.
 
@@ -49,34 +51,45 @@ def seen_footprints(
         From where it is seen.
     size
         The frame's width and height in pixels.
-    particles
-        Pairs of id and object.
+    shown
+        The objects that the particles are.
     """
-    width, height = size
-    to_pixels = _to_pixels(camera, depsgraph, width, height)
+    to_pixels = _to_pixels(camera, depsgraph, *size)
+    evaluated = [made.evaluated_get(depsgraph) for made in shown]
+    yield from _of_meshes([made for made in evaluated if made.type == "MESH"], to_pixels, size)
+    for cloud in evaluated:
+        if cloud.type == "POINTCLOUD":
+            points = Points.read(cloud.data)
+            matrix = to_pixels @ np.array(cloud.matrix_world)
+            shapes = sphere_footprints(matrix, points.centres, points.radii, *size)
+            yield from zip(points.ids.tolist(), shapes, strict=True)
+
+
+def _of_meshes(
+    shown: Iterable[bpy.types.Object], to_pixels: NDArray[np.float64], size: tuple[int, int]
+) -> Iterator[tuple[int, Footprint]]:
     groups: dict[bytes, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
     meshes: dict[bpy.types.Mesh, tuple[bytes, NDArray[np.float64]]] = {}
     triangles: dict[bytes, NDArray[np.intp]] = {}
-    for particle_id, made in particles:
-        evaluated = made.evaluated_get(depsgraph)
-        mesh = evaluated.data
+    for made in shown:
+        mesh, particle_id = made.data, int(made[PARTICLE_ID])
         if mesh not in meshes:
             vertices, corners = _arrays(mesh)
             # Meshes that differ in nothing but their vertices are worked on together.
             meshes[mesh] = corners.tobytes(), vertices
             triangles[meshes[mesh][0]] = corners
         key, vertices = meshes[mesh]
-        seen = vertices @ (to_pixels @ np.array(evaluated.matrix_world)).T
+        seen = vertices @ (to_pixels @ np.array(made.matrix_world)).T
         if (np.abs(seen[:, 2]) <= seen[:, 3]).all():
             groups[key].append((particle_id, seen[:, :2] / seen[:, 3:]))
             continue
         left = between_planes(seen[triangles[key]]).reshape(-1, 4)
         soup = Topology.of(np.arange(len(left)).reshape(-1, 3))
-        (shape,) = footprints(soup, (left[:, :2] / left[:, 3:])[np.newaxis], width, height)
+        (shape,) = footprints(soup, (left[:, :2] / left[:, 3:])[np.newaxis], *size)
         yield particle_id, shape
     for key, members in groups.items():
         topology = Topology.of(triangles[key])
-        shapes = footprints(topology, np.stack([seen for _, seen in members]), width, height)
+        shapes = footprints(topology, np.stack([seen for _, seen in members]), *size)
         yield from zip((particle_id for particle_id, _ in members), shapes, strict=True)
 
 

@@ -1,12 +1,15 @@
-"""Particles as Blender objects, kept in step with their features."""
+"""Particles in Blender, kept in step with their features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, final
 
 import bpy  # noqa: TID253
+import numpy as np
 
+from scene.blender.points import PARTICLE_ID, Cloud, Sphere
 from scene.language.plugin_code import described
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
@@ -17,14 +20,11 @@ from scene.prototypes.base import (
 )
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.specimen import Particle
+from scene.specimen.specimen import LARGEST_PARTICLE_ID, Particle
 
 type PrototypeKey = tuple[str, tuple[FeatureValue, ...]]
 type MeshKey = tuple[PrototypeKey, PrototypeKey]
-type Pose = tuple[FeatureValue, ...]
-
-PARTICLE_ID = "particle_id"
-"""Custom property of every particle's object."""
+type Pose = tuple[tuple[float, ...], ...]
 
 
 @final
@@ -41,13 +41,12 @@ class MaterialLibrary:
         specs = self._registry.prototype(MaterialPrototype, name).features
         return name, tuple(with_defaults(specs, features).values())
 
-    def material(self, name: str, features: Mapping[str, FeatureValue]) -> bpy.types.Material:
-        """Return the material of prototype `name`, built at its first use."""
-        key = self.key(name, features)
+    def material(self, key: PrototypeKey) -> bpy.types.Material:
+        """Return the material with that key, built at its first use."""
         if key not in self._materials:
+            name, values = key
             prototype = self._registry.prototype(MaterialPrototype, name)
-            values = with_defaults(prototype.features, features)
-            material = prototype.build(values, self._fidelity)
+            material = prototype.build(_named(prototype.features, values), self._fidelity)
             _check_built(prototype, material, bpy.types.Material)
             self._materials[key] = material
         return self._materials[key]
@@ -60,72 +59,168 @@ class MaterialLibrary:
 
 @final
 class ParticleObjects:
-    """One object for each particle; meshes are shared, so that Cycles instances them.
+    """The particles in Blender's scene: spheres as points of clouds, others as objects.
 
-    A mesh carries its material: an object-level material would make Cycles copy the mesh.
+    Objects share their meshes, so that Cycles instances them. A mesh carries its material: an
+    object-level material would make Cycles copy the mesh.
+
+    Parameters
+    ----------
+    registry
+        Where prototypes are found.
+    materials
+        What the particles wear.
+    collection
+        That the objects are put into.
+    fidelity
+        `reference` has no clouds.
     """
 
     def __init__(
-        self, registry: Registry, materials: MaterialLibrary, collection: bpy.types.Collection
+        self,
+        registry: Registry,
+        materials: MaterialLibrary,
+        collection: bpy.types.Collection,
+        fidelity: Fidelity,
     ) -> None:
         self._registry = registry
         self._materials = materials
         self._collection = collection
+        self._has_clouds = fidelity == "fast"
         self._meshes: dict[MeshKey, bpy.types.Mesh] = {}
         self._objects: dict[int, bpy.types.Object] = {}
+        self._clouds: dict[PrototypeKey, Cloud] = {}
         self._synced: dict[int, tuple[MeshKey, Pose]] = {}
+        self._are_spheres: dict[MeshKey, bool] = {}
 
-    def __getitem__(self, particle_id: int) -> bpy.types.Object:
-        return self._objects[particle_id]
+    def all(self) -> list[bpy.types.Object]:
+        """Return all objects, in the order in which they were made."""
+        return [*self._objects.values(), *(cloud.object for cloud in self._clouds.values())]
 
-    def items(self) -> Iterable[tuple[int, bpy.types.Object]]:
-        """Return pairs of particle id and object, in the order in which they were made."""
-        return self._objects.items()
+    @contextmanager
+    def selected(self, ids: Collection[int]) -> Iterator[list[bpy.types.Object]]:
+        """Yield objects that together are these particles and no others.
+
+        Of a cloud with others in it, there is a copy in the collection until the block ends.
+        """
+        wanted = np.zeros(LARGEST_PARTICLE_ID + 1, dtype=bool)
+        wanted[list(ids)] = True
+        whole = [self._objects[key] for key in sorted(ids) if key in self._objects]
+        parts = []
+        try:
+            for cloud in self._clouds.values():
+                held = cloud.holds(wanted)
+                if held.all():
+                    whole.append(cloud.object)
+                elif held.any():
+                    parts.append(cloud.part(held))
+            yield [*whole, *parts]
+        finally:
+            Cloud.remove(parts)
+
+    @contextmanager
+    def bodies(self, particles: Sequence[Particle]) -> Iterator[list[bpy.types.Object]]:
+        """Yield an object with a mesh for each particle, in the same order, until the block ends.
+
+        A simulation needs them of spheres, too.
+        """
+        made: list[bpy.types.Object] = []
+        bodies = []
+        try:
+            for particle in particles:
+                body = self._objects.get(particle.id)
+                if body is None:
+                    body = self._new_object(particle, *self._state(particle))
+                    made.append(body)
+                bodies.append(body)
+            yield bodies
+        finally:
+            bpy.data.batch_remove(made)
 
     def sync(self, particles: Iterable[Particle]) -> bool:
         """Make, change and remove objects until they match; return whether anything changed."""
         changed = False
-        wanted: set[int] = set()
+        alone: set[int] = set()
+        spheres: dict[PrototypeKey, list[Sphere]] = {}
         for particle in particles:
-            wanted.add(particle.id)
-            pose = with_defaults(PARTICLE_FEATURES, particle.features)
-            state = self._mesh_key(particle), tuple(pose.values())
-            if self._synced.get(particle.id) != state:
-                self._update(particle, *state)
-                self._synced[particle.id] = state
+            mesh_key, pose = self._state(particle)
+            (size, *others), (x, y, z), _ = pose
+            if self._may_be_point(mesh_key) and others == [size, size]:
+                sphere = particle.id, x, y, z, size / 2
+                spheres.setdefault(mesh_key[1], []).append(sphere)
+                continue
+            alone.add(particle.id)
+            if self._synced.get(particle.id) != (mesh_key, pose):
+                self._update(particle, mesh_key, pose)
+                self._synced[particle.id] = mesh_key, pose
                 changed = True
-        for particle_id in [key for key in self._objects if key not in wanted]:
-            bpy.data.objects.remove(self._objects.pop(particle_id))
+        gone = [key for key in self._objects if key not in alone]
+        for particle_id in gone:
             del self._synced[particle_id]
-            changed = True
-        return changed
+        bpy.data.batch_remove([self._objects.pop(particle_id) for particle_id in gone])
+        empty = [key for key in self._clouds if key not in spheres]
+        Cloud.remove([self._clouds.pop(key).object for key in empty])
+        for key, held in spheres.items():
+            if key not in self._clouds:
+                self._clouds[key] = Cloud(self._materials.material(key), self._collection)
+            changed |= self._clouds[key].fill(held)
+        return bool(changed or gone or empty)
+
+    def _may_be_point(self, key: MeshKey) -> bool:
+        """Return whether a particle is drawn as a point if its dimensions are equal."""
+        if key not in self._are_spheres:
+            (geometry, values), (material, _) = key
+            shape = self._registry.prototype(GeometryPrototype, geometry)
+            look = self._registry.prototype(MaterialPrototype, material)
+            self._are_spheres[key] = (
+                self._has_clouds
+                and look.suits_points
+                and shape.is_sphere(_named(shape.features, values))
+            )
+        return self._are_spheres[key]
+
+    def _state(self, particle: Particle) -> tuple[MeshKey, Pose]:
+        specs = self._registry.prototype(GeometryPrototype, particle.geometry).features
+        geometry = particle.geometry, tuple(with_defaults(specs, particle.features).values())
+        material = self._materials.key(particle.material, particle.features)
+        pose: Any = with_defaults(PARTICLE_FEATURES, particle.features)  # three vectors
+        return (geometry, material), tuple(pose.values())
 
     def _update(self, particle: Particle, mesh_key: MeshKey, pose: Pose) -> None:
-        mesh = self._mesh(particle, mesh_key)
         made = self._objects.get(particle.id)
         if made is None:
-            made = bpy.data.objects.new(f"{particle.blueprint}.{particle.index:05d}", mesh)
-            made[PARTICLE_ID] = particle.id
-            self._collection.objects.link(made)
-            self._objects[particle.id] = made
-        elif made.data != mesh:
+            self._objects[particle.id] = self._new_object(particle, mesh_key, pose)
+            return
+        mesh = self._mesh(mesh_key)
+        if made.data != mesh:
             made.data = mesh
-        made.scale, made.location, made.rotation_euler = pose  # as `PARTICLE_FEATURES` go
+        _place(made, pose)
 
-    def _mesh_key(self, particle: Particle) -> MeshKey:
-        geometry = self._registry.prototype(GeometryPrototype, particle.geometry)
-        values = with_defaults(geometry.features, particle.features)
-        material = self._materials.key(particle.material, particle.features)
-        return (particle.geometry, tuple(values.values())), material
+    def _new_object(self, particle: Particle, mesh_key: MeshKey, pose: Pose) -> bpy.types.Object:
+        name = f"{particle.blueprint}.{particle.index:05d}"
+        made = bpy.data.objects.new(name, self._mesh(mesh_key))
+        made[PARTICLE_ID] = particle.id
+        _place(made, pose)
+        self._collection.objects.link(made)
+        return made
 
-    def _mesh(self, particle: Particle, key: MeshKey) -> bpy.types.Mesh:
+    def _mesh(self, key: MeshKey) -> bpy.types.Mesh:
         if key not in self._meshes:
-            geometry = self._registry.prototype(GeometryPrototype, particle.geometry)
-            mesh = geometry.build(with_defaults(geometry.features, particle.features))
+            (name, values), material = key
+            geometry = self._registry.prototype(GeometryPrototype, name)
+            mesh = geometry.build(_named(geometry.features, values))
             _check_built(geometry, mesh, bpy.types.Mesh)
-            mesh.materials.append(self._materials.material(particle.material, particle.features))
+            mesh.materials.append(self._materials.material(material))
             self._meshes[key] = mesh
         return self._meshes[key]
+
+
+def _place(made: bpy.types.Object, pose: Pose) -> None:
+    made.scale, made.location, made.rotation_euler = pose  # as `PARTICLE_FEATURES` go
+
+
+def _named(specs: Iterable[FeatureSpec], values: Iterable[FeatureValue]) -> dict[str, FeatureValue]:
+    return {spec.name: value for spec, value in zip(specs, values, strict=True)}
 
 
 def with_defaults(

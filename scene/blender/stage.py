@@ -70,7 +70,9 @@ class Stage:
         self._materials = MaterialLibrary(registry, render_settings.fidelity)
         self._collection = bpy.data.collections.new("Particles")
         self._scene.collection.children.link(self._collection)
-        self._particles = ParticleObjects(registry, self._materials, self._collection)
+        self._particles = ParticleObjects(
+            registry, self._materials, self._collection, render_settings.fidelity
+        )
         self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
         self._chain = ImagingChain()
         self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
@@ -101,9 +103,9 @@ class Stage:
         """
         self.sync(specimen)
         moving = [particle for particle in specimen.particles if particle.id in particle_ids]
-        bodies = [self._particles[particle.id] for particle in moving]
         container = self._scene.objects.get(MEASUREMENT_VOLUME)
-        poses = relaxed(self._scene, bodies, container, settings)
+        with self._particles.bodies(moving) as bodies:
+            poses = relaxed(self._scene, bodies, container, settings)
         for particle, pose in zip(moving, poses, strict=True):
             if not all(map(math.isfinite, (*pose["location"], *pose["rotation"]))):
                 raise SimulationError(
@@ -184,8 +186,8 @@ class Stage:
         substrate.data.materials.clear()
         self._materials.discard_unused()
         if name is not None:
-            material = self._materials.material(name, technique.features)
-            substrate.data.materials.append(material)
+            key = self._materials.key(name, technique.features)
+            substrate.data.materials.append(self._materials.material(key))
 
     def _unmeddled(self) -> Iterator[Change]:
         """Yield what makes `real` show what ground truth shows, if a technique changed it."""

@@ -83,9 +83,26 @@ class GeometryPrototype(Prototype):
     def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Mesh:
         """Return a new mesh for the given values of this prototype's features."""
 
+    def is_sphere(self, features: Mapping[str, FeatureValue]) -> bool:  # noqa: ARG002
+        """Return whether the mesh stands for the sphere of diameter 1.
+
+        If so, `fast` shows particles whose three dimensions are equal as points of a cloud, which
+        Cycles draws as perfect spheres, where their material `suits_points`. Simulations always
+        take the mesh.
+        """
+        return False
+
 
 class MaterialPrototype(Prototype):
     """The material of a particle or of the substrate."""
+
+    suits_points: ClassVar[bool] = False
+    """Whether it looks the same on a sphere that is a point of a cloud.
+
+    Many particles are one object then. So that holds for a material that depends on position,
+    normal and light alone, and not on what an object has of its own: generated or object
+    coordinates, a UV map, its location, its random number, a property.
+    """
 
     @abstractmethod
     def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:

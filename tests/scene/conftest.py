@@ -14,6 +14,8 @@ from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 from scene.specimen.streams import Streams
 
 if TYPE_CHECKING:
+    import bpy
+
     from scene.blender.session import Session
     from scene.blender.stage import Stage
 
@@ -60,6 +62,29 @@ def bead(
         **features,
     }
     return Particle(particle_id, "Bead", particle_id - 1, "sphere", "sem_polystyrene", values)
+
+
+def ellipsoid(
+    particle_id: int, location: tuple[float, float, float], *dimensions: float
+) -> Particle:
+    """A bead that no point of a cloud can stand for."""
+    made = bead(particle_id, location)
+    made.features |= {"dimensions": dimensions}
+    return made
+
+
+def particles_in(scene: bpy.types.Scene) -> dict[int, tuple[list[float], list[float]]]:
+    """Return the location and the dimensions of each particle, wherever it is in a scene."""
+    found = {}
+    for made in scene.objects:
+        if made.type == "POINTCLOUD":
+            attributes = made.data.attributes
+            for index, own in enumerate(attributes["particle_id"].data):
+                centre = attributes["position"].data[index].vector
+                found[own.value] = [*centre], [2 * attributes["radius"].data[index].value] * 3
+        elif "particle_id" in made:
+            found[made["particle_id"]] = [*made.location], [*made.dimensions]
+    return found
 
 
 def specimen(*particles: Particle, **features: float) -> Specimen:

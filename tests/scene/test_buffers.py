@@ -129,8 +129,9 @@ def test_the_number_of_particles_can_grow_and_shrink(new_stage: StageFactory) ->
 def test_equal_beads_share_one_mesh(new_stage: StageFactory) -> None:
     import bpy
 
-    stage = new_stage()
+    stage = new_stage(fidelity="reference")
     stage.sync(specimen(*scattered(30), bead(31, (0.0, 0.0, 9.0), subdivisions=2)))
     shared = [mesh for mesh in bpy.data.meshes if mesh.name.startswith("Sphere")]
     assert len(shared) == 2
     assert len([m for m in bpy.data.materials if m.name.startswith("sem_polystyrene")]) == 1
+    assert not bpy.data.pointclouds

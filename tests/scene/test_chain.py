@@ -21,6 +21,8 @@ from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 
+from .conftest import particles_in
+
 if TYPE_CHECKING:
     from scene.blender.session import Session
 
@@ -153,12 +155,13 @@ def test_recorded_features_are_those_of_the_scene(
         assert rendering["adaptive_threshold"] == pytest.approx(threshold, rel=1e-4)
     light = bpy.data.materials["Illumination"].node_tree.nodes["Emission"]
     assert light.inputs["Strength"].default_value == pytest.approx(strength)
-    beads = {made["particle_id"]: made for made in scene.objects if "particle_id" in made}
+    beads = particles_in(scene)
+    assert len(beads) == 30
     for index, particle_id in enumerate(record.particles["particle_id"]):
         location = [record.particles[f"location_{axis}"][index] for axis in "xyz"]
         size = [record.particles[f"dimensions_{axis}"][index] for axis in "xyz"]
-        assert list(beads[particle_id].location) == pytest.approx(location, abs=1e-4)
-        assert list(beads[particle_id].dimensions) == pytest.approx(size, rel=1e-2)
+        assert beads[particle_id][0] == pytest.approx(location, abs=1e-4)
+        assert beads[particle_id][1] == pytest.approx(size, rel=1e-2)
 
 
 def test_a_run_whose_steps_do_without_blender_leaves_it_alone(

@@ -13,7 +13,7 @@ from scene.errors import RenderError
 from scene.imaging.modes import Categorical, DepthMap, NormalMap, Stylized, StylizedXray
 from scene.imaging.visibility import occluded_fractions
 
-from .conftest import StageFactory, bead, specimen
+from .conftest import StageFactory, bead, ellipsoid, specimen
 
 if TYPE_CHECKING:
     import bpy
@@ -129,20 +129,39 @@ def hidden_collection(scene: bpy.types.Scene) -> None:
         child.hide_render = child.hide_viewport = True
 
 
+def particle_objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    found = [made for made in scene.objects if made.type == "POINTCLOUD" or "particle_id" in made]
+    assert {made.type for made in found} == {"POINTCLOUD", "MESH"}
+    return found
+
+
 def every_particle(name: str, value: Any) -> tuple[str, Meddling]:
     def meddle(scene: bpy.types.Scene) -> None:
-        for made in scene.objects:
-            if "particle_id" in made:
-                setattr(made, name, value)
+        for made in particle_objects(scene):
+            setattr(made, name, value)
 
     return f"particles.{name}={value}", meddle
 
 
 def on_the_screen_alone(scene: bpy.types.Scene) -> None:
-    for made in scene.objects:
-        if "particle_id" in made:
+    for made in particle_objects(scene):
+        if made.type == "MESH":
             swollen = made.modifiers.new("Swollen", "DISPLACE")
             swollen.strength, swollen.show_render = 0.5, False
+        else:
+            made.modifiers.new("Gone", "NODES").node_group = nothing()
+            made.modifiers["Gone"].show_render = False
+
+
+def nothing() -> bpy.types.NodeTree:
+    """Make geometry nodes that leave nothing of what they get."""
+    import bpy
+
+    tree = bpy.data.node_groups.new("Nothing", "GeometryNodeTree")
+    tree.interface.new_socket(name="In", in_out="INPUT", socket_type="NodeSocketGeometry")
+    tree.interface.new_socket(name="Out", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    tree.nodes.new("NodeGroupOutput")
+    return tree
 
 
 def lens(name: str, value: Any) -> tuple[str, Meddling]:
@@ -275,7 +294,7 @@ def staged(new_stage: StageFactory, *meddlings: Meddling) -> Stage:
     stage = new_stage(resolution=(480, 320), resolution_percentage=12, max_samples=1)
     ring = [(15 * math.cos(turn), 9 * math.sin(turn), 3.0 + 2 * turn) for turn in range(6)]
     particles = [bead(index + 1, place, 8.0) for index, place in enumerate(ring)]
-    particles += [bead(7, (0.0, 0.0, 5.0), 20.0), bead(8, (20.0, 13.0, 9.0), 3.0)]
+    particles += [ellipsoid(7, (0.0, 0.0, 5.0), 20.0, 18.0, 20.0), bead(8, (20.0, 13.0, 9.0), 3.0)]
     world = specimen(*particles, noise_threshold=0.0)
     stage.sync(world)
     for meddle in meddlings:
@@ -410,10 +429,40 @@ def test_footprints_are_of_what_a_render_shows(new_stage: StageFactory) -> None:
     assert (seen != alone).sum() <= 2  # centres that lie on the outline
 
 
+def test_footprints_are_of_a_cloud_as_it_is_rendered(new_stage: StageFactory) -> None:
+    import bpy
+
+    stage = staged(new_stage)
+    (made,) = (made for made in bpy.context.scene.objects if made.type == "POINTCLOUD")
+    made.scale, made.location, made.rotation_euler = (0.8, 0.8, 0.8), (1.0, 2.0, 3.0), (0, 0, 0.4)
+    made.hide_viewport = True
+    pixels = 0
+    for wanted in (IDS - {7}, frozenset({3})):
+        for particle_id, shape in stage.frame(wanted).footprints():
+            seen = stage.frame(frozenset({particle_id})).buffers.instance == particle_id
+            alone = np.zeros_like(seen)
+            height, width = shape.mask.shape
+            alone[shape.top : shape.top + height, shape.left : shape.left + width] = shape.mask
+            assert (seen != alone).sum() <= 1, particle_id
+            pixels += seen.sum()
+    assert pixels > 100
+
+
+@pytest.mark.parametrize("form", ["POINTCLOUD", "MESH"])
 @pytest.mark.parametrize("value", [2.4, -1.0, 7.002, 65_536.0, 9.0, float("nan")])
-def test_a_pixel_that_shows_no_id_is_an_error(new_stage: StageFactory, value: float) -> None:
+def test_a_pixel_that_shows_no_id_is_an_error(
+    new_stage: StageFactory, value: float, form: str
+) -> None:
     def meddle(scene: bpy.types.Scene) -> None:
-        scene.objects["Bead.00006"]["particle_id"] = value
+        (made,) = (made for made in particle_objects(scene) if made.type == form)
+        if form == "MESH":
+            made["particle_id"] = value
+        else:
+            attributes = made.data.attributes
+            attributes.remove(attributes["particle_id"])
+            attributes.new("particle_id", "FLOAT", "POINT").data[0].value = value
+            for index in range(1, len(made.data.points)):
+                attributes["particle_id"].data[index].value = index + 1
 
     stage = staged(new_stage, meddle)
     with pytest.raises(RenderError, match=r"show no particle's id, such as \S+ at row \d+"):

@@ -34,7 +34,7 @@ def test_blender_renders_as_many_pixels_as_we_count(
         if min(width, height) == 0:
             continue  # is no recipe
         truth = GroundTruth(bpy.context.scene, settings, session.set_up)
-        shapes[percentage] = render_buffers(truth, [], []).depth.shape
+        shapes[percentage] = render_buffers(truth, [], [], []).depth.shape
         counted[percentage] = (height, width)
     assert shapes == counted
     assert len(shapes) > 90

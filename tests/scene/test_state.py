@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import StageFactory, scattered, specimen
+from .conftest import StageFactory, ellipsoid, scattered, specimen
 
 OTHER_BLENDER = """
 import json, sys
@@ -23,8 +23,15 @@ INSPECT = (
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
 scene = bpy.context.scene
 beads = [made for made in scene.objects if "particle_id" in made]
+spheres = {
+    point.value: [*cloud.attributes["position"].data[index].vector]
+    for cloud in bpy.data.pointclouds
+    for index, point in enumerate(cloud.attributes["particle_id"].data)
+}
 json.dump({
-    "ids": sorted(made["particle_id"] for made in beads),
+    "clouds": len(bpy.data.pointclouds),
+    "ids": sorted([*spheres, *(made["particle_id"] for made in beads)]),
+    "first": spheres.get(1) or [*bpy.data.objects["Bead.00000"].location],
     "meshes": len({made.data.name for made in beads}),
     "materials": sorted({s.material.name for made in scene.objects for s in made.material_slots}),
     "camera": scene.camera.data.type,
@@ -45,10 +52,12 @@ def test_the_state_opens_as_rendered_and_is_small(
     new_stage: StageFactory, tmp_path: Path, fidelity: str
 ) -> None:
     stage = new_stage(max_samples=1, fidelity=fidelity)
+    beads = [*scattered(600), ellipsoid(601, (3.0, 2.0, 5.0), 4.0, 5.0, 6.0)]
     features = {"defocus": 0.25, "illumination_strength": 1.5, "noise_threshold": 0.0625}
-    stage.sync(specimen(*scattered(600), patch_seed=3.0))  # as before a step sets the features
-    stage.sync(specimen(*scattered(600), **features))
+    stage.sync(specimen(*beads, patch_seed=3.0))  # as before a step sets the features
+    stage.sync(specimen(*beads, **features))
     stage.frame(frozenset(range(1, 601))).real()
+    stage.frame(frozenset({7, 601}), frozenset({8})).real()
     path = tmp_path / "state.blend"
     stage.save(path)
     assert path.stat().st_size < 1_000_000
@@ -56,8 +65,10 @@ def test_the_state_opens_as_rendered_and_is_small(
     result = tmp_path / "seen.json"
     subprocess.run([sys.executable, "-c", INSPECT, str(path), str(result)], check=True, timeout=60)
     seen = json.loads(result.read_text())
-    assert seen["ids"] == list(range(1, 601))
+    assert seen["ids"] == list(range(1, 602))
     assert seen["meshes"] == 1
+    assert seen["clouds"] == (fidelity == "fast")
+    assert seen["first"] == pytest.approx(beads[0].features["location"], abs=1e-4)
     assert seen["materials"] == ["Illumination", "sem_patchy_silicone", "sem_polystyrene"]
     assert seen["threshold"] == 0.0625
     assert seen["denoised"] == (fidelity == "fast")

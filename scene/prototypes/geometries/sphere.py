@@ -57,6 +57,10 @@ class Sphere(GeometryPrototype):
         mesh.from_pydata(vertices.tolist(), [], faces.tolist(), shade_flat=False)
         return mesh
 
+    def is_sphere(self, features: Mapping[str, FeatureValue]) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
+
 
 def cube_sphere(cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return vertices and faces of a sphere of diameter 1 made of six square grids.

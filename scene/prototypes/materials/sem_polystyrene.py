@@ -32,6 +32,7 @@ class SemPolystyrene(MaterialPrototype):
     """
 
     features: ClassVar[tuple[FeatureSpec, ...]] = ()
+    suits_points: ClassVar[bool] = True
 
     def build(
         self,
