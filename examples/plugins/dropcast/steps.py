@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, final
 
 from pydantic import Field
@@ -41,6 +41,16 @@ class Rinse(FeatureGenerationStep):
         allowed = (Members.PARTICLES, Members.NOTHING)
         if problem := context.set_problem(self.affected_set_name, *allowed):
             yield "affected_set_name", problem
+
+    def makes(self, context: CheckContext) -> Mapping[Members, int]:
+        """Return nothing: particles are only removed."""
+        del context
+        return {}
+
+    def concerns(self, context: CheckContext) -> Members:
+        """Return particles, so that runs can share those of a relaxation that comes later."""
+        del context
+        return Members.PARTICLES
 
     def execute(self, context: StepContext) -> None:
         """Remove the particles from the specimen."""
