@@ -19,6 +19,15 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things that are called `what`.
+
+    >>> counted(1, "run"), counted(20, "run")
+    ('1 run', '20 runs')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def no_particle(runs: int) -> str:
     """Return the line about runs whose images show no particle.
 

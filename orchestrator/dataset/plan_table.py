@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.plan.expansion import Expansion
+    from orchestrator.plan.specimens import SharedSpecimens
 
 PATIENCE_S = 2.0
 """So long the first run waits for its plan; a longer one is written while runs go on."""
@@ -53,6 +54,8 @@ class Plan:
         recipe count.
     sweep_digest
         The `SweepFile.digest` of the ``sweep.yaml`` that it belongs to; None in old data sets.
+    sharing, specimens
+        How many runs share their specimen with others, and how many specimens these are.
     """
 
     sweep: str
@@ -60,6 +63,8 @@ class Plan:
     runs: int
     ids: NDArray[np.uint64] | None
     sweep_digest: str | None = None
+    sharing: int = 0
+    specimens: int = 0
 
     def asks_for(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Return for each row of the manifest whether its run was asked for.
@@ -116,9 +121,14 @@ def read_plan(storage: Storage) -> Plan:
                 for group in range(file.num_row_groups)
             ]
             ids = np.sort(np.concatenate([np.empty(0, np.uint64), *groups]))
-            digest = described.get("sweep_digest")
             return Plan(
-                described["sweep"], described["recipe_hash"], int(described["runs"]), ids, digest
+                sweep=described["sweep"],
+                recipe_hash=described["recipe_hash"],
+                runs=int(described["runs"]),
+                ids=ids,
+                sweep_digest=described.get("sweep_digest"),
+                sharing=int(described.get("sharing", 0)),
+                specimens=int(described.get("specimens", 0)),
             )
     except (FileNotFoundError, NotADirectoryError):
         pass  # made before there were plans, or the first one is still being written
@@ -144,12 +154,19 @@ class PlanWriter:
         Its runs.
     document
         What ``sweep.yaml`` says of it.
+    shared
+        What specimens its runs share; None if none.
     """
 
     def __init__(
-        self, storage: Storage, sweep: str, runs: Expansion, document: str | None = None
+        self,
+        storage: Storage,
+        sweep: str,
+        runs: Expansion,
+        document: str | None = None,
+        shared: SharedSpecimens | None = None,
     ) -> None:
-        self._work = storage, sweep, runs, document
+        self._work = storage, sweep, runs, document, shared
         self._storage = storage
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(1, "plan")
@@ -192,18 +209,15 @@ def write_plan(
     sweep: str,
     runs: Expansion,
     document: str | None = None,
+    shared: SharedSpecimens | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Write ``plan.parquet``: ``run_id``, ``index`` and ``override.<key>`` of every run."""
+    import numpy as np
     import pyarrow.parquet as pq
 
     schema = _schema(runs)
-    description = {
-        "sweep": sweep,
-        "recipe_hash": runs.recipe_hash,
-        "runs": len(runs),
-        "sweep_digest": None if document is None else digest_of(document.encode()),
-    }
+    sharing = specimens = 0
     with (
         storage.replacing(PLAN) as stream,
         pq.ParquetWriter(stream, schema, compression="zstd") as writer,
@@ -211,6 +225,19 @@ def write_plan(
         for start in range(0, len(runs), ROWS_PER_GROUP):
             end = min(start + ROWS_PER_GROUP, len(runs))
             writer.write_table(_rows(runs, range(start, end), schema, stopped), ROWS_PER_GROUP)
+            if shared is not None:
+                positions = np.arange(start, end)
+                firsts = shared.firsts(positions)
+                sharing += int((firsts >= 0).sum())
+                specimens += int((firsts == positions).sum())
+        description = {
+            "sweep": sweep,
+            "recipe_hash": runs.recipe_hash,
+            "runs": len(runs),
+            "sweep_digest": None if document is None else digest_of(document.encode()),
+            "sharing": sharing,
+            "specimens": specimens,
+        }
         writer.add_key_value_metadata({_DESCRIPTION.decode(): json.dumps(description)})
 
 

@@ -17,12 +17,30 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class SpecimenUse(StrEnum):
+    """How an attempt came by a specimen that several runs share; the data set holds it since."""
+
+    MADE = "made"
+    REUSED = "reused"
+    MENDED = "mended"
+    """Made again, because the stored one was damaged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a run on one worker; `number` counts from 1."""
+    """One try of a run on one worker.
+
+    Parameters
+    ----------
+    number
+        Counts from 1.
+    specimen
+        Hash of the run's specimen, where other runs of the plan have the same.
+    """
 
     run: Run
     number: int
+    specimen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,8 @@ class AttemptOutcome:
         Timezone-aware, UTC.
     publish_seconds
         Time for checksums and the move into ``runs/``.
+    specimen
+        How it came by the specimen that it shares; None if it shares none, or did not get there.
     """
 
     attempt: Attempt
@@ -70,6 +90,7 @@ class AttemptOutcome:
     record: RunRecord | None = None
     failure: Failure | None = None
     publish_seconds: float = 0.0
+    specimen: SpecimenUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from typing import Any, final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestrator.common.words import duration, no_particle
-from orchestrator.dataset.layout import failure_log, recipe_file
+from orchestrator.common.words import counted, duration, no_particle
+from orchestrator.dataset.layout import SPECIMENS, failure_log, recipe_file
 from orchestrator.dataset.provenance import Made, codes_of, mixture
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.specimens import stored_specimens
 from orchestrator.dataset.storage.locking import driver_of
 
 SHOWN_LOGS = 3
@@ -86,6 +87,11 @@ class Status:
         How many of these show no particle.
     damaged
         What is wrong with part files, whose runs are not counted.
+    sharing, specimens
+        How many of that sweep's runs share their specimen with others, and how many specimens
+        these are.
+    stored
+        How many specimens the data set holds.
     """
 
     output: str
@@ -100,6 +106,9 @@ class Status:
     codes: tuple[Made, ...] = ()
     hidden: int = 0
     damaged: tuple[str, ...] = ()
+    sharing: int = 0
+    specimens: int = 0
+    stored: int = 0
 
     @property
     def left(self) -> int:
@@ -123,6 +132,9 @@ class Status:
                 yield f"    and {len(cause.run_ids) - SHOWN_LOGS} more"
         if self.hidden:
             yield no_particle(self.hidden)
+        if self.sharing:
+            runs, specimens = counted(self.sharing, "run"), counted(self.specimens, "specimen")
+            yield f"{runs} share {specimens}; {self.stored} stored in {SPECIMENS}/"
         yield from mixture(self.codes)
         for other in self.others:
             yield (
@@ -143,6 +155,11 @@ class Status:
             "runs_per_minute": self.runs_per_minute,
             "no_particle": self.hidden,
             "damaged": list(self.damaged),
+            "specimens": {
+                "runs": self.sharing,
+                "specimens": self.specimens,
+                "stored": self.stored,
+            },
             "codes": [made.as_json() for made in self.codes],
             "failures": [asdict(cause) for cause in self.causes],
             "others": [asdict(other) for other in self.others],
@@ -203,6 +220,9 @@ def status_of(data: Reader) -> Status:
         codes=codes_of(data, asked_for=True),
         hidden=hidden,
         damaged=tuple(damaged),
+        sharing=plan.sharing,
+        specimens=plan.specimens,
+        stored=len(stored_specimens(data.storage)),
     )
 
 

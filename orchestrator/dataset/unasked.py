@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, final
 
-from orchestrator.common.words import amount
+from orchestrator.common.words import amount, counted
 from orchestrator.dataset.layout import PARTICLES
 
 _SHOWN = 3
@@ -79,7 +79,7 @@ class Unasked:
         limit = "" if self.limit is None else f" with --limit {self.limit}"
         yield (
             f"the plan is that of {self.sweep}, as started last{limit}: "
-            f"{_count(self.planned, 'run')}, {self.made} of them made"
+            f"{counted(self.planned, 'run')}, {self.made} of them made"
         )
         yield from (f"    {override}" for override in self.overrides)
         yield "not asked for:" if self else "nothing is there that the plan does not ask for"
@@ -93,10 +93,10 @@ class Unasked:
         yield from _line(self.logs, "failure log")
         yield from _line(self.specimens, "specimen")
         if self.particles:
-            yield f"    {_count(self.particles, 'row')} in {PARTICLES}/"
+            yield f"    {counted(self.particles, 'row')} in {PARTICLES}/"
         if self.needed:
             yield (
-                f"kept: {_count(self.needed, 'specimen')} that no run on record has, since runs "
+                f"kept: {counted(self.needed, 'specimen')} that no run on record has, since runs "
                 "of the plan that are yet to be made may need them"
             )
         for path, why in self.strange.items():
@@ -129,8 +129,4 @@ def _line(found: Mapping[str, int], what: str, more: str = "") -> Iterator[str]:
         names = ", ".join(sorted(found)[:_SHOWN])
         rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         size = amount(sum(found.values()))
-        yield f"    {_count(len(found), what)}{more}, {size}: {names}{rest}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        yield f"    {counted(len(found), what)}{more}, {size}: {names}{rest}"

@@ -10,8 +10,8 @@ from typing import final
 
 from orchestrator.common.interruption import Interruption, TerminationLimit
 from orchestrator.common.redaction import hidden
-from orchestrator.dataset.layout import failure_log
-from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult
+from orchestrator.dataset.layout import failure_log, specimen_file, specimen_folder
+from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, SpecimenUse
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.execution.errors import WorkersLostError, WorkerStartError
@@ -120,6 +120,7 @@ class Driver:
         """Go once round the loop."""
         counts = self._scheduler.counts
         self._executor.scale(counts.in_flight if self._interruption.requested else counts.left)
+        self._see_specimens()
         while self._executor.free and (attempt := self._scheduler.start()) is not None:
             self._executor.submit(attempt)
             at = time.monotonic() + self._timeout_s
@@ -129,11 +130,21 @@ class Driver:
             self._take(outcome)
         self._end_overdue()
 
+    def _see_specimens(self) -> None:
+        """Let runs start whose specimen is there by now; its maker goes on for a while."""
+        awaited = self._scheduler.awaited_specimens if self._executor.free else ()
+        for specimen in list(awaited):
+            if self._storage.exists(specimen_file(specimen)):
+                self._scheduler.specimen_made(specimen)
+
     def _take(self, outcome: AttemptOutcome) -> None:
         outcome = _without_secrets(outcome)
         self._deadlines.pop(outcome.attempt.run.run_id, None)
         self._worked = True
         self._progress.outcome(outcome)
+        if outcome.specimen is SpecimenUse.MENDED:
+            place = specimen_folder(str(outcome.attempt.specimen))
+            self._progress.note(f"{place} was damaged; it was made again and replaced")
         failure = outcome.failure
         if failure is not None and failure.output_at_fault:
             raise OutputError(self._storage.public_uri, failure.message)

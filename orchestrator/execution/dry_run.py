@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, final
 
+from orchestrator.common.words import counted
 from orchestrator.dataset.layout import MANIFEST, RUNS
 from orchestrator.dataset.provenance import code_of_sweep, settled
 from orchestrator.dataset.results import RunStatus
+from orchestrator.dataset.specimens import stored_specimens
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.tables import read_errors_told
 
@@ -26,6 +28,43 @@ COMPARED_RUNS = 1_000_000
 
 @final
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the runs that would be executed share specimens, each of which is relaxed once.
+
+    Parameters
+    ----------
+    runs
+        How many of them share their specimen with other runs of the sweep.
+    specimens
+        How many specimens these have.
+    stored
+        How many of these the data set holds.
+    """
+
+    runs: int
+    specimens: int
+    stored: int
+
+    @property
+    def saved(self) -> int:
+        """How many runs need not relax their particles."""
+        return self.runs - self.specimens + self.stored
+
+    def line(self) -> str:
+        """Return it as people read it."""
+        stored = f", {self.stored} of them stored already" if self.stored else ""
+        return (
+            f"{counted(self.runs, 'run')} to execute share {counted(self.specimens, 'specimen')}"
+            f"{stored}: {counted(self.saved, 'relaxation')} saved"
+        )
+
+    def as_json(self) -> dict[str, int]:
+        """Return it for programs."""
+        return asdict(self) | {"relaxations_saved": self.saved}
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """How many of a sweep's runs a data set holds.
 
@@ -39,6 +78,8 @@ class Recorded:
         How many of these are on record.
     new
         How many of them would be executed.
+    sharing
+        How these share specimens; None if they don't, or none is to be reused.
     """
 
     output: str
@@ -47,9 +88,10 @@ class Recorded:
     succeeded: int
     failed: int
     new: int
+    sharing: Sharing | None = None
 
     def lines(self) -> Iterator[str]:
-        """Yield it as people read it: nothing where nothing is recorded."""
+        """Yield it as people read it: nothing where nothing is recorded or shared."""
         if self.succeeded + self.failed:
             parts = [f"{self.succeeded} succeeded", f"{self.failed} failed"]
             yield (
@@ -58,6 +100,8 @@ class Recorded:
             )
             if self.compared < self.runs:
                 yield f"only the first {self.compared} runs were looked for"
+        if self.sharing is not None:
+            yield self.sharing.line()
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -66,6 +110,7 @@ class Recorded:
             "succeeded": self.succeeded,
             "failed": self.failed,
             "new": self.new,
+            "specimens": None if self.sharing is None else self.sharing.as_json(),
         }
 
 
@@ -99,13 +144,34 @@ def recorded(sweep: Sweep, runs: Expansion) -> Recorded:
 def _compared(sweep: Sweep, runs: Expansion, storage: Storage) -> Recorded:
     statuses = _statuses(storage)
     compared = min(len(runs), COMPARED_RUNS)
-    succeeded = failed = 0
-    for position in range(compared) if statuses else ():
-        status = statuses.get(runs.run_id(position))
-        succeeded += status == RunStatus.SUCCEEDED
-        failed += status == RunStatus.FAILED
-    new = compared - succeeded - (0 if sweep.settings.retry_failed else failed)
-    return Recorded(storage.public_uri, len(runs), compared, succeeded, failed, new)
+    found = [statuses.get(runs.run_id(n)) for n in range(compared)] if statuses else []
+    done = {RunStatus.SUCCEEDED} if sweep.settings.retry_failed else set(RunStatus)
+    new = [n for n in range(compared) if not found or found[n] not in done]
+    return Recorded(
+        output=storage.public_uri,
+        runs=len(runs),
+        compared=compared,
+        succeeded=found.count(RunStatus.SUCCEEDED),
+        failed=found.count(RunStatus.FAILED),
+        new=len(new),
+        sharing=_sharing(sweep, runs, new, storage),
+    )
+
+
+def _sharing(sweep: Sweep, runs: Expansion, new: Sequence[int], storage: Storage) -> Sharing | None:
+    import numpy as np
+
+    from orchestrator.plan.specimens import shared_specimens
+
+    shared = shared_specimens(sweep, runs)
+    firsts = np.empty(0) if shared is None else shared.firsts(np.array(new, np.int64))
+    sharing = firsts[firsts >= 0]
+    if shared is None or not sharing.size:
+        return None
+    specimens = np.unique(sharing).tolist()
+    kept = stored_specimens(storage)
+    stored = sum(shared.of(first) in kept for first in specimens) if kept else 0
+    return Sharing(len(sharing), len(specimens), stored)
 
 
 def _statuses(storage: Storage) -> dict[str, str]:

@@ -15,6 +15,7 @@ from orchestrator.dataset.layout import ATTEMPTS, SWEEP, recipe_file
 from orchestrator.dataset.plan_table import PlanWriter
 from orchestrator.dataset.provenance import code_of_sweep, settled
 from orchestrator.dataset.runs_folder import check_runs_folder
+from orchestrator.dataset.specimens import stored_specimens
 from orchestrator.dataset.storage.locking import exclusive
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError, Storage, reason
@@ -27,6 +28,7 @@ from orchestrator.execution.summary import Commands, Summary
 from orchestrator.execution.time_left import TimeLeft
 from orchestrator.plan.checking import expand
 from orchestrator.plan.expansion import Expansion
+from orchestrator.plan.specimens import SharedSpecimens, shared_specimens
 from orchestrator.plan.sweep import Sweep
 from orchestrator.tracking.usable import check_usable
 from scene.errors import ConfigurationError, Problem
@@ -100,9 +102,10 @@ def run_sweep(
         message = f"{error.output} can't be reached: {error.reason}"
         raise ConfigurationError([Problem(sweep.source, "output", message)]) from error
     code = code_of_sweep(sweep, runs)
+    specimens = shared_specimens(sweep, runs)
     with ExitStack() as stack:
         limit = stack.enter_context(TerminationLimit())
-        plan, document = _take_over(sweep, runs, code, storage, stack)
+        plan, document = _take_over(sweep, runs, specimens, code, storage, stack)
         executor = create_executor(sweep, code)
         manifest, followers = create_sinks(sweep, runs, storage, document, code)
         stack.callback(manifest.close)
@@ -116,6 +119,8 @@ def run_sweep(
             retry_failed=sweep.settings.retry_failed,
             hidden=manifest.without_particles(),
             draining=lambda: interruption.requested,
+            specimen_of=lambda run: None if specimens is None else specimens.of(run.index),
+            stored_specimens=stored_specimens(storage, clear=True) if specimens else frozenset(),
         )
         stack.callback(executor.close)
         if not scheduler.finished:
@@ -154,7 +159,12 @@ def run_sweep(
 
 
 def _take_over(
-    sweep: Sweep, runs: Expansion, code: Code, storage: Storage, stack: ExitStack
+    sweep: Sweep,
+    runs: Expansion,
+    specimens: SharedSpecimens | None,
+    code: Code,
+    storage: Storage,
+    stack: ExitStack,
 ) -> tuple[PlanWriter, str]:
     """Lock the output while the stack lasts, clear it of old attempts, and describe the sweep.
 
@@ -177,7 +187,7 @@ def _take_over(
         document = sweep.document(runs.recipe_hash, len(runs), code, accepted)
         storage.write_file(recipe_file(runs.recipe_hash), runs.recipe_document.encode())
         storage.write_file(SWEEP, document.encode())
-        plan = PlanWriter(storage, sweep.name, runs, document)
+        plan = PlanWriter(storage, sweep.name, runs, document, specimens)
         stack.callback(plan.close)
         plan.start()
     except (OSError, OutputError) as error:

@@ -6,20 +6,31 @@ A run's way through it::
        ^                   │
        └──attempts left────┴──no attempts left──────────────────────> failed
 
+    pending ──its specimen is in the making──> waiting ──made, or its maker failed──> pending
+
     pending ──recorded as succeeded (or failed, unless asked to retry)──> skipped
 
 A run whose attempt failed goes to the front of the queue: its fate is settled before new runs
 start, so that a fault shows early and no more runs are ever open than attempts were in flight.
+
+Of runs that share a specimen the first makes it, and the others are passed over until it is there.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import final
 
-from orchestrator.dataset.results import Attempt, AttemptOutcome, RunResult, RunStatus
+from orchestrator.dataset.results import (
+    Attempt,
+    AttemptOutcome,
+    RunResult,
+    RunStatus,
+    SpecimenUse,
+)
+from orchestrator.execution.specimen_queue import SpecimenQueue
 from orchestrator.plan.run import Run
 
 
@@ -42,6 +53,8 @@ class Counts:
         Attempts that are out on workers.
     hidden
         Succeeded runs, of this start and of earlier ones, whose images show no particle.
+    made, reused
+        Runs done here that share their specimen with others, by whether they made it or found it.
     """
 
     total: int
@@ -51,6 +64,8 @@ class Counts:
     failed_before: int = 0
     in_flight: int = 0
     hidden: int = 0
+    made: int = 0
+    reused: int = 0
 
     @property
     def left(self) -> int:
@@ -79,6 +94,10 @@ class Scheduler:
     draining
         Whether no more attempts are to start; those in flight may still finish. Runs that wait for
         another attempt stay unsettled, for the next start to take up.
+    specimen_of
+        Gives the hash of a run's specimen, where others of `runs` have the same.
+    stored_specimens
+        Hashes of those that are there already.
     """
 
     def __init__(
@@ -91,6 +110,8 @@ class Scheduler:
         retry_failed: bool = False,
         hidden: Container[str] = (),
         draining: Callable[[], bool] = lambda: False,
+        specimen_of: Callable[[Run], str | None] = lambda _: None,
+        stored_specimens: Set[str] = frozenset(),
     ) -> None:
         if max_attempts < 1:
             raise ValueError("max_attempts must be at least 1")
@@ -102,13 +123,17 @@ class Scheduler:
         self._retry_failed = retry_failed
         self._hidden_before = hidden
         self._draining = draining
-        self._again: deque[Attempt] = deque()
+        self._specimen_of = specimen_of
+        self._specimens = SpecimenQueue(stored_specimens)
+        # What goes before new runs: attempts to try again, then those whose specimen is made.
+        self._queue: deque[Attempt] = deque()
         self._in_flight: dict[str, Attempt] = {}
         self._done = 0
         self._failed = 0
         self._skipped = 0
         self._failed_before = 0
         self._hidden = 0
+        self._uses: Counter[SpecimenUse | None] = Counter()
 
     @property
     def counts(self) -> Counts:
@@ -121,6 +146,8 @@ class Scheduler:
             failed_before=self._failed_before,
             hidden=self._hidden,
             in_flight=len(self._in_flight),
+            made=self._uses[SpecimenUse.MADE] + self._uses[SpecimenUse.MENDED],
+            reused=self._uses[SpecimenUse.REUSED],
         )
 
     @property
@@ -131,23 +158,31 @@ class Scheduler:
         """
         if self._in_flight or self._draining():
             return not self._in_flight
-        return not self._again and self._look_ahead() is None
+        # Whoever waits for a specimen waits for an attempt in flight.
+        return not self._queue and self._look_ahead() is None
+
+    @property
+    def awaited_specimens(self) -> Iterable[str]:
+        """Specimens in the making that runs wait for, longest first."""
+        return self._specimens.awaited
+
+    def specimen_made(self, specimen: str) -> None:
+        """Take note that a specimen is there, though the run that makes it is still in flight."""
+        self._queue.extend(self._specimens.made(specimen))
 
     def start(self) -> Attempt | None:
         """Return the next attempt to start, or None if there is none now.
 
-        None means that the sweep is drained or that all runs were handed out; `finished` says when
-        to stop asking.
+        None means that the sweep is drained, that all runs were handed out, or that those which are
+        left wait for a specimen; `finished` says when to stop asking.
         """
         if self._draining():
             return None
-        if self._again:
-            return self._put_in_flight(self._again.popleft())
-        run = self._look_ahead()
-        if run is None:
-            return None
-        self._ahead = None
-        return self._put_in_flight(Attempt(run, 1))
+        while (attempt := self._next()) is not None:
+            if self._specimens.admits(attempt):
+                self._in_flight[attempt.run.run_id] = attempt
+                return attempt
+        return None
 
     def finish(self, outcome: AttemptOutcome) -> RunResult | None:
         """Take an attempt's outcome and return the run's result if that settles it.
@@ -163,20 +198,27 @@ class Scheduler:
         if expected is None or expected.number != attempt.number:
             raise ValueError(f"attempt {attempt.number} of run {run_id} is not in flight")
         del self._in_flight[run_id]
+        self._queue.extend(self._specimens.ended(attempt, stored=outcome.specimen is not None))
         if outcome.failure is None:
             self._done += 1
+            self._uses[outcome.specimen] += 1
             record = outcome.record
             self._hidden += record is not None and record.visible_particles == 0
             return RunResult(attempt.run, RunStatus.SUCCEEDED, attempt.number, outcome)
         if attempt.number < self._max_attempts:
-            self._again.appendleft(Attempt(attempt.run, attempt.number + 1))
+            self._queue.appendleft(replace(expected, number=attempt.number + 1))
             return None
         self._failed += 1
         return RunResult(attempt.run, RunStatus.FAILED, attempt.number, outcome)
 
-    def _put_in_flight(self, attempt: Attempt) -> Attempt:
-        self._in_flight[attempt.run.run_id] = attempt
-        return attempt
+    def _next(self) -> Attempt | None:
+        """Take the next attempt in order, whether it can start or not; None if there is none."""
+        if self._queue:
+            return self._queue.popleft()
+        if self._specimens.full or (run := self._look_ahead()) is None:
+            return None
+        self._ahead = None
+        return Attempt(run, 1, self._specimen_of(run))
 
     def _look_ahead(self) -> Run | None:
         """Return the next run to take, without taking it; None if there is none."""

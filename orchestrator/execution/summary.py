@@ -9,7 +9,7 @@ from typing import Any, final
 
 from orchestrator.common import commands
 from orchestrator.common.redaction import STARS, without_credentials
-from orchestrator.common.words import duration, no_particle
+from orchestrator.common.words import counted, duration, no_particle
 from orchestrator.dataset.layout import FAILURES, REPORT, REPORT_PAGE
 from orchestrator.execution.scheduler import Counts
 
@@ -105,6 +105,9 @@ class Summary:
         yield f"{self.sweep}: {', '.join(parts)}"
         if counts.hidden:
             yield f"note:    {no_particle(counts.hidden)}"
+        if counts.made + counts.reused:
+            made, reused = counted(counts.made, "specimen"), counted(counts.reused, "run")
+            yield f"shared:  {made} relaxed, {reused} needed no relaxation"
         yield f"results: {self.output}"
         if self.succeeded:
             yield f"labels:  {commands.program('show', self.output)}"
@@ -145,6 +148,7 @@ class Summary:
             "failed": self.failed,
             "left": self.counts.left,
             "no_particle": self.counts.hidden,
+            "specimens": {"relaxed": self.counts.made, "reused": self.counts.reused},
             "executed": self.counts.done + self.counts.failed,
             "interrupted": not self.complete,
             "seconds": round(self.seconds, 3),

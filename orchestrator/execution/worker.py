@@ -16,6 +16,7 @@ from typing import final
 from orchestrator.dataset.layout import ATTEMPTS, run_folder
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure
 from orchestrator.dataset.runs_folder import difference, set_aside
+from orchestrator.dataset.specimens import SharedSpecimen
 from orchestrator.dataset.storage.disks import full_places, write_fault
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import OutputError
@@ -137,7 +138,8 @@ class Worker:
         other code made is set aside.
         """
         started_at = datetime.now(UTC)
-        record, failure, publish_seconds = self._attempt(attempt)
+        specimen = SharedSpecimen(self._storage)
+        record, failure, publish_seconds = self._attempt(attempt, specimen)
         return AttemptOutcome(
             attempt=attempt,
             worker=self._name,
@@ -148,9 +150,12 @@ class Worker:
             record=record,
             failure=failure,
             publish_seconds=publish_seconds,
+            specimen=specimen.use,
         )
 
-    def _attempt(self, attempt: Attempt) -> tuple[RunRecord | None, Failure | None, float]:
+    def _attempt(
+        self, attempt: Attempt, specimen: SharedSpecimen
+    ) -> tuple[RunRecord | None, Failure | None, float]:
         run_id = attempt.run.run_id
         folder = self._scratch / f"{run_id}-{attempt.number}-{self._name}"
         captured = ""
@@ -160,7 +165,7 @@ class Worker:
                 return record, None, 0.0
             with self._session.captured() as log:
                 try:
-                    record = self._render(attempt, folder)
+                    record = self._render(attempt, specimen, folder)
                 finally:
                     captured = log.text
             start = time.perf_counter()
@@ -182,11 +187,12 @@ class Worker:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _render(self, attempt: Attempt, folder: Path) -> RunRecord:
+    def _render(self, attempt: Attempt, specimen: SharedSpecimen, folder: Path) -> RunRecord:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         recipe = parse(attempt.run.recipe, f"run {attempt.run.run_id}", self._registry)
-        return execute(recipe, self._session, folder)
+        shared = None if attempt.specimen is None else specimen
+        return execute(recipe, self._session, folder, specimens=shared)
 
     def _published(self, run_id: str) -> RunRecord | None:
         target = run_folder(run_id)

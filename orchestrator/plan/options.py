@@ -106,6 +106,15 @@ class Options(TypedDict, total=False):
         int | None,
         Option("execution.max_attempts", "How often a run is tried. [default: 3]", "N"),
     ]
+    reuse: Annotated[
+        bool | None,
+        Option(
+            "execution.reuse",
+            "Relax every run's particles anew, though other runs have the same. The files are the "
+            "same either way.",
+            flag="--no-reuse",
+        ),
+    ]
     retry_failed: Annotated[
         bool | None, Option("retry_failed", "Also take runs recorded as failed.")
     ]

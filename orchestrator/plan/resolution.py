@@ -108,6 +108,29 @@ class ProductResolver:
                 return template.filled(texts)
         return canonical_json(self._resolve(choice)).encode()
 
+    def patches(self, number: int, most: int) -> list[Patch] | None:
+        """Return what the values of an override change in the first recipe, whatever else is set.
+
+        Where all are numbers that are put into the recipe as they are, the last stands for all.
+
+        Parameters
+        ----------
+        most
+            At most this many values are looked at.
+
+        Returns
+        -------
+        list or None
+            None if there are more values, or if what they change depends on other overrides.
+        """
+        values, last = self._axes[number].values, self._last[number]
+        copied = bool(self._verbatim[number]) and _only_numbers(values)
+        indices = range(last, last + 1) if copied else range(len(values))
+        if len(indices) > most:
+            return None
+        found = [self._patch(number, index) for index in indices if self._separable]
+        return found if self._separable else None
+
     def _new_template(self) -> Template:
         with self._changing:
             self._template = Template(self._first, self._owners, len(self._axes))

@@ -50,6 +50,8 @@ class Execution(StrictModel):
         A worker is replaced after this many runs, or above this much resident memory in MiB.
     shared_output
         Whether a local output is a folder that all machines of a cluster see.
+    reuse
+        Whether runs that share a specimen take it from the first that made it.
     """
 
     executor: Annotated[Text, AfterValidator(_known_executor)] = "ray"
@@ -62,6 +64,7 @@ class Execution(StrictModel):
     recycle_after_runs: Count = 200
     recycle_above_mb: Count = 4096
     shared_output: Bool = False
+    reuse: Bool = True
 
 
 @final
