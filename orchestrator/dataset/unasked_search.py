@@ -32,7 +32,7 @@ from scene.execution.record import RunRecord
 from scene.imaging.files import RECORD_FILE, RUN_FILES
 
 AT_ONCE = 8
-"""This many folders are looked into or deleted at a time: each takes a request or more."""
+"""This many folders are looked into or deleted at a time; each takes a request or more."""
 
 _COLUMNS = ("run_id", "recipe_hash", "sweep", "status", "specimen", "files", "finished_at")
 _LINK = "is a link"
