@@ -13,7 +13,7 @@ Counted electrons would have 0.5.
 """
 
 LAW = f"I + s (z + (z^2 - 1) s / (6 max(I, 1))), s = k I^{GROWTH}"
-"""What `with_noise` computes, for the record, where I is `gray`, k is `deviation`, z standard normal."""
+"""What `with_noise` computes from `gray` (I) and `deviation` (k), with z standard normal."""
 
 
 def with_noise(

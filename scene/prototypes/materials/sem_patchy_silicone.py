@@ -20,7 +20,7 @@ FLAKE_STEEPNESS = 213.2
 DARKEST, LIGHTEST = 0.8, 1.0
 
 RIM_TILT = 0.5
-"""Strength of the bump at a step: half of upright, 45 degrees."""
+"""Strength of the bump at a step, half of upright (45 degrees)."""
 
 STEP_HEIGHT = 1000.0
 """Large against a pixel, so that the tilt is the same at every resolution."""
