@@ -79,6 +79,13 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def cpu_seconds(function: Callable[[], object]) -> float:
+    """Return the processor time of one call, all threads of this process together."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 def paired(rounds: int, **functions: Callable[[], float]) -> dict[str, Stats]:
     """Ask each function for a figure in turn, A B A B ..., after one round that is not counted."""
     found: dict[str, list[float]] = {name: [] for name in functions}

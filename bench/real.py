@@ -1,23 +1,68 @@
-"""The cost of `real`: beside a bare Cycles render, beside the published settings, and why."""
+"""The cost of `real`: beside `fast` as it was, a bare Cycles render and the published settings."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from bench.measure import Row, at_least, at_most, paired, publish, seconds, shown
-from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, rendered, session
-from scene.prototypes.materials.sem_polystyrene import FAST_ALBEDO
+from bench.look import similarity
+from bench.measure import Row, at_least, at_most, cpu_seconds, paired, publish, seconds, shown
+from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, registry, rendered, session
+from scene.prototypes.base import MaterialPrototype
+from scene.steps.context import StepContext
 
 BEADS = 600
 
+OLD_NOISE_MATCH = 1.07
+"""Adaptive threshold of the old `fast` over that of `reference`."""
 
-def scene_of(fidelity: str, percentage: int, *overrides: str):  # noqa: ANN201
-    """Return the state of a run whose scene is ready for `real`."""
+TRIALS: dict[str, dict[str, Any]] = {
+    "half the samples": {"samples": 0.5},
+    "1.5 times the samples": {"samples": 1.5},
+    "twice the samples": {"samples": 2.0},
+    "no denoiser": {"use_denoising": False},
+    "prefilter fast": {"denoising_prefilter": "FAST"},
+    "prefilter accurate": {"denoising_prefilter": "ACCURATE"},
+    "denoiser of quality balanced": {"denoising_quality": "BALANCED"},
+    "denoiser of quality fast": {"denoising_quality": "FAST"},
+    "denoiser without normals": {"denoising_input_passes": "RGB_ALBEDO"},
+    "denoiser with colour alone": {"denoising_input_passes": "RGB"},
+    "3 diffuse bounces": {"diffuse_bounces": 3},
+    "2 diffuse bounces": {"diffuse_bounces": 2},
+    "adaptive, 2 to 8 samples": {
+        "use_adaptive_sampling": True,
+        "samples": 2.0,
+        "adaptive_min_samples": 2,
+        "adaptive_threshold": 0.2,
+    },
+    "path guiding": {"use_guiding": True},
+    "fast GI after 2 bounces": {"use_fast_gi": True, "ao_bounces_render": 2},
+    "light tree": {"use_light_tree": True},
+    "no light threshold": {"light_sampling_threshold": 0.0},
+    "light threshold 0.1": {"light_sampling_threshold": 0.1},
+    "indirect light not clamped": {"sample_clamp_indirect": 0.0},
+    "light clamped at 1": {"sample_clamp_indirect": 1.0, "sample_clamp_direct": 1.0},
+    "no caustics": {"caustics_reflective": False, "caustics_refractive": False},
+    "tabulated Sobol pattern": {"sampling_pattern": "TABULATED_SOBOL"},
+    "blue noise pattern": {"sampling_pattern": "BLUE_NOISE"},
+    "spatial splits in the BVH": {"debug_use_spatial_splits": True},
+    "compact BVH": {"debug_use_compact_bvh": True},
+    "Cycles' own BVH instead of Embree's": {"debug_bvh_layout": "BVH2"},
+    "tiles of 256": {"tile_size": 256},
+    "box filter": {"pixel_filter_type": "BOX"},
+}
+"""Changes of the scene's Cycles settings; a number of samples is a factor."""
+
+
+def scene_of(fidelity: str, percentage: int, *overrides: str) -> StepContext:
+    """Return the context of a run whose scene is ready for `real`."""
     return generated(
         f"{NUMBER}={BEADS}",
         f"{PERCENTAGE}={percentage}",
@@ -26,16 +71,53 @@ def scene_of(fidelity: str, percentage: int, *overrides: str):  # noqa: ANN201
     )
 
 
-def own(fidelity: str, percentage: int) -> Callable[[], float]:
+def old_fast(percentage: int) -> StepContext:
+    """Return a scene that `real` renders as `fast` did up to version 0.3.0.
+
+    Meshes, the matt materials of `fast`, and adaptive sampling until the image is as noisy as that
+    of `reference`. No denoiser, no noise of ours.
+    """
+    import bpy
+
+    context = scene_of("reference", percentage)
+    (technique,) = context.specimen.techniques
+    for name in ("sem_polystyrene", "sem_patchy_silicone"):
+        prototype = registry().prototype(MaterialPrototype, name)
+        values = {spec.name: spec.default for spec in prototype.features} | technique.features
+        # It takes the name, so the old one is found first.
+        published = bpy.data.materials[name]
+        published.user_remap(prototype.build(values, "fast"))
+    threshold = technique.features["noise_threshold"]
+    assert not isinstance(threshold, tuple)
+    cycles = bpy.context.scene.cycles
+    cycles.use_light_tree = False
+    cycles.adaptive_threshold = min(1.0, OLD_NOISE_MATCH * threshold)
+    cycles.adaptive_min_samples = math.ceil(8.0 / max(threshold, 1e-3) ** 0.3)
+    return context
+
+
+def own(
+    made: Callable[[int], StepContext], percentage: int, clock: Callable[[Callable[[], Any]], float]
+) -> Callable[[], float]:
     """Return a function that times the project's own render, files and all."""
 
     def measure() -> float:
-        state = scene_of(fidelity, percentage)
+        state = made(percentage)
         frame = state.frame(all_ids(state))
         with session().captured():
-            return seconds(frame.real)
+            return clock(frame.real)
 
     return measure
+
+
+def fast(percentage: int) -> StepContext:
+    """Return a scene of `fast`."""
+    return scene_of("fast", percentage)
+
+
+def reference(percentage: int) -> StepContext:
+    """Return a scene of `reference`."""
+    return scene_of("reference", percentage)
 
 
 def bare(percentage: int) -> Callable[[], float]:
@@ -52,181 +134,90 @@ def bare(percentage: int) -> Callable[[], float]:
     return measure
 
 
-def render_noise(seeds: int) -> tuple[float, float, float]:
-    """Render the scene as it stands with several seeds.
-
-    Returns
-    -------
-    seconds : float
-        Median of a render.
-    mean : float
-        Mean brightness, 1 is white.
-    noise : float
-        Standard deviation of a pixel over the seeds, root mean square over pixels.
-    """
+def trials(percentage: int) -> list[Row]:
+    """Change one of the settings of `fast` after the other, and compare with a converged image."""
     import bpy
 
-    scene = bpy.context.scene
-    images, spent = [], []
-    with session().captured():
-        for seed in range(seeds):
-            scene.cycles.seed = seed
-            spent.append(seconds(lambda: images.append(rendered())))
-    stack = np.stack(images)
-    noise = float(np.sqrt(stack.var(axis=0, ddof=1).mean()))
-    return float(np.median(spent)), float(stack.mean()), noise
-
-
-def variants(percentage: int, seeds: int) -> list[Row]:
-    """Change one setting after the other, from the published ones to the shipped ones."""
-    steps: list[tuple[str, Callable[[], None]]] = [
-        ("as published (reference)", lambda: None),
-        ("+ matt beads", _matt_beads),
-        ("+ no light tree", lambda: _cycles("use_light_tree", value=False)),
-        ("+ matt substrate", _matt_substrate),
-    ]
-    aside: list[tuple[str, Callable[[], None]]] = [
-        ("beads: random walk without anisotropy", lambda: _scattering("RANDOM_WALK_SKIN")),
-        ("beads: plain random walk", lambda: _scattering("RANDOM_WALK")),
-        ("beads: Burley's profile", lambda: _scattering("BURLEY")),
-    ]
-    later: list[tuple[str, Callable[[], None]]] = [
-        ("light by world instead of a wall", _world_light),
-        ("light tree", lambda: _cycles("use_light_tree", value=True)),
-        ("2 diffuse bounces", lambda: _cycles("diffuse_bounces", value=2)),
-        ("no caustics", lambda: _cycles("caustics_reflective", value=False)),
-        ("tabulated Sobol pattern", lambda: _cycles("sampling_pattern", value="TABULATED_SOBOL")),
-        ("spatial splits in the BVH", lambda: _cycles("debug_use_spatial_splits", value=True)),
-        ("Cycles' own least samples", lambda: _cycles("adaptive_min_samples", value=0)),
-    ]
-    rows: list[Row] = []
-    baseline: tuple[float, float, float] | None = None
-
-    def add(name: str, figures: tuple[float, float, float]) -> None:
-        nonlocal baseline
-        baseline = baseline or figures
-        spent, mean, noise = figures
-        equal = spent * (noise / mean) ** 2 / (baseline[0] * (baseline[2] / baseline[1]) ** 2)
-        rows.append(
-            Row(
-                name,
-                f"{spent:.2f} s; brightness {mean / baseline[1]:.3f}, noise "
-                f"{noise / baseline[2]:.3f} of the published; time at equal noise {equal:.3f}",
-            )
-        )
-
-    scene_of("reference", percentage)
-    for name, change in steps:
-        change()
-        add(name, render_noise(seeds))
     scene_of("fast", percentage)
-    add("+ threshold and least samples matched (fast)", render_noise(seeds))
-    for name, change in aside:
-        scene_of("reference", percentage)
-        change()
-        add(f"reference, {name}", render_noise(seeds))
-    for name, change in later:
-        scene_of("fast", percentage)
-        change()
-        add(f"fast, {name}", render_noise(seeds))
+    cycles = bpy.context.scene.cycles
+    shipped = {"samples": cycles.samples}
+    with _changed({"samples": 256, "denoising_prefilter": "ACCURATE"}):
+        converged, _ = _timed()
+    rows = [_trial("as shipped", {}, converged)]
+    for name, changes in TRIALS.items():
+        own = dict(changes)
+        if "samples" in own:
+            own["samples"] = round(own["samples"] * shipped["samples"])
+        rows.append(_trial(name, own, converged))
     return rows
 
 
-def _cycles(name: str, *, value: object) -> None:
-    import bpy
-
-    setattr(bpy.context.scene.cycles, name, value)
-
-
-def _principled(material: str):  # noqa: ANN202
-    import bpy
-
-    tree = bpy.data.materials[material].node_tree
-    return tree, next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
-
-
-def _scattering(method: str) -> None:
-    _, surface = _principled("sem_polystyrene")
-    surface.subsurface_method = method
-    surface.inputs["Subsurface Anisotropy"].default_value = 0.0
-
-
-def _matt_beads() -> None:
-    tree, surface = _principled("sem_polystyrene")
-    matt = tree.nodes.new("ShaderNodeBsdfDiffuse")
-    matt.inputs["Color"].default_value = (FAST_ALBEDO,) * 3 + (1.0,)
-    tree.links.new(matt.outputs["BSDF"], surface.outputs["BSDF"].links[0].to_socket)
-
-
-def _matt_substrate() -> None:
-    tree, surface = _principled("sem_patchy_silicone")
-    matt = tree.nodes.new("ShaderNodeBsdfDiffuse")
-    for own_name, name in (("Color", "Base Color"), ("Normal", "Normal")):
-        tree.links.new(surface.inputs[name].links[0].from_socket, matt.inputs[own_name])
-    tree.links.new(matt.outputs["BSDF"], surface.outputs["BSDF"].links[0].to_socket)
-
-
-def _world_light() -> None:
-    """Light the scene by a band of the sky in place of the wall, as seen from the origin."""
-    import bpy
-
-    from scene.prototypes.measurement_techniques.secondary_electron_microscope import (
-        CYLINDER_FRACTION,
-        CYLINDER_TILT,
-        ILLUMINATION,
+def _trial(name: str, changes: Mapping[str, Any], converged: NDArray[np.float64]) -> Row:
+    _, before = _timed()
+    with _changed(changes):
+        image, spent = _timed()
+    blurred = [gaussian_filter(each, 4.0) for each in (image, converged)]
+    return Row(
+        f"fast, {name}",
+        f"{spent:.2f} CPU s, {spent / before:.3f} of a render as shipped beside it; brightness "
+        f"{image.mean() / converged.mean():.4f}, SSIM {similarity(image, converged):.4f}, error "
+        f"after a blur of 4 px {np.abs(blurred[0] - blurred[1]).mean():.2f} gray values",
     )
 
-    scene = bpy.context.scene
-    emission = bpy.data.materials[ILLUMINATION].node_tree.nodes["Emission"]
-    strength = emission.inputs["Strength"].default_value
-    scene.objects[ILLUMINATION].hide_render = True
-    tree = scene.world.node_tree
-    add, link = tree.nodes.new, tree.links.new
-    ray = add("ShaderNodeTexCoord")
-    turn = add("ShaderNodeVectorRotate")
-    turn.rotation_type = "Y_AXIS"
-    turn.inputs["Angle"].default_value = -CYLINDER_TILT
-    height = add("ShaderNodeSeparateXYZ")
-    size = add("ShaderNodeMath")
-    size.operation = "ABSOLUTE"
-    inside = add("ShaderNodeMath")
-    inside.operation = "LESS_THAN"
-    half_angle = math.atan(0.5 * CYLINDER_FRACTION / CYLINDER_FRACTION)
-    inside.inputs[1].default_value = math.sin(half_angle)
-    background, output = add("ShaderNodeBackground"), add("ShaderNodeOutputWorld")
-    scaled = add("ShaderNodeMath")
-    scaled.operation = "MULTIPLY"
-    scaled.inputs[1].default_value = strength
-    link(ray.outputs["Generated"], turn.inputs["Vector"])
-    link(turn.outputs["Vector"], height.inputs["Vector"])
-    link(height.outputs["Z"], size.inputs[0])
-    link(size.outputs["Value"], inside.inputs[0])
-    link(inside.outputs["Value"], scaled.inputs[0])
-    link(scaled.outputs["Value"], background.inputs["Strength"])
-    link(background.outputs["Background"], output.inputs["Surface"])
-    scene.world.cycles_visibility.camera = False
+
+def _timed() -> tuple[NDArray[np.float64], float]:
+    """Render the scene as it stands; return 8-bit gray values, not rounded, and CPU seconds."""
+    images: list[NDArray[np.float32]] = []
+    with session().captured():
+        spent = cpu_seconds(lambda: images.append(rendered()))
+    return np.clip(images[0], 0.0, 1.0).astype(np.float64) * 255.0, spent
+
+
+def _changed(changes: Mapping[str, Any]) -> Any:
+    """Return a context in which Cycles has other settings."""
+    import bpy
+
+    from scene.blender.render import temporarily
+
+    cycles = bpy.context.scene.cycles
+    return temporarily([(cycles, name, value) for name, value in changes.items()])
 
 
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--percentage", type=int, default=25, help="of 960 x 960")
-    parser.add_argument("--variants-percentage", type=int, default=15)
+    parser.add_argument("--percentage", type=int, default=100, help="of 960 x 960")
+    parser.add_argument("--small-percentage", type=int, default=25, help="for `reference`")
+    parser.add_argument("--trials", action="store_true", help="also try settings not shipped")
     asked = parser.parse_args()
+    whole, small = asked.percentage, asked.small_percentage
+    cost = paired(
+        asked.rounds,
+        old=own(old_fast, whole, cpu_seconds),
+        new=own(fast, whole, cpu_seconds),
+    )
     found = paired(
         asked.rounds,
-        fast=own("fast", asked.percentage),
-        bare=bare(asked.percentage),
-        reference=own("reference", asked.percentage),
+        fast=own(fast, whole, seconds),
+        bare=bare(whole),
+    )
+    beside = paired(
+        asked.rounds,
+        fast=own(fast, small, cpu_seconds),
+        reference=own(reference, small, cpu_seconds),
     )
     rows = [
-        shown(f"real, fast, {asked.percentage} %", found["fast"]),
-        shown("bare Cycles render of the same scene", found["bare"]),
-        at_most("real over bare", found["fast"].over(found["bare"]), 1.02, ""),
-        shown("real, reference", found["reference"]),
-        at_least("reference over fast", found["reference"].over(found["fast"]), 3.0, "x"),
-        *variants(asked.variants_percentage, 3),
+        shown(f"real, fast as it was, {whole} %", cost["old"], "CPU s"),
+        shown(f"real, fast, {whole} %", cost["new"], "CPU s"),
+        at_least("fast as it was over fast", cost["old"].over(cost["new"]), 12.0, "x"),
+        shown(f"real, fast, {whole} %, wall", found["fast"]),
+        shown("bare Cycles render of the same scene, wall", found["bare"]),
+        at_most("real over bare", found["fast"].over(found["bare"]), 1.05, ""),
+        shown(f"real, reference, {small} %", beside["reference"], "CPU s"),
+        shown(f"real, fast, {small} %", beside["fast"], "CPU s"),
+        shown("reference over fast", beside["reference"].over(beside["fast"]), "x"),
+        *(trials(whole) if asked.trials else ()),
     ]
     publish("real", f"the lifelike image, {BEADS} beads, at the recipe's threshold", rows)
 

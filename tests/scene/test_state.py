@@ -69,7 +69,9 @@ def test_the_state_opens_as_rendered_and_is_small(
     assert seen["meshes"] == 1
     assert seen["clouds"] == (fidelity == "fast")
     assert seen["first"] == pytest.approx(beads[0].features["location"], abs=1e-4)
-    assert seen["materials"] == ["Illumination", "sem_patchy_silicone", "sem_polystyrene"]
+    below = ["IlluminationBelow"] if fidelity == "fast" else []
+    others = ["sem_patchy_silicone", "sem_polystyrene"]
+    assert seen["materials"] == ["Illumination", *below, *others]
     assert seen["threshold"] == 0.0625
     assert seen["denoised"] == (fidelity == "fast")
     assert seen["strength"] == 1.5
