@@ -147,6 +147,13 @@ class GeometryConformance(_PrototypeConformance):
         assert np.allclose(vertices.min(axis=0), -0.5, atol=1e-5)
         assert np.allclose(vertices.max(axis=0), 0.5, atol=1e-5)
 
+    def test_what_passes_for_a_sphere_is_one(self, bench: _Bench) -> None:
+        """A particle of such a geometry may be drawn as a perfect sphere."""
+        geometry = Registry(self.plugins).prototype(GeometryPrototype, self.prototype)
+        if geometry.is_sphere({spec.name: spec.default for spec in geometry.features}):
+            distance = np.linalg.norm(bench.vertices(), axis=1)
+            assert np.allclose(distance, 0.5, atol=1e-4), "vertices lie off the sphere"
+
 
 class MaterialConformance(_PrototypeConformance):
     """Tests of a material prototype, on particles; or on the substrate, if `on_substrate`."""
@@ -166,6 +173,19 @@ class MaterialConformance(_PrototypeConformance):
         """A recipe may ask for either."""
         real = bench.frame(render={"fidelity": fidelity}).real()
         assert real.std() > 0
+
+    def test_what_suits_points_looks_the_same_on_them(self, bench: _Bench) -> None:
+        """Spheres of such a material are one object, whose coordinates are not a sphere's own."""
+        material = Registry(self.plugins).prototype(MaterialPrototype, self.prototype)
+        if material.suits_points and not self.on_substrate:
+            size = min(bench.volume.sides[:2]) / 6
+            grays = []
+            for last in (size, 1.0001 * size):  # points, and then meshes
+                frame = bench.frame({"dimensions": (size, size, last)})
+                shown = frame.buffers.instance > 0
+                grays.append(frame.real().astype(float))
+            difference = np.abs(grays[1] - grays[0])[shown].mean()
+            assert difference < 5, f"points and meshes differ by {difference:.1f} gray levels"
 
 
 class MeasurementTechniqueConformance(_PrototypeConformance):

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.blender
 PLUGIN = '''
 import numpy as np
 
-from blendsweep.plugins import FeatureSpec, GeometryPrototype
+from blendsweep.plugins import FeatureSpec, GeometryPrototype, MaterialPrototype
+from scene.prototypes.shader import Shader
 
 CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2
 FACES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -62,9 +63,35 @@ class Restless(Cube):
 
     def build(self, features):
         return mesh(CORNERS * np.random.uniform(0.5, 1, (8, 1)))
+
+
+class Round(Cube):
+    """Passes for a sphere."""
+
+    features = ()
+
+    def build(self, features):
+        return mesh(CORNERS)
+
+    def is_sphere(self, features):
+        return True
+
+
+class Wooden(MaterialPrototype):
+    """Has rings round each object's axis, and says it has none."""
+
+    features = ()
+    suits_points = True
+
+    def build(self, features, fidelity):
+        shader = Shader("wooden")
+        place = shader.node("TexCoord").outputs["Object"]
+        rings = shader.node("TexWave", {"Vector": place, "Scale": 1.0}, wave_type="RINGS")
+        surface = shader.node("BsdfDiffuse", {"Color": rings.outputs["Color"]})
+        return shader.finish(surface.outputs["BSDF"])
 '''
 TESTS = """
-from blendsweep.testing.prototypes import GeometryConformance
+from blendsweep.testing.prototypes import GeometryConformance, MaterialConformance
 
 
 class TestCube(GeometryConformance):
@@ -85,6 +112,16 @@ class TestIdle(GeometryConformance):
 class TestRestless(GeometryConformance):
     prototype = "$plugins.cubes.Restless"
     plugins = (".",)
+
+
+class TestRound(GeometryConformance):
+    prototype = "$plugins.cubes.Round"
+    plugins = (".",)
+
+
+class TestWooden(MaterialConformance):
+    prototype = "$plugins.cubes.Wooden"
+    plugins = (".",)
 """
 
 
@@ -104,8 +141,10 @@ def test_a_faulty_prototype_fails_where_it_is_faulty_and_a_sound_one_nowhere(
         ("Idle", "every_feature_reaches_the_images"),
         ("Restless", "the_mesh_fills_the_unit_cube_round_the_origin"),
         ("Restless", "the_same_seed_gives_the_same_bytes"),
+        ("Round", "what_passes_for_a_sphere_is_one"),
+        ("Wooden", "what_suits_points_looks_the_same_on_them"),
     }, done.stdout
-    assert re.search(r"^4 failed, 20 passed", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^6 failed, 37 passed", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_a_subclass_that_lacks_its_maker_fails_instead_of_being_passed_over(

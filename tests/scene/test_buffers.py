@@ -24,9 +24,9 @@ def pixel_centres(
     return x, y
 
 
-@pytest.fixture
-def sphere_buffers(new_stage: StageFactory) -> GeometryBuffers:
-    stage = new_stage(resolution_percentage=25)
+@pytest.fixture(params=["fast", "reference"])
+def sphere_buffers(new_stage: StageFactory, request: pytest.FixtureRequest) -> GeometryBuffers:
+    stage = new_stage(resolution_percentage=25, fidelity=request.param)
     stage.sync(specimen(bead(65_535, (10.0, -5.0, 7.0), diameter=40.0, subdivisions=4)))
     return stage.frame(frozenset({65_535})).buffers
 
@@ -56,6 +56,23 @@ def test_normals_are_those_of_the_analytic_sphere(sphere_buffers: GeometryBuffer
     nx, ny = (x[inside] - 10.0) / 20.0, (y[inside] + 5.0) / 20.0
     expected = np.stack([nx, ny, np.sqrt(1 - nx**2 - ny**2)], axis=-1)
     np.testing.assert_allclose(normal, expected, atol=0.01)
+
+
+def test_a_point_is_the_analytic_sphere(new_stage: StageFactory) -> None:
+    stage = new_stage(resolution_percentage=25)
+    stage.sync(specimen(bead(9, (10.003, -5.007, 7.0), diameter=40.0)))
+    buffers = stage.frame(frozenset({9})).buffers
+    x, y = pixel_centres(240)
+    x, y = x - 10.003, y + 5.007
+    np.testing.assert_array_equal(buffers.instance == 9, np.hypot(x, y) <= 20.0)
+    inside = np.hypot(x, y) < 19.9
+    # Cycles' rays lie within a thousandth of a pixel of the pixels' centres.
+    height = np.sqrt(20.0**2 - x[inside] ** 2 - y[inside] ** 2)
+    slope = np.hypot(x, y)[inside] / height
+    error = np.abs(buffers.depth[inside] - (CAMERA_HEIGHT - 7.0 - height))
+    assert (error < 4e-4 * (1 + slope)).all()
+    normal = np.stack([x[inside], y[inside], height], axis=-1) / 20.0
+    np.testing.assert_allclose(buffers.normal[inside], normal, atol=1e-3)
 
 
 def test_normals_have_unit_length_and_face_the_camera(new_stage: StageFactory) -> None:

@@ -10,11 +10,12 @@ from scene.imaging.visibility import occluded_fractions
 from .conftest import StageFactory, bead, scattered, specimen
 
 
-def test_a_footprint_is_what_a_particle_shows_alone(new_stage: StageFactory) -> None:
+@pytest.mark.parametrize("fidelity", ["fast", "reference"])
+def test_a_footprint_is_what_a_particle_shows_alone(new_stage: StageFactory, fidelity: str) -> None:
     particles = scattered(12)
     particles.append(bead(13, (47.0, -46.0, 9.0), diameter=20.0))  # across the frame's corner
     particles.append(bead(14, (80.0, 0.0, 9.0), diameter=6.0))  # outside
-    stage = new_stage(resolution_percentage=50)
+    stage = new_stage(resolution_percentage=50, fidelity=fidelity)
     stage.sync(specimen(*particles))
     everything = frozenset(particle.id for particle in particles)
     found = dict(stage.frame(everything).footprints())
@@ -77,13 +78,14 @@ def test_shares_tell_hidden_from_half_hidden_and_free(new_stage: StageFactory) -
     assert half == pytest.approx(lens / (25 * np.pi), abs=0.01)
 
 
+@pytest.mark.parametrize("fidelity", ["fast", "reference"])
 @pytest.mark.parametrize("kind", ["ORTHO", "PERSP"])
 def test_a_particle_cut_by_the_camera_s_planes_has_the_footprint_of_what_is_left(
-    new_stage: StageFactory, kind: str
+    new_stage: StageFactory, kind: str, fidelity: str
 ) -> None:
     import bpy
 
-    stage = new_stage(resolution_percentage=25)
+    stage = new_stage(resolution_percentage=25, fidelity=fidelity)
     heights = {1: 52.5, 2: 47.0, 3: 60.0, 4: 7.0, 5: 3.0, 6: -30.0, 7: 25.0}
     stage.sync(
         specimen(
@@ -94,6 +96,7 @@ def test_a_particle_cut_by_the_camera_s_planes_has_the_footprint_of_what_is_left
     camera.data.type = kind
     camera.data.clip_end = 46.2  # at a height of 5
     camera.data.lens = 12.0
+    camera.data.shift_x = 0.07
     frame = stage.frame(frozenset(heights))
     shown = set()
     for particle_id, footprint in frame.footprints():
