@@ -25,6 +25,7 @@ from scene.steps.relax import RelaxCollisions
 
 _STEPS: Place = ("synth_chain", "feature_generation_steps")
 _VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
+_CONCERNS = {Members.PARTICLES, Members.TECHNIQUES, Members.NOTHING}
 _HEX_DIGITS = 32
 
 
@@ -61,7 +62,7 @@ def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
     relaxations = [n for n in makers if isinstance(steps[n], RelaxCollisions)]
     end = relaxations[-1] + 1 if relaxations else len(steps)
     ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
-    if None in concerns[:end] or technique in recipe.blueprints.particles:
+    if not _CONCERNS.issuperset(concerns[:end]) or technique in recipe.blueprints.particles:
         return None  # blueprints of one name share the streams of their draws
     if relaxations and _is_plugin(blueprint.measurement_technique_prototype_name):
         # Its features may move the walls between which particles are relaxed.

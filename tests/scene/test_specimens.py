@@ -95,6 +95,21 @@ def test_another_look_has_the_same_particles(execute: Execute) -> None:
     assert reseeded.particles != first.particles
 
 
+@pytest.mark.parametrize("shape", ["SPHERE", "CONVEX_HULL", "MESH"])
+def test_particles_do_not_depend_on_what_is_no_part_of_the_hash(
+    execute: Execute, shape: str
+) -> None:
+    """A run that reads its specimen renders it in its own way, and made it in another's."""
+    small = ("blueprints.particles.Bead.number=80", f"{STEPS}.5.num_frames=20", f"{RENDER}=[]")
+    shaped = (*small, f"{STEPS}.5.collision_shape={shape}")
+    one = execute(*shaped, "render.fidelity=fast")
+    other = execute(
+        *shaped, "render.fidelity=reference", "render.resolution_percentage=8", f"{LOOK}=7"
+    )
+    assert other.specimen == one.specimen
+    assert other.particles == one.particles
+
+
 def test_a_chain_of_a_plugin_that_relaxes_twice(execute: Execute) -> None:
     small = (
         "blueprints.particles.Bead.number=30",

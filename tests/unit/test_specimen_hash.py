@@ -49,6 +49,10 @@ class Kind(ObjectSet):
 class Anything(FeatureGenerationStep):
     def execute(self, context): ...
 
+class Plans(FeatureGenerationStep):
+    def concerns(self, context): return Members.PARTICLE_BLUEPRINTS
+    def execute(self, context): ...
+
 class Sieve(FeatureGenerationStep):
     variability: Text = ""
     def concerns(self, context): return Members.PARTICLES
@@ -223,6 +227,7 @@ def test_one_recipe_has_one_hash_however_it_is_written(made: Make) -> None:
     [
         (put(3, "$plugins.odd.Anything"),),
         (f"~{STEPS}.5", put(6, "$plugins.odd.Anything")),
+        (put(3, "$plugins.odd.Plans"),),
         (f"{MICROSCOPE}=$plugins.odd.Microscope", DEFOCUS_FIRST),
         (DUST.replace("Dust", "SEM"),),
     ],
