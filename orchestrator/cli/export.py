@@ -45,8 +45,8 @@ def _options(to: object, **own: tuple[object, object]) -> dict[str, tuple[object
                 typer.Option(
                     metavar="FRACTIONS",
                     help="Splits and their fractions, for instance train=0.8,val=0.1,test=0.1. "
-                    "Runs of one seed stay together, so that no two splits show the same "
-                    "particles. [default: all in train]",
+                    "Runs of one seed stay together, whatever their look_seed, so that no two "
+                    "splits show the same particles. [default: all in train]",
                 ),
             ],
             None,

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, final
 
-from orchestrator.dataset.layout import DAMAGED, PARTICLES
+from orchestrator.common.words import counted
+from orchestrator.dataset.layout import (
+    DAMAGED,
+    PARTICLES,
+    specimen_file,
+    specimen_folder,
+)
 from orchestrator.dataset.provenance import Made, codes_of, mixture
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.runs_folder import difference, set_aside
 from orchestrator.dataset.schema import counts_particles, with_particles
+from orchestrator.dataset.specimens import stored_specimens
 from orchestrator.dataset.storage.locking import exclusive
-from orchestrator.dataset.storage.storage import OutputError, denied
+from orchestrator.dataset.storage.storage import OutputError, Storage, denied
+from scene.errors import SpecimenDamagedError
+from scene.specimen.stored import StoredSpecimen
 
 
 @final
@@ -40,6 +49,10 @@ class Verification:
     lost
         Runs that made particles, but have no rows in the particles table, though all its parts
         are whole.
+    specimens
+        How many stored specimens were compared with their checksums.
+    damaged_specimens
+        What is wrong with them, by hash; they are removed where runs would be set aside.
     """
 
     runs: int
@@ -50,11 +63,13 @@ class Verification:
     codes: tuple[Made, ...] = ()
     parts: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    specimens: int = 0
+    damaged_specimens: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
         """Whether nothing is damaged or lost."""
-        return not (self.damaged or self.parts or self.lost)
+        return not (self.damaged or self.parts or self.lost or self.damaged_specimens)
 
     def lines(self) -> Iterator[str]:
         """Yield the result as people read it."""
@@ -63,10 +78,17 @@ class Verification:
         yield f"{compared}, {len(self.damaged)} damaged"
         for run_id, problem in self.damaged.items():
             yield f"    {run_id}: {problem}"
+        if self.specimens:
+            damaged = len(self.damaged_specimens)
+            yield f"{counted(self.specimens, 'stored specimen')} compared, {damaged} damaged"
+        for specimen, problem in self.damaged_specimens.items():
+            yield f"    {specimen}: {problem}"
+        if self.damaged_specimens and self.kept is None:
+            yield "removed; the next run that has one of these makes it again"
         yield from self.parts
         if self.damaged and self.kept is None:
             yield f"set aside in {DAMAGED}/; the sweep's command makes them again"
-        elif self.damaged:
+        if self.kept is not None and (self.damaged or self.damaged_specimens):
             yield f"left in place, since the data set can't be written: {self.kept}"
         if self.lost:
             runs = "1 run has" if len(self.lost) == 1 else f"{len(self.lost)} runs have"
@@ -83,6 +105,8 @@ class Verification:
             "damaged": dict(self.damaged),
             "damaged_parts": list(self.parts),
             "lost_particles": list(self.lost),
+            "specimens": self.specimens,
+            "damaged_specimens": dict(self.damaged_specimens),
             "set_aside": bool(self.damaged) and self.kept is None,
             "codes": [made.as_json() for made in self.codes],
         }
@@ -92,7 +116,8 @@ def verify(data: Reader) -> Verification:
     """Compare every file of a data set with its checksum, and its tables with each other.
 
     A run that does not hold what its record says is moved to ``damaged/``, so that the next start
-    of the sweep makes it again. A data set that can only be read is compared all the same.
+    of the sweep makes it again; a damaged specimen is removed. A data set that can only be read is
+    compared all the same.
 
     Raises
     ------
@@ -122,7 +147,22 @@ def verify(data: Reader) -> Verification:
                     damaged[row["run_id"]] = problem
                     kept = kept or _refusal(partial(set_aside, data.storage, row["run_id"]))
         lost = _without_rows(data, made_particles, parts)
-    return Verification(runs, files, others, damaged, kept, codes_of(data), tuple(parts), lost)
+        specimens = stored_specimens(data.storage)
+        spoilt = _spoilt(data.storage, specimens)
+        for name in spoilt:
+            kept = kept or _refusal(partial(data.storage.delete, specimen_folder(name)))
+    return Verification(
+        runs,
+        files,
+        others,
+        damaged,
+        kept,
+        codes_of(data),
+        tuple(parts),
+        lost,
+        len(specimens),
+        spoilt,
+    )
 
 
 def _wanted(column: str) -> bool:
@@ -136,6 +176,19 @@ def _without_rows(data: Reader, run_ids: set[str], damaged: list[str]) -> tuple[
         run_ids = run_ids.difference(part["run_id"].unique().to_pylist())
     # Whose rows a damaged part held can't be known.
     return () if len(damaged) > known else tuple(sorted(run_ids))
+
+
+def _spoilt(storage: Storage, specimens: Iterable[str]) -> dict[str, str]:
+    """Return what is wrong with stored specimens, by hash."""
+    found = {}
+    for name in sorted(specimens):
+        try:
+            StoredSpecimen.from_bytes(storage.read(specimen_file(name)), name)
+        except FileNotFoundError:
+            found[name] = "it is missing"  # from a folder in an object store that holds other files
+        except SpecimenDamagedError as error:
+            found[name] = error.reason
+    return found
 
 
 def _refusal(change: Callable[[], object]) -> str | None:

@@ -88,7 +88,7 @@ class Unasked:
         yield from (f"        {count} of {sweep}" for sweep, count in self.sweeps.items())
         if self.ended is not None:
             first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in self.ended)
-            yield f"        made between {first} and {last} UTC"
+            yield f"        made {first if first == last else f'between {first} and {last}'} UTC"
         yield from _line(self.folders, "folder", " of runs that are not on record")
         yield from _line(self.logs, "failure log")
         yield from _line(self.specimens, "specimen")

@@ -100,7 +100,8 @@ class _Search:
         folders = self._unrecorded()
         logs = self._logs()
         specimens = self._specimens()
-        open_runs = self._plan.runs > len(self._made)
+        # Runs that share none read none.
+        open_runs = self._plan.runs > len(self._made) and self._plan.sharing > 0
         unneeded = {} if open_runs else specimens
         sweep = self._data.sweep
         return Unasked(

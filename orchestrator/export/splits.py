@@ -41,7 +41,8 @@ class Splits:
 
     A run's split depends on its seed and on the fractions alone: not on the run's other values, nor
     on how many runs there are. Runs of one seed have the same particles wherever they have the
-    same number of them, so that no two splits have a specimen in common.
+    same number of them, and all looks of a specimen have its seed: no two splits have a specimen in
+    common.
 
     Parameters
     ----------

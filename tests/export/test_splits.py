@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.dataset.dataset import DataSet
+from orchestrator.dataset.results import RunResult
+from orchestrator.export.source import Source
 from orchestrator.export.splits import Splits
 from scene.errors import ConfigurationError
+from scene.imaging.files import FileRecord
+from scene.recipe.compose import Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.recipe.schema import Recipe
+from scene.recipe.specimen_hash import specimen_hash, specimen_paths
+from tests.unit.test_report import data_set, result
 
 PARTS = st.lists(st.integers(1, 100), min_size=1, max_size=6)
 SEEDS = st.integers(0, 2**31 - 1)
@@ -79,3 +94,50 @@ def test_fractions_are_exact() -> None:
     assert Splits.parse("a=0.1,b=0.2,c=0.7").names == ("a", "b", "c")
     assert Splits.parse("a=1/3,b=2/3").names == ("a", "b")
     assert Splits.parse(None).of(7) == "train"
+
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+RUNS = st.tuples(st.integers(0, 20), st.integers(1, 3), st.none() | st.integers(0, 9))
+"""A run's seed, number of beads, and look_seed."""
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(parts=PARTS, runs=st.lists(RUNS, min_size=1, max_size=30, unique=True))
+def test_all_looks_of_a_specimen_are_in_one_split(
+    parts: list[int], runs: list[tuple[int, int, int | None]]
+) -> None:
+    specimens = {run: specimen(*run) for run in runs}
+    assert len(set(specimens.values())) == len({(seed, number) for seed, number, _ in runs})
+    with TemporaryDirectory() as folder:
+        results = [shown(index, run[0], specimens[run]) for index, run in enumerate(runs)]
+        source = Source(DataSet(data_set(Path(folder), results)), splits := splits_of(parts))
+        found: dict[str | None, set[str]] = {}
+        for split in splits:
+            for run in source.data.runs_of(source.ids_of(split)):
+                found.setdefault(run.specimen, set()).add(split)
+    assert found.keys() == set(specimens.values())
+    assert all(len(of_one) == 1 for of_one in found.values())
+
+
+@cache
+def recipe() -> Recipe:
+    return parse(Composition(RECIPES / "spheres_sem.yaml").resolve(), "recipe", Registry())
+
+
+def specimen(seed: int, number: int, look: int | None) -> str:
+    """Return the hash of a run's specimen."""
+    paths = specimen_paths(recipe())
+    assert paths is not None
+    document = copy.deepcopy(dict(recipe().document))
+    document["initial_runtime_state"] = {"seed": seed, "look_seed": look}
+    document["blueprints"]["particles"]["Bead"]["number"] = number
+    return specimen_hash(document, paths, {})
+
+
+def shown(index: int, seed: int, of: str) -> RunResult:
+    """Return the result of a run with an image."""
+    made = result(index)
+    assert made.outcome.record is not None
+    files = tuple(FileRecord(name, f"{name}.png", "0", 1, 4, 4) for name in ("real", "instances"))
+    record = dataclasses.replace(made.outcome.record, seed=seed, specimen=of, files=files)
+    return dataclasses.replace(made, outcome=dataclasses.replace(made.outcome, record=record))

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,10 +47,12 @@ from orchestrator.dataset.unasked import Unasked
 from orchestrator.dataset.unasked_search import find_unasked
 from orchestrator.dataset.writer import ManifestSink
 from scene.imaging.files import RUN_FILES, FileRecord
+from scene.specimen.stored import StoredSpecimen
 from tests.unit.test_manifest import make_result
 
 HASH = "0123456789abcdef"
 PIXELS = b"not really an image"
+STORED = StoredSpecimen([], Counter())
 
 
 def run_id(index: int) -> str:
@@ -58,6 +61,11 @@ def run_id(index: int) -> str:
 
 def specimen(number: int) -> str:
     return f"{number:032x}"
+
+
+def store(storage: Storage, number: int) -> None:
+    name = specimen(number)
+    storage.write_file(specimen_file(name), STORED.to_bytes(name))
 
 
 def result(index: int, *, shares: int | None = None, failed: bool = False) -> Any:
@@ -100,13 +108,13 @@ def write(storage: Storage, path: str, content: bytes) -> None:
     (storage.folder / path).write_bytes(content)
 
 
-def write_plan(storage: Storage, indices: Iterable[int], **more: Any) -> None:
+def write_plan(storage: Storage, indices: Iterable[int], sharing: int = 2, **more: Any) -> None:
     """Write what a start of a sweep of these runs writes."""
     ids = [run_id(index) for index in indices]
     document = {"name": "beads", "runs": len(ids), "recipe_hash": HASH, "overrides": ["a=1,2"]}
     content = yaml.safe_dump(document | {"limit": None} | more).encode()
     storage.write_file("sweep.yaml", content)
-    description = {"sweep": "beads", "recipe_hash": HASH, "runs": len(ids)}
+    description = {"sweep": "beads", "recipe_hash": HASH, "runs": len(ids), "sharing": sharing}
     description["sweep_digest"] = digest_of(content)
     table = pa.table({"run_id": pa.array(ids, pa.string())})
     stream = pa.BufferOutputStream()
@@ -124,7 +132,7 @@ def fill(storage: Storage) -> None:
     write_plan(storage, range(5))
     storage.write_file(failure_log(run_id(200)), b"of a run that was pruned before")
     for number in (0, 1, 7):
-        storage.write_file(specimen_file(specimen(number)), b"particles")
+        store(storage, number)
 
 
 @pytest.fixture
@@ -200,16 +208,19 @@ def test_it_says_whose_plan_it_is(storage: Storage) -> None:
     assert lines[3].startswith("    6 runs on record, 2 of them failed, ")
     assert lines[3].endswith(f": {run_id(2)}, {run_id(4)}, {run_id(5)} and 3 more")
     assert "        6 of beads" in lines
-    assert "        made between 2025-01-01 00:00 and 2025-01-01 00:00 UTC" in lines
+    assert "        made 2025-01-01 00:00 UTC" in lines
 
 
 def test_specimens_go_once_every_run_of_the_plan_is_made(storage: Storage) -> None:
     found = find_unasked(DataSet(storage))
     assert (found.specimens, found.needed) == ({}, 1)
     assert any(line.startswith("kept: 1 specimen that no run") for line in found.lines())
+    write_plan(storage, range(5), sharing=0)
+    assert find_unasked(DataSet(storage)).specimens.keys() == {specimen(7)}
+    write_plan(storage, range(5))
     write_runs(storage, [result(3, shares=0), result(4, shares=1)])
     found = prune(storage)
-    assert found.specimens == {specimen(7): len(b"particles")}
+    assert found.specimens == {specimen(7): len(STORED.to_bytes(specimen(7)))}
     assert storage.list("specimens") == [specimen(0), specimen(1)]
 
 
@@ -427,7 +438,7 @@ def test_exactly_what_is_asked_for_stays(kinds: list[tuple[str, int]], extra: bo
     planned = {n for n, (kind, _) in enumerate(kinds) if kind in {"planned", "failed"}}
     write_plan(storage, planned | ({99} if extra else set()))
     for number in range(4):
-        storage.write_file(specimen_file(specimen(number)), b"particles")
+        store(storage, number)
     prune(storage)
     made = {n for n in planned if kinds[n][0] == "planned"}
     assert rows(storage) == {run_id(n) for n in planned}
