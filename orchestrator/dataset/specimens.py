@@ -15,7 +15,7 @@ from orchestrator.dataset.layout import (
     specimen_folder,
 )
 from orchestrator.dataset.results import SpecimenUse
-from orchestrator.dataset.storage.storage import Storage, without_litter
+from orchestrator.dataset.storage.storage import OutputError, Storage, reason, without_litter
 
 
 @final
@@ -47,7 +47,7 @@ class SharedSpecimen:
         """
         try:
             content = self._storage.read(specimen_file(specimen))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         self.use = SpecimenUse.REUSED
         return content
@@ -62,7 +62,10 @@ class SharedSpecimen:
         """
         made = SpecimenUse.MADE if self.use is None else SpecimenUse.MENDED
         self.use = None
-        self._storage.write_file(specimen_file(specimen), content)
+        try:
+            self._storage.write_file(specimen_file(specimen), content)
+        except NotADirectoryError as error:  # what is in the way is no fault of the run
+            raise OutputError(self._storage.public_uri, reason(error)) from error
         self.use = made
 
 

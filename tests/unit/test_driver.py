@@ -9,10 +9,18 @@ from typing import final, override
 
 import pytest
 
-from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
+from orchestrator.dataset.layout import specimen_file
+from orchestrator.dataset.results import (
+    Attempt,
+    AttemptOutcome,
+    Failure,
+    RunResult,
+    RunStatus,
+    SpecimenUse,
+)
 from orchestrator.dataset.sink import Sink
 from orchestrator.dataset.storage.opening import open_storage
-from orchestrator.dataset.storage.storage import OutputError
+from orchestrator.dataset.storage.storage import OutputError, Storage
 from orchestrator.execution.driver import Driver
 from orchestrator.execution.errors import WorkersLostError, WorkerStartError
 from orchestrator.execution.executors.base import Executor
@@ -174,3 +182,65 @@ def test_workers_that_never_came_are_another_error_than_workers_that_are_lost(
     with pytest.raises(error, match="no worker can start"):
         driver.run()
     assert len(sink.results) == finished
+
+
+@final
+class Making(Hanging):
+    """Two workers; the first run stores its specimen and then goes on until another has ended."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__()
+        self._storage = storage
+        self.waits = 0
+        self.attempts: list[Attempt] = []
+        self.started: list[tuple[int, int]] = []
+
+    @property
+    @override
+    def free(self) -> int:
+        return 2 - len(self.attempts)
+
+    @override
+    def submit(self, attempt: Attempt) -> None:
+        self.attempts.append(attempt)
+        self.started.append((attempt.run.index, self.waits))
+
+    @override
+    def wait(self, timeout_s: float) -> list[AttemptOutcome]:
+        self.waits += 1
+        if self.waits == 3:
+            self._storage.write_file(specimen_file("5" * 32), b"specimen")
+        if len(self.attempts) < 2 and self.waits < 10:
+            return []
+        ended, now = self.attempts.pop(), datetime.now(UTC)
+        failure = Failure("StepError", "a fault")
+        use = SpecimenUse.MENDED if not self.attempts else SpecimenUse.REUSED
+        outcome = AttemptOutcome(ended, "w", "n", "CPU", now, now, None, failure, 0.0, use)
+        return [outcome]
+
+
+@final
+class Told(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    @override
+    def update(self, counts: Counts, workers: int) -> None: ...
+
+    @override
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_runs_start_as_soon_as_their_specimen_is_stored(tmp_path: Path) -> None:
+    runs = [Run(index, f"{index:016d}", {}, (), {}) for index in range(2)]
+    storage = open_storage(str(tmp_path))
+    executor, told = Making(storage), Told()
+    scheduler = Scheduler(runs, 2, {}, max_attempts=1, specimen_of=lambda _: "5" * 32)
+    assert Driver(scheduler, executor, [Kept()], storage, told, 60.0).run()
+    assert executor.started == [(0, 0), (1, 3)], "while the first goes on"
+    damaged = f"specimens/{'5' * 32} was damaged; it was made again and replaced"
+    assert told.notes.count(damaged) == 1

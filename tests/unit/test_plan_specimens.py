@@ -143,6 +143,7 @@ def test_a_hash_is_that_of_the_runs_own_recipe_and_at_least_two_runs_have_it(
         if specimen is not None:
             assert specimen == own_hash(runs, position)
     assert all(count >= 2 for specimen, count in Counter(hashes).items() if specimen is not None)
+    assert bool(found) == any(hashes)
     firsts = found.firsts(np.arange(len(runs))).tolist()
     assert [None if first < 0 else hashes[first] for first in firsts] == hashes
 
