@@ -113,10 +113,7 @@ class Stage:
                     f"{pose['location']}, turned by {pose['rotation']}"
                 )
         for particle, pose in zip(moving, poses, strict=True):
-            if not particle.initial_pose:
-                own = particle.features
-                particle.initial_pose = {name: own[name] for name in pose if name in own}
-            particle.features |= pose
+            particle.rest(pose)
         self.sync(specimen)
 
     def save(self, path: Path) -> None:

@@ -21,7 +21,7 @@ from scene.recipe.schema import Recipe
 from scene.specimen.sets import BUILTIN_SETS
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.invoke import InvokeBlueprints
-from scene.steps.relax import RelaxCollisions
+from scene.steps.relax import RelaxationStep
 
 _STEPS: Place = ("synth_chain", "feature_generation_steps")
 _VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
@@ -59,7 +59,7 @@ def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
     steps = recipe.synth_chain.feature_generation_steps
     concerns = [step.concerns(recipe.names) for step in steps]
     makers = [n for n, about in enumerate(concerns) if about is Members.PARTICLES]
-    relaxations = [n for n in makers if isinstance(steps[n], RelaxCollisions)]
+    relaxations = [n for n in makers if isinstance(steps[n], RelaxationStep)]
     end = relaxations[-1] + 1 if relaxations else len(steps)
     ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
     if not _CONCERNS.issuperset(concerns[:end]) or technique in recipe.blueprints.particles:

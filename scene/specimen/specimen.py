@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scene.specimen.features import FeatureValue
@@ -76,8 +77,8 @@ class Particle:
     geometry, material
         Names of the prototypes.
     features
-        Feature name to value. After `RelaxCollisions`, ``location`` and ``rotation`` are
-        those that the physics left.
+        Feature name to value. After a relaxation, ``location`` and ``rotation`` are those in
+        which it left the particle.
     initial_pose
         ``location`` and ``rotation`` from before the first relaxation; empty until then.
     """
@@ -94,6 +95,13 @@ class Particle:
     def label(self) -> str:
         """What a message calls it."""
         return f"particle {self.id} ({self.blueprint} {self.index})"
+
+    def rest(self, pose: Mapping[str, FeatureValue]) -> None:
+        """Take over the pose that a relaxation leaves the particle in, and keep the initial one."""
+        if not self.initial_pose:
+            own = self.features
+            self.initial_pose = {name: own[name] for name in POSE if name in own}
+        self.features |= pose
 
 
 @dataclass(slots=True)

@@ -1,25 +1,25 @@
-"""RelaxCollisions: let particles fall, roll and push each other apart."""
+"""Steps that bring particles to rest: by rigid body physics, or quicker if they are spheres."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import final, override
+from typing import Annotated, final, override
+
+import numpy as np
+from pydantic import Field
 
 from scene.errors import SimulationError
 from scene.language.element import CheckContext, Members
-from scene.language.fields import Text
+from scene.language.fields import Real, Text
 from scene.specimen.relaxation import RelaxationSettings
-from scene.specimen.specimen import POSE
+from scene.specimen.settling import settled
+from scene.specimen.specimen import DIMENSIONS, POSE
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
 
 
-@final
-class RelaxCollisions(RelaxationSettings, FeatureGenerationStep):
-    """Rigid body simulation of a set of particles inside the measurement volume.
-
-    Only `location` and `rotation` of the particles change.
-    """
+class RelaxationStep(FeatureGenerationStep):
+    """A step that brings a set of particles to rest inside the measurement volume."""
 
     affected_set_name: Text = "AllParticles"
 
@@ -47,6 +47,14 @@ class RelaxCollisions(RelaxationSettings, FeatureGenerationStep):
     def changes(self, context: CheckContext) -> Iterable[str]:
         return POSE
 
+
+@final
+class RelaxCollisions(RelaxationSettings, RelaxationStep):
+    """Rigid body simulation of a set of particles inside the measurement volume.
+
+    Only `location` and `rotation` of the particles change.
+    """
+
     def execute(self, context: StepContext) -> None:
         """Run the simulation.
 
@@ -68,3 +76,40 @@ class RelaxCollisions(RelaxationSettings, FeatureGenerationStep):
                 "in one step of the simulation; lower gravity or time_scale, or raise "
                 "substeps_per_frame"
             )
+
+
+@final
+class SettleSpheres(RelaxationStep):
+    """Let a set of particles sink to the floor of the measurement volume and onto each other.
+
+    Each is taken for the sphere around its largest dimension; only its `location` changes. There is
+    neither inertia nor friction; see :func:`scene.specimen.settling.settled`.
+
+    Parameters
+    ----------
+    largest_overlap
+        How deep two spheres may overlap in the end, as a fraction of the smaller one's radius.
+    """
+
+    largest_overlap: Annotated[Real, Field(ge=1e-6, le=0.1)] = 0.002
+
+    @override
+    def changes(self, context: CheckContext) -> Iterable[str]:
+        return ("location",)
+
+    def execute(self, context: StepContext) -> None:
+        """Move the particles.
+
+        Raises
+        ------
+        SimulationError
+            If they can't be moved apart.
+        """
+        moving = context.particles(self.affected_set_name)
+        if not moving:
+            return
+        centres = np.array([particle.features["location"] for particle in moving], dtype=float)
+        sizes = np.array([particle.features[DIMENSIONS] for particle in moving], dtype=float)
+        resting = settled(centres, sizes.max(axis=1) / 2, context.volume, self.largest_overlap)
+        for particle, (x, y, z) in zip(moving, resting.tolist(), strict=True):
+            particle.rest({"location": (x, y, z)})

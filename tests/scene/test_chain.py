@@ -103,6 +103,27 @@ def test_the_tutorials_recipe_writes_what_is_promised(execute: Execute, tmp_path
     }
 
 
+def test_settled_spheres_are_rendered_where_they_lie(execute: Execute, tmp_path: Path) -> None:
+    of_relaxation = ("collision_shape", "use_gravity", "gravity", "num_frames")
+    record = execute(
+        tmp_path / "run",
+        f"{STEPS}.5._target_=$builtins.SettleSpheres",
+        *(f"~{STEPS}.5.{parameter}" for parameter in of_relaxation),
+        "blueprints.particles.Bead.number=150",
+        f"{RENDER}=[{{_target_: $builtins.RenderParticlesTogether, rendering_mode: depth_map}}]",
+    )
+    table = {name: np.array(values) for name, values in record.particles.items()}
+    places = np.stack([table[f"location_{axis}"] for axis in "xyz"], axis=1)
+    gaps = np.linalg.norm(places[:, None] - places, axis=-1)
+    np.fill_diagonal(gaps, np.inf)
+    radii = table["dimensions_x"] / 2
+    assert (gaps >= radii[:, None] + radii - 0.003 * radii.max()).all()
+    assert (table["initial_location_z"] > places[:, 2] - 1e-4).mean() > 0.9
+    assert np.median(places[:, 2] - radii) < 1e-3
+    assert (table["visible_pixels"] > 0).sum() > 80
+    assert "SettleSpheres" in record.timings
+
+
 def test_all_ground_truth_agrees_with_the_particles_table(execute: Execute, tmp_path: Path) -> None:
     out = tmp_path / "run"
     record = execute(out)

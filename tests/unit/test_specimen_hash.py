@@ -78,7 +78,7 @@ type Change = str | Callable[[Document], None]
 type Make = Callable[..., Recipe]
 
 
-def put(position: int, target: str, **parameters: str) -> Change:
+def put(position: int, target: str, **parameters: str | float) -> Change:
     """Put a step into the chain in the place of another."""
 
     def change(document: Document) -> None:
@@ -95,6 +95,7 @@ DEFOCUS_FIRST = put(
     affected_set_name="AllMeasurementTechniques",
 )
 RELAXED_TWICE = put(10, "$builtins.RelaxCollisions")
+SETTLED = put(5, "$builtins.SettleSpheres")
 
 
 @pytest.fixture
@@ -129,6 +130,8 @@ def made(tmp_path: Path) -> Make:
         (("synth_chain.rendering_steps=[]", f"~{STEPS}.10"), f"~{STEPS}.0"),
         ((), f"{STEPS}.4.affected_set_name=Empty"),
         ((), RELAXED_TWICE),
+        ((), SETTLED),
+        ((SETTLED,), put(5, "$builtins.SettleSpheres", largest_overlap=0.01)),
         ((), f"{VARIABILITIES}.ParticleDimension.variability.scale=1"),
         ((), f"{VARIABILITIES}.ParticleSubdivisions.variability.value=2"),
         ((), f"{VARIABILITIES}.InitialParticleLocation={{feature_name: rotation}}"),
@@ -245,6 +248,9 @@ def test_what_comes_after_the_last_relaxation_is_anybodys_business(made: Make) -
     steps = specimen_steps(made(RELAXED_TWICE, DEFOCUS_FIRST))
     assert steps is not None
     assert (sorted(steps.makers), steps.end, steps.relaxed) == ([1, 2, 3, 5, 10], 11, True)
+    settled = specimen_steps(made(SETTLED))
+    assert settled is not None
+    assert (settled.end, settled.relaxed) == (6, True)
     unmoved = specimen_steps(made(f"~{STEPS}.5", DEFOCUS_FIRST))
     assert unmoved is not None
     assert (sorted(unmoved.makers), unmoved.end, unmoved.relaxed) == ([1, 2, 3], 10, False)
