@@ -93,7 +93,7 @@ class _PrototypeConformance:
         assert np.allclose(lengths, 1, atol=1e-3), "normals are not of length 1"
 
     def test_a_particle_s_outline_is_that_of_its_rendered_mask(self, bench: _Bench) -> None:
-        """Footprints, which visibility is told by, are computed from the mesh, not rendered."""
+        """Footprints, which visibility is told by, are computed from the shape, not rendered."""
         for particle_id, footprint in bench.frame().footprints():
             rendered = bench.alone(particle_id).buffers.instance == particle_id
             computed = np.zeros(rendered.shape, bool)

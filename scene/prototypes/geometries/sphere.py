@@ -32,7 +32,8 @@ _CUBE_FACES = (
 class Sphere(GeometryPrototype):
     """A cube whose faces are divided into 8 x 8 cells and blown up to diameter 1.
 
-    386 vertices and 384 faces at level 0; every further level splits each face into four.
+    386 vertices and 384 faces at level 0; every further level splits each face into four. Where it
+    is drawn as a point, it is exact, whatever its level.
     """
 
     features: ClassVar[tuple[FeatureSpec, ...]] = (
