@@ -121,7 +121,7 @@ def main() -> None:
         at_most("the same over bare", found["modes"].over(found["bare"]), 1.3, ""),
         shown("the same over bare without the EXR file",
               found["modes"].over(found["unwritten"]), ""),
-        at_most("stylized_xray", found["xray"], 1.5),
+        at_most("stylized_xray", found["xray"], 0.5),
         at_most("a run beside its steps: reset, build, record, preview, publish",
                 found["beside"], 0.5),
     ]  # fmt: skip

@@ -54,7 +54,8 @@ def test_what_is_absent_leaves_no_trace(new_stage: StageFactory, fidelity: str) 
     for particles in (everything, present):
         stage = new_stage(max_samples=4, fidelity=fidelity)
         stage.sync(specimen(*particles))
-        frames = stage.frame(frozenset({3, 5}), frozenset({2})), stage.frame(frozenset({2}))
+        views = (({3, 5}, {2}), ({2}, ()), ({3}, {2, 5}))
+        frames = [stage.frame(frozenset(seen), frozenset(unseen)) for seen, unseen in views]
         images.append([
             image
             for frame in frames
