@@ -81,6 +81,8 @@ def test_coco(rendered: Path, tmp_path: Path) -> None:
         assert (told["run_id"], told["index"], told["seed"]) == (
             row["run_id"], row["index"], row["seed"],
         )  # fmt: skip
+        assert told["specimen"] == row["specimen"]
+        assert len(row["specimen"]) == 32
         number = row["override.blueprints.particles.Bead.number"]
         assert told["values"]["blueprints.particles.Bead.number"] == number
         assert told["features"]["defocus"] == row["feature.defocus"]
@@ -201,6 +203,7 @@ def test_webdataset(rendered: Path, tmp_path: Path) -> None:
         assert (sample["instances.png"] == instances_of(rendered, row["run_id"])).all()
         assert sample["image.png"].size == (64, 48)
         assert sample["json"]["features"]["defocus"] == row["feature.defocus"]
+        assert sample["json"]["specimen"] == row["specimen"]
         number = row["override.blueprints.particles.Bead.number"]
         assert [p["particle_id"] for p in sample["json"]["particles"]] == [*range(1, number + 1)]
     for shard in tmp_path.glob("*.tar"):
@@ -233,6 +236,7 @@ def test_hf(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             key = "override.blueprints.particles.Bead.number"
             assert len(entry["particles"]) == entry[key] == row[key]
             assert entry["feature.defocus"] == row["feature.defocus"]
+            assert entry["specimen"] == row["specimen"]
     assert not rows
     files = {"train": str(target / "data" / "train-*.parquet")}
     alone = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "other"))

@@ -71,6 +71,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_its_status_is_what_it_was(old: Path, expected: Expected) -> None:
     found = json.loads(run("status", old, "--json").splitlines()[-1])
     assert found.pop("output") == str(old)
+    assert found.pop("specimens") == {"runs": 0, "specimens": 0, "stored": 0}
     assert found == expected["status"]
 
 
@@ -132,10 +133,17 @@ def test_it_is_gone_on_with(old: Path, orchestrate: Callable[..., Done]) -> None
     assert {run_id: after[run_id] for run_id in before} == before
     (new,) = after.keys() - before.keys()
     assert after[new]["index"] == 2
+    assert {run.run_id for run in DataSet.open(old) if run.specimen is not None} == {new}
     assert [row for row in particles(old) if row["run_id"] != new] == particles_before
     assert {path: after for path, after in hashes(old / "runs").items() if path in files} == files
     (others,) = json.loads(run("status", old, "--json").splitlines()[-1])["others"]
     assert (others["sweep"], others["succeeded"], others["failed"]) == ("old", 0, 1)
+
+
+def test_it_is_not_pruned_before_it_is_gone_on_with(old: Path) -> None:
+    done = CliRunner().invoke(app, ["prune", str(old), "--yes"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "made by an older version" in done.stderr
 
 
 def test_it_is_read_from_an_object_store_as_from_a_folder(

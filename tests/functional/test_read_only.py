@@ -68,11 +68,12 @@ def test_what_can_only_be_read_is_verified_and_told_of_but_not_compacted(
     assert verified.stdout.startswith("2 runs with ")
     assert verified.stdout.rstrip().endswith("0 damaged")
 
-    refused = read_only(output, "compact", output)
-    assert refused.returncode == 2, refused.stdout + refused.stderr
-    assert refused.stderr == (
-        f"error: {output}: can't be compacted, since it can't be written: Read-only file system\n"
-    )
+    for name, done in (("compact", "compacted"), ("prune", "pruned")):
+        refused = read_only(output, name, output)
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert refused.stderr == (
+            f"error: {output}: can't be {done}, since it can't be written: Read-only file system\n"
+        )
 
     image = next((output / "runs").glob("*/stripes.png"))
     image.write_bytes(b"other")

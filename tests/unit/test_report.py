@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -104,6 +106,16 @@ def test_a_running_sweep_is_told_of(tmp_path: Path) -> None:
     storage = data_set(tmp_path, [])
     with exclusive(storage):
         assert "The sweep is running (" in page(storage)
+
+
+def test_shared_specimens_are_told_of(tmp_path: Path) -> None:
+    storage = data_set(tmp_path, map(result, range(3)))
+    assert "several looks" not in page(storage)
+    described = {"sweep": "looks", "recipe_hash": HASH, "runs": 3, "sharing": 3, "specimens": 1}
+    ids = pa.table({"run_id": [result(index).run.run_id for index in range(3)]})
+    plan = ids.replace_schema_metadata({"blendsweep": json.dumps(described)})
+    pq.write_table(plan, tmp_path / "plan.parquet")
+    assert "3 runs show 1 specimen, each with several looks." in page(storage)
 
 
 def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> None:
