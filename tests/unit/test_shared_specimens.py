@@ -183,7 +183,7 @@ def exact(specimen: Specimen) -> str:
     return repr(specimen)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(document=recipes(), look=st.integers(0, 3))
 def test_any_chain_gives_the_same_with_a_specimen_that_is_there(
     document: dict[str, Any], look: int
@@ -241,6 +241,17 @@ def test_particles_are_drawn_on_as_if_they_had_just_been_made() -> None:
     assert exact(later) == exact(plain) != exact(relaxed)
     assert len(store) == 1
     assert times.seconds.keys() == {LABEL, "InvokeBlueprints", "TriggerFeatureUpdate"}
+
+
+def test_settled_spheres_are_a_specimen_too() -> None:
+    document = recipe(step("SettleSpheres"))
+    plain, left, _ = executed(document)
+    store = Store()
+    executed(document, store)
+    read, left_read, times = executed(document, store, look_seed=5)
+    assert exact(read) == exact(plain)
+    assert left_read[0] == left[0]
+    assert "SettleSpheres" not in times.seconds
 
 
 def test_a_look_of_its_own_changes_the_technique_alone() -> None:
