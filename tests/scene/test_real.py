@@ -111,7 +111,7 @@ def test_how_it_is_rendered_is_on_record(new_stage: StageFactory) -> None:
         "adaptive_threshold": None,
         "denoiser": "OPENIMAGEDENOISE",
         "denoiser_passes": "RGB_ALBEDO_NORMAL",
-        "denoiser_prefilter": "NONE",
+        "denoiser_prefilter": "FAST",
         "denoiser_quality": "HIGH",
         "noise": LAW,
         "noise_k": pytest.approx(2 * (0.9 + 16 * 0.05)),
