@@ -171,6 +171,22 @@ def test_every_format_has_a_command_that_explains_itself(
     assert f"{commands.program()} export {name} outputs/sem --to " in overview
 
 
+def test_a_dry_run_says_what_reusing_specimens_saves(
+    capsys: pytest.CaptureFixture[str], sweep: Path, tmp_path: Path
+) -> None:
+    looks = "initial_runtime_state.look_seed=range(20)"
+    arguments = [sweep, looks, "--dry-run", "--json", "--output", tmp_path / "out"]
+    _, out, _ = call(capsys, *arguments)
+    assert "120 runs to execute share 6 specimens: 114 relaxations saved" in out.splitlines()
+    saved = {"runs": 120, "specimens": 6, "stored": 0, "relaxations_saved": 114}
+    assert json.loads(out.splitlines()[-1])["recorded"]["specimens"] == saved
+    _, out, _ = call(capsys, *arguments, "--limit", "45")
+    assert "45 runs to execute share 3 specimens: 42 relaxations saved" in out.splitlines()
+    _, out, _ = call(capsys, *arguments, "--no-reuse")
+    assert json.loads(out.splitlines()[-1])["recorded"]["specimens"] is None
+    assert "specimens:" not in out
+
+
 def test_a_dry_run_prints_index_id_and_swept_values(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
