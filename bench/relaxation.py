@@ -1,4 +1,4 @@
-"""Ways to bring beads to rest: what each costs, and the pile that it leaves.
+"""Ways to bring beads to rest: the CPU time of each, and the pile that it leaves.
 
 Settings of Blender are tried on the recipe's own relaxation, other engines on the same beads. An
 engine that is not installed is left out: ``uv run --with rapier3d --with panda3d`` brings two.
@@ -7,6 +7,7 @@ engine that is not installed is left out: ``uv run --with rapier3d --with panda3
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import engines
-from bench.measure import Row, paired, publish, seconds
+from bench.measure import Row, paired, publish
 from bench.scenes import NUMBER, RELAX, all_ids, generated, recipe, session
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementVolume
@@ -53,7 +54,7 @@ class Beads:
     def by_blender(
         self, name: str, settings: dict[str, Any], tweak: Tweak, *, merged: bool
     ) -> float:
-        """Relax with Blender and other settings; return the seconds."""
+        """Relax with Blender and other settings; return the CPU seconds."""
         from scene.blender import physics
 
         step = recipe().synth_chain.feature_generation_steps[RELAX]
@@ -71,15 +72,19 @@ class Beads:
 
         patches = {"rigid_body_world": tweaked, "merged_frames": merging}
         with session().captured(), mock.patch.multiple(physics, **patches):
-            spent = seconds(lambda: context.relax(all_ids(context), changed))
+            begun = time.process_time()
+            context.relax(all_ids(context), changed)
+            spent = time.process_time() - begun
         self.ends[name] = centres(context)
         return spent
 
     def by_engine(self, name: str, engine: Engine) -> float:
-        """Let an engine do it; return the seconds."""
+        """Let an engine do it; return the CPU seconds."""
         context = self.context()
         given = centres(context), radii(context), context.volume, self.gravity
-        return seconds(lambda: self.ends.update({name: engine(*given)}))
+        begun = time.process_time()
+        self.ends[name] = engine(*given)
+        return time.process_time() - begun
 
 
 def centres(context: StepContext) -> Points:
@@ -165,7 +170,7 @@ BY_BLENDER: dict[str, tuple[dict[str, Any], Tweak]] = {
 
 
 def ways(beads: Beads) -> dict[str, Callable[[], float]]:
-    """Return every way, name to what does it and returns its seconds."""
+    """Return every way, name to what does it and returns its CPU seconds."""
     found = {
         name: partial(beads.by_blender, name, settings, tweak, merged=name != FIRST)
         for name, (settings, tweak) in BY_BLENDER.items()
@@ -203,7 +208,7 @@ def main() -> None:
         result = "same to the bit" if same else "another pile"
         ratio = stats.over(found[FIRST]).text("")
         rows.append(Row(name, f"{stats.text()}, x {ratio}, {result}, {pile_left}"))
-    note = f"Ratios are to {FIRST}; a contact is a gap below {CONTACT:.0%} of the mean radius."
+    note = f"CPU seconds, ratios to {FIRST}; contacts: gaps below {CONTACT:.0%} of the mean radius."
     publish("relaxation", f"{asked.beads} beads, gravity {asked.gravity:g}", rows, [note])
 
 
