@@ -16,6 +16,9 @@ from bench.look import similarity
 from bench.measure import Row, at_least, at_most, cpu_seconds, paired, publish, seconds, shown
 from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, registry, rendered, session
 from scene.prototypes.base import MaterialPrototype
+from scene.prototypes.measurement_techniques.secondary_electron_microscope import (
+    ILLUMINATION_BELOW,
+)
 from scene.steps.context import StepContext
 
 BEADS = 600
@@ -28,9 +31,16 @@ TRIALS: dict[str, dict[str, Any]] = {
     "1.5 times the samples": {"samples": 1.5},
     "twice the samples": {"samples": 2.0},
     "no denoiser": {"use_denoising": False},
-    "prefilter fast": {"denoising_prefilter": "FAST"},
+    "no prefilter": {"denoising_prefilter": "NONE"},
+    "no prefilter, quality balanced": {
+        "denoising_prefilter": "NONE",
+        "denoising_quality": "BALANCED",
+    },
     "prefilter accurate": {"denoising_prefilter": "ACCURATE"},
-    "denoiser of quality balanced": {"denoising_quality": "BALANCED"},
+    "prefilter accurate, quality balanced": {
+        "denoising_prefilter": "ACCURATE",
+        "denoising_quality": "BALANCED",
+    },
     "denoiser of quality fast": {"denoising_quality": "FAST"},
     "denoiser without normals": {"denoising_input_passes": "RGB_ALBEDO"},
     "denoiser with colour alone": {"denoising_input_passes": "RGB"},
@@ -45,6 +55,7 @@ TRIALS: dict[str, dict[str, Any]] = {
     "path guiding": {"use_guiding": True},
     "fast GI after 2 bounces": {"use_fast_gi": True, "ao_bounces_render": 2},
     "light tree": {"use_light_tree": True},
+    "light from below sampled like that from above": {"below": "AUTO"},
     "no light threshold": {"light_sampling_threshold": 0.0},
     "light threshold 0.1": {"light_sampling_threshold": 0.1},
     "indirect light not clamped": {"sample_clamp_indirect": 0.0},
@@ -58,7 +69,8 @@ TRIALS: dict[str, dict[str, Any]] = {
     "tiles of 256": {"tile_size": 256},
     "box filter": {"pixel_filter_type": "BOX"},
 }
-"""Changes of the scene's Cycles settings; a number of samples is a factor."""
+"""Changes of the scene's Cycles settings; a number of samples is a factor, and `below` how the
+part of the illumination is sampled that lies below the substrate."""
 
 
 def scene_of(fidelity: str, percentage: int, *overrides: str) -> StepContext:
@@ -180,7 +192,13 @@ def _changed(changes: Mapping[str, Any]) -> Any:
     from scene.blender.render import temporarily
 
     cycles = bpy.context.scene.cycles
-    return temporarily([(cycles, name, value) for name, value in changes.items()])
+    below = bpy.data.materials[ILLUMINATION_BELOW].cycles
+    return temporarily(
+        [
+            (below, "emission_sampling", value) if name == "below" else (cycles, name, value)
+            for name, value in changes.items()
+        ]
+    )
 
 
 def main() -> None:

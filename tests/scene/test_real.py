@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -212,3 +215,32 @@ def test_renders_leave_the_scene_as_it_was(new_stage: StageFactory) -> None:
     frame = stage.frame(frozenset({1, 2}), frozenset({3}))
     frame.real(), frame.xray(), frame.buffers
     assert state() == before
+
+
+FRESH = """
+import hashlib, sys
+from scene.blender.session import Session
+from scene.blender.stage import Stage
+from scene.machine.resources import Resources
+from scene.recipe.registry import Registry
+from scene.recipe.schema import RenderSettings
+from scene.specimen.streams import Streams
+from tests.scene.conftest import scattered, specimen
+session = Session(Resources(cpus=int(sys.argv[1])))
+session.reset()
+settings = RenderSettings(resolution_percentage=10, max_samples=6)
+stage = Stage(session, Registry(), settings, Streams(7))
+stage.sync(specimen(*scattered(30)))
+print("FOUND", hashlib.sha256(stage.frame(frozenset(range(1, 31))).real()).hexdigest())
+"""
+
+
+def test_a_fresh_process_gives_the_same_bytes(new_stage: StageFactory) -> None:
+    stage = new_stage(max_samples=6)
+    stage.sync(specimen(*scattered(30)))
+    here = hashlib.sha256(stage.frame(frozenset(range(1, 31))).real()).hexdigest()
+    for threads in ("1", "3"):
+        done = subprocess.run(
+            [sys.executable, "-c", FRESH, threads], capture_output=True, text=True, check=True
+        )
+        assert f"FOUND {here}" in done.stdout
