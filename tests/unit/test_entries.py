@@ -70,3 +70,9 @@ def test_the_command_of_a_run_on_an_object_store_names_what_to_copy() -> None:
     assert "python -m scene recipe.yaml --output DIR --plugins '/my plugins'" in note
     assert "after copying `recipe.yaml`" in note
     assert "| `k` | `a\\|b` |" in note
+
+
+def test_tags_name_the_specimen_of_a_run_that_has_one() -> None:
+    row = {"status": "succeeded", "recipe": "beads", "device": "CPU", "versions": {}}
+    assert entries.tags(row | {"specimen": "ab" * 16}, "out/1")["blendsweep.specimen"] == "ab" * 16
+    assert "blendsweep.specimen" not in entries.tags(row, "out/1")
