@@ -55,6 +55,7 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
     assert list(recipe.technique_features) == [
         "illumination_strength",
         "noise_threshold",
+        "noise_coefficient",
         "defocus",
         "patch_scale",
         "patch_seed",
