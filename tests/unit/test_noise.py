@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scene.imaging.chain import imaged
 from scene.imaging.noise import GROWTH, with_noise
+from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.streams import Streams
 
@@ -124,3 +125,14 @@ def test_the_stream_is_the_same_at_every_call_and_its_own() -> None:
         streams.counted("noise", "", "1 2"),
     ]
     assert all((other.random(8) != first).all() for other in others)
+
+
+def test_a_technique_that_says_nothing_gets_no_stage() -> None:
+    """Those of plugins, whatever the fidelity."""
+
+    class Plain(MeasurementTechniquePrototype):
+        features = ()
+        volume = build = apply = None  # type: ignore[assignment]
+
+    for fidelity in ("fast", "reference"):
+        assert Plain().imaging_chain({}, fidelity) == ImagingChain()  # type: ignore[arg-type]
