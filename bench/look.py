@@ -1,161 +1,193 @@
-"""The look: shipped settings against the published figures, on the same beads."""
+"""The look: `fast` against `reference` on the same beads, and against published pictures of others.
+
+The comparison with `reference` is free of noise. Rendering whole `reference` images with so little
+noise takes an hour each, so squares of them are rendered and denoised, twice with different seeds:
+the similarity of the two says how far the comparison can be trusted. Squares are kept in
+``outputs/bench/look``, so a benchmark that was ended goes on where it was.
+
+Published pictures are named by ``--published FOLDER`` (real.png, categorical.png, example_0.png,
+example_2.png, example_5.png). Their illumination, noise threshold and defocus are unknown, so the
+image's mean, the strength of its noise and the sharpness of its edges are taken from them.
+"""
 
 from __future__ import annotations
 
 import argparse
-import itertools
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
+from bench.discs import (
+    Beads,
+    Gray,
+    LoneBeads,
+    disc_faces,
+    discs_of_ids,
+    find_discs,
+    lone_beads,
+    profile,
+    seen_beads,
+)
 from bench.measure import Row, progress, publish
-from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, rendered, session
+from bench.noise import LEVELS, Noise, measure_noise
+from bench.views import Square, View
+from scene.imaging.chain import WHITE, imaged
+from scene.specimen.imaging_chain import ImagingChain
 
-type Gray = NDArray[np.float64]
-
-FULL_SCALE = 255.0
-RADII = np.linspace(0.0, 1.0, 13)
-"""Edges of the rings of the brightness profile, in radii."""
+SQUARES = (Square(96, 96), Square(384, 384), Square(672, 672))
+"""What is compared with `reference`: the bright side, the middle, the dark side."""
 
 PERCENTILES = (5, 25, 50, 75, 95)
-SHARP = 0.97
-"""A bead counts as fully visible from this share of its disc's pixels."""
+BLUR = 4.0
 
-SSIM_BOUND, MEAN_BOUND, PROFILE_BOUND, NOISE_BOUND = 0.95, 0.05, 0.03, 0.15
+SSIM_BOUND, MEAN_BOUND, PROFILE_BOUND = 0.95, 0.03, 0.02
+LONE_BOUND, PERCENTILE_BOUND = 0.08, 0.05
+DEVIATION_BOUND, WHITE_BOUND, SKEWNESS, SKEWNESS_BOUND = 0.10, 0.05, 0.12, 0.05
 
+SINGLE_LAYERS = (
+    ("example_0", View(200, -10_000, defocus=0.2)),
+    ("example_5", View(200, -100, defocus=0.2)),
+    ("example_2", View(300, -10_000, defocus=0.4)),
+)
+"""Published pictures, and what ours are made with.
 
-@dataclass(frozen=True)
-class Beads:
-    """Where the beads are in an image.
+Numbers give as many beads in the frame. Some beads of example_5 lie on others, as only the lower
+gravity leaves them. Defocus follows from the width of the beads' edges: about 3 pixels in two of
+them, 5 in the third.
+"""
 
-    Parameters
-    ----------
-    ids
-        (height, width), the bead at each pixel, 0 for the ground.
-    radius
-        (height, width), distance from the centre of the fully visible bead there, in its radii;
-        nan elsewhere.
-    halo
-        (height, width), for ground pixels the distance from the nearest bead's rim in its radii.
-    """
+PILE = View(600, -100)
 
-    ids: NDArray[np.intp]
-    radius: Gray
-    halo: Gray
-
-    @property
-    def ground(self) -> NDArray[np.bool_]:
-        """Pixels that show the ground."""
-        return self.ids == 0
-
-    def face(self, within: float) -> NDArray[np.bool_]:
-        """Pixels of fully visible beads within a share of their radius."""
-        return np.isfinite(self.radius) & (self.radius < within)
+RECIPE_NOISE = 0.9 + 16 * 0.072
+"""Of the pictures: that of the tutorial's run, whose noise threshold is 0.072."""
 
 
-def find_beads(ids: NDArray[np.intp], discs: dict[int, tuple[float, float, float]]) -> Beads:
-    """Return where beads with the given discs (centre x, y and radius in pixels) are seen."""
-    height, width = ids.shape
-    y, x = np.mgrid[:height, :width] + 0.5
-    radius = np.full(ids.shape, np.nan)
-    halo = np.full(ids.shape, np.inf)
-    for bead, (left, top, size) in discs.items():
-        mask = ids == bead
-        distance = np.hypot(x - left, y - top) / size
-        halo = np.minimum(halo, distance - 1.0)
-        inside = size <= min(left, top, width - left, height - top)
-        if inside and mask.sum() > SHARP * np.pi * size**2:
-            radius[mask] = distance[mask]
-    return Beads(ids, radius, np.where(ids == 0, halo, np.nan))
-
-
-@dataclass(frozen=True)
-class View:
-    """Beads of one number, rendered at one size."""
-
-    number: int
-    percentage: int
-    samples: int
-
-    def beads(self) -> Beads:
-        """Return where they are."""
-        state = self._state("fast")
-        ids = state.frame(all_ids(state)).buffers.instance.astype(np.intp)
-        size = ids.shape[0]
-        scale = size / 96.0
-        discs = {}
-        for particle in state.specimen.particles:
-            x, y, _ = particle.features["location"]
-            radius = particle.features["dimensions"][0] / 2
-            discs[particle.id] = (x * scale + size / 2, size / 2 - y * scale, radius * scale)
-        return find_beads(ids, discs)
-
-    def converged(self, fidelity: str) -> list[Gray]:
-        """Return two renders with all samples and different seeds."""
-        import bpy
-
-        self._state(fidelity)
-        cycles = bpy.context.scene.cycles
-        cycles.use_adaptive_sampling = False
-        cycles.samples = self.samples
-        return self._renders(2)
-
-    def noisy(self, fidelity: str, threshold: float, seeds: int) -> list[Gray]:
-        """Return renders at a noise threshold."""
-        self._state(fidelity, threshold)
-        return self._renders(seeds)
-
-    def picture(self, fidelity: str) -> NDArray[np.uint8]:
-        """Return the image as the recipe has it."""
-        state = self._state(fidelity)
-        with session().captured():
-            return state.frame(all_ids(state)).real()
-
-    def _state(self, fidelity: str, threshold: float | None = None):  # noqa: ANN202
-        variability = "process_conditions.feature_variabilities.NoiseThreshold.variability"
-        changes = [f"{NUMBER}={self.number}", f"{PERCENTAGE}={self.percentage}"]
-        if threshold is not None:
-            changes += [f"{variability}.location={threshold}", f"{variability}.scale=0"]
-        return generated(*changes, f"render.fidelity={fidelity}")
-
-    def _renders(self, seeds: int) -> list[Gray]:
-        import bpy
-
-        images = []
-        for seed in range(seeds):
-            bpy.context.scene.cycles.seed = seed
-            with session().captured():
-                combined = rendered()
-            images.append(np.clip(combined, 0.0, 1.0).astype(np.float64) * FULL_SCALE)
-        return images
-
-
-def profile(image: Gray, beads: Beads) -> Gray:
-    """Return the mean brightness of each ring of the fully visible beads."""
-    seen = beads.face(1.0)
-    ring = np.digitize(beads.radius[seen], RADII) - 1
-    rings = len(RADII) - 1
-    sums = np.bincount(ring, image[seen], minlength=rings)
-    return sums / np.maximum(np.bincount(ring, minlength=rings), 1)
-
-
-def halo_profile(image: Gray, beads: Beads) -> Gray:
-    """Return the ground's mean brightness in rings of a quarter radius round the beads."""
-    edges = np.arange(0.0, 2.01, 0.25)
-    rings = itertools.pairwise(edges)
-    return np.array(
-        [image[(beads.halo >= low) & (beads.halo < high)].mean() for low, high in rings]
+def compare_fidelities(view: View, samples: int) -> list[Row]:
+    """Compare both fidelities, free of noise, on squares of their images."""
+    with progress(f"{view.name}: fast"):
+        whole, beads = view.fast(), view.beads()
+    fast = [square.of(whole) for square in SQUARES]
+    halves = []
+    for seed in (1, 2):
+        with progress(f"{view.name}: reference, {samples} samples, seed {seed}"):
+            halves.append([view.reference(square, samples, seed) for square in SQUARES])
+    reference = [(one + other) / 2 for one, other in zip(*halves, strict=True)]
+    score, trust = (
+        float(np.mean([similarity(*pair) for pair in zip(*images, strict=True)]))
+        for images in ((fast, reference), halves)
     )
+    means = [float(np.mean(images)) for images in (fast, reference)]
+    blurred = [
+        gaussian_filter(a, BLUR) - gaussian_filter(b, BLUR)
+        for a, b in zip(fast, reference, strict=True)
+    ]
+    rings = [_rings(images, beads) for images in (fast, reference)]
+    gap = float(np.abs(rings[0] - rings[1]).max()) / WHITE
+    error = float(np.sqrt(np.mean(np.square(blurred))))
+    return [
+        Row(
+            f"{view.name}: SSIM",
+            f"{score:.4f} (the two halves of `reference`: {trust:.4f})",
+            f"at least {SSIM_BOUND}",
+            score >= SSIM_BOUND,
+        ),
+        _ratio(f"{view.name}: mean brightness, fast over reference", *means, MEAN_BOUND),
+        Row(
+            f"{view.name}: profile over r/R",
+            f"{gap:.2%} of full scale (fast {_whole(rings[0])}; reference {_whole(rings[1])})",
+            f"within {PROFILE_BOUND:.0%} of full scale",
+            gap <= PROFILE_BOUND,
+        ),
+        Row(f"{view.name}: error after a blur of {BLUR:.0f} pixels", f"{error:.2f} gray values"),
+    ]
 
 
-def slope(image: Gray, mask: NDArray[np.bool_]) -> float:
-    """Return how much brightness changes across the image's width, by a straight line."""
-    _, x = np.nonzero(mask)
-    return float(np.polyfit(x / image.shape[1], image[mask], 1)[0])
+def compare_lone_beads(name: str, published: Gray, view: View, seeds: int) -> list[Row]:
+    """Compare the lone beads of a published picture with those of our runs.
+
+    Beads are found in the same way in all of them, and all of them have noise.
+    """
+    theirs = lone_beads(published, find_discs(published))
+    strength = published_noise(published).deviation
+    ours = []
+    for seed in range(seeds):
+        with progress(f"{view.name}, seed {seed}: for {name}"):
+            picture = as_published(view.fast(seed), published, strength)
+        ours.append(lone_beads(picture, find_discs(picture)))
+    numbers = ", ".join(f"{lone.number} of {lone.beads}" for lone in ours)
+    rows = [
+        Row(
+            f"{view.name}, {name}: beads found that are lone",
+            f"{numbers}; published {theirs.number} of {theirs.beads}",
+        )
+    ]
+    questions: list[tuple[str, Callable[[LoneBeads], float], float | None]] = [
+        ("centre over rim", lambda lone: lone.centre_over_rim, LONE_BOUND),
+        ("centre over ground", lambda lone: lone.centre_over_ground, LONE_BOUND),
+        ("centre over peak", lambda lone: lone.centre_over_peak, None),
+    ]
+    for question, of, bound in questions:
+        values = [of(lone) for lone in ours]
+        middle, aim = float(np.median(values)), of(theirs)
+        found = (
+            f"{middle:.2f} ({min(values):.2f} to {max(values):.2f} in {seeds} runs); published "
+            f"{aim:.2f}: {middle / aim - 1:+.1%}"
+        )
+        target = f"within {bound:.0%}" if bound else ""
+        met = abs(middle / aim - 1) <= bound if bound else None
+        rows.append(Row(f"{view.name}, {name}: lone beads, {question}", found, target, met))
+    return rows
+
+
+def compare_pile(published: Gray, ids: NDArray[np.intp], seeds: int) -> list[Row]:
+    """Compare a published pile with ours: distribution, profile, noise."""
+    theirs = seen_beads(ids, discs_of_ids(ids))
+    noise = measure_noise(published, smooth(theirs))
+    rows, shares, found = [], [], []
+    for seed in range(seeds):
+        with progress(f"{PILE.name}, seed {seed}: for real"):
+            picture, beads = PILE.fast(seed), PILE.beads(seed)
+        picture = as_published(picture, published, noise.deviation)
+        shares.append(_shares(picture, beads))
+        found.append(measure_noise(picture, smooth(beads)))
+    aim, own = _shares(published, theirs), np.median(shares, axis=0)
+    gap = float(np.abs(aim - own).max())
+    rows.append(
+        Row(
+            f"{PILE.name}, real: percentiles {PERCENTILES} of beads over their mean",
+            f"{_hundredths(own)} (median of {seeds} runs); published {_hundredths(aim)}: {gap:.2f}",
+            f"within {PERCENTILE_BOUND}",
+            gap <= PERCENTILE_BOUND,
+        )
+    )
+    return rows + _noise_rows(noise, found[0])
+
+
+def published_noise(picture: Gray) -> Noise:
+    """Return the noise of the beads' faces in a picture of a single layer."""
+    return measure_noise(picture, disc_faces(picture.shape, find_discs(picture), 0.85))
+
+
+def as_published(clean: Gray, published: Gray, strength: float) -> Gray:
+    """Return our noise-free image with the mean of a published one, and noise of a strength."""
+    lit = (clean * (published.mean() / clean.mean())).astype(np.float32)
+    chain = ImagingChain(noise=strength)
+    return imaged(lit, chain, _generator).astype(np.float64)
+
+
+def smooth(beads: Beads) -> NDArray[np.bool_]:
+    """Return the pixels of beads that are 4 pixels away from any other bead and from rims."""
+    ids = beads.ids
+    alone = ids > 0
+    for axis in (0, 1):
+        for step in range(-4, 5):
+            alone &= np.roll(ids, step, axis) == ids
+    return alone & ~(beads.radius > 0.85)
 
 
 def similarity(one: Gray, other: Gray) -> float:
@@ -164,7 +196,7 @@ def similarity(one: Gray, other: Gray) -> float:
         structural_similarity(
             one,
             other,
-            data_range=FULL_SCALE,
+            data_range=WHITE,
             gaussian_weights=True,
             sigma=1.5,
             use_sample_covariance=False,
@@ -172,157 +204,116 @@ def similarity(one: Gray, other: Gray) -> float:
     )
 
 
-def difference(what: str, one: Gray, other: Gray, bound: float | None = None) -> Row:
-    """Return a row on two lists of brightnesses: the largest difference, in full scale."""
-    gap = float(np.abs(one - other).max()) / FULL_SCALE
-    texts = [", ".join(f"{value:.0f}" for value in values) for values in (one, other)]
-    found = f"{gap:.2%} of full scale (fast {texts[0]}; reference {texts[1]})"
-    if bound is None:
-        return Row(what, found)
-    return Row(what, found, f"within {bound:.0%} of full scale", gap <= bound)
+def save_pictures(path: Path, views: tuple[View, ...], samples: int) -> None:
+    """Save a row a view: reference, fast, and fast with the recipe's noise, of two squares."""
+    rows = []
+    for view in views:
+        noisy = imaged(view.fast().astype(np.float32), ImagingChain(RECIPE_NOISE), _generator)
+        row = [
+            part
+            for square in SQUARES[:2]
+            for part in (
+                view.reference(square, samples, 1),
+                square.of(view.fast()),
+                square.of(noisy),
+            )
+        ]
+        rows.append(np.clip(np.hstack(row), 0, WHITE).astype(np.uint8))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.vstack(rows)).save(path, quality=85)
 
 
-def compare(view: View) -> list[Row]:
-    """Compare both fidelities, nearly noise-free."""
-    name = f"{view.number} beads, {view.percentage} %, 2 x {view.samples} samples"
-    with progress(f"look: {name}"):
-        beads = view.beads()
-        fast_pair, reference_pair = view.converged("fast"), view.converged("reference")
-    fast, reference = np.mean(fast_pair, axis=0), np.mean(reference_pair, axis=0)
-    score = similarity(fast, reference)
-    mean = fast.mean() / reference.mean()
-    rows = [
-        Row(
-            f"{name}: SSIM, fast and reference",
-            f"{score:.4f} (two reference renders of half the samples: "
-            f"{similarity(*reference_pair):.4f})",
-            f"at least {SSIM_BOUND}",
-            bool(score >= SSIM_BOUND),
-        ),
-        Row(
-            f"{name}: mean brightness, fast over reference",
-            f"{mean:.4f}",
-            f"within {MEAN_BOUND:.0%}",
-            bool(abs(mean - 1) <= MEAN_BOUND),
-        ),
-        difference(
-            f"{name}: profile over r/R", profile(fast, beads), profile(reference, beads),
-            PROFILE_BOUND,
-        ),
-    ]  # fmt: skip
-    parts = {"beads": ~beads.ground, "ground": beads.ground}
-    for part, mask in parts.items():
-        quantiles = [np.percentile(image[mask], PERCENTILES) for image in (fast, reference)]
-        rows.append(difference(f"{name}: {part}, percentiles {PERCENTILES}", *quantiles))
-    if view.number <= 200:
-        halos = halo_profile(fast, beads), halo_profile(reference, beads)
-        rows.append(difference(f"{name}: halo on the ground, rings of R/4 from the rim", *halos))
-    mask = beads.ground if view.number <= 200 else ~beads.ground
-    slopes = [slope(image, mask) for image in (fast, reference)]
+def _generator(_: str) -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def _rings(squares: list[Gray], beads: Beads) -> Gray:
+    """Return the profile over all squares."""
+    parts = [Beads(square.of(beads.ids), square.of(beads.radius)) for square in SQUARES]
+    joined = Beads(np.hstack([part.ids for part in parts]), np.hstack([p.radius for p in parts]))
+    return profile(np.hstack(squares), joined)
+
+
+def _shares(image: Gray, beads: Beads) -> Gray:
+    level = image[~beads.ground]
+    shares: Gray = np.percentile(level, PERCENTILES) / level.mean()
+    return shares
+
+
+def _noise_rows(theirs: Noise, ours: Noise) -> list[Row]:
+    rows = []
+    for level in LEVELS:
+        aim, own = theirs.deviation_at(level), ours.deviation_at(level)
+        if aim is not None and own is not None:
+            what = f"noise at gray {level:.0f}: standard deviation over the published"
+            rows.append(_ratio(what, own, aim, DEVIATION_BOUND))
     rows.append(
         Row(
-            f"{name}: gradient across the image",
-            f"fast {slopes[0]:.1f}, reference {slopes[1]:.1f} gray values",
+            "noise: largest correlation of neighbouring pixels",
+            f"{ours.correlation:.3f}; published {theirs.correlation:.3f}",
+            f"within {WHITE_BOUND}",
+            abs(ours.correlation) <= WHITE_BOUND,
+        )
+    )
+    rows.append(
+        Row(
+            "noise: skewness",
+            f"{ours.skewness:.3f}; published {theirs.skewness:.3f}",
+            f"{SKEWNESS} within {SKEWNESS_BOUND}",
+            abs(ours.skewness - SKEWNESS) <= SKEWNESS_BOUND,
         )
     )
     return rows
 
 
-def compare_noise(view: View, thresholds: tuple[float, ...], seeds: int) -> list[Row]:
-    """Compare the noise at equal thresholds, where the image is flat."""
-    rows = []
-    beads = view.beads()
-    areas = {"bead faces": beads.face(0.5), "ground": beads.ground}
-    for threshold in thresholds:
-        with progress(f"noise: {view.number} beads, threshold {threshold}"):
-            stacks = {
-                fidelity: np.stack(view.noisy(fidelity, threshold, seeds))
-                for fidelity in ("fast", "reference")
-            }
-        for area, mask in areas.items():
-            # A pixel's deviation over seeds leaves gradients out.
-            fast, reference = (
-                float(np.sqrt(stacks[fidelity][:, mask].var(axis=0, ddof=1).mean()))
-                for fidelity in ("fast", "reference")
-            )
-            rows.append(
-                Row(
-                    f"{view.number} beads, threshold {threshold}: noise of {area}",
-                    f"{fast / reference:.3f} (standard deviation {fast:.2f} and {reference:.2f} "
-                    "gray values)",
-                    f"within {NOISE_BOUND:.0%}",
-                    abs(fast / reference - 1) <= NOISE_BOUND,
-                )
-            )
-    return rows
+def _ratio(what: str, one: float, other: float, bound: float) -> Row:
+    ratio = one / other
+    found = f"{ratio:.4f} ({one:.2f} and {other:.2f} gray values)"
+    return Row(what, found, f"within {bound:.0%}", abs(ratio - 1) <= bound)
 
 
-def compare_published(folder: Path, view: View) -> list[Row]:
-    """Compare with a published image of other beads, by distribution and profile.
+def _whole(values: Gray) -> str:
+    return ", ".join(f"{value:.0f}" for value in values)
 
-    Its illumination is unknown, so brightness is taken in units of the beads' mean.
-    """
-    published = np.asarray(Image.open(folder / "real.png").convert("L"), dtype=np.float64)
+
+def _hundredths(values: Gray) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _published(folder: Path, name: str) -> Gray:
+    return np.asarray(Image.open(folder / f"{name}.png").convert("L"), dtype=np.float64)
+
+
+def _published_ids(folder: Path) -> NDArray[np.intp]:
     colors = np.asarray(Image.open(folder / "categorical.png").convert("RGB"))
     codes = colors.astype(np.intp) @ (1 << 16, 1 << 8, 1)
-    values, ids = np.unique(codes, return_inverse=True)
-    ids = ids.reshape(codes.shape)
+    _, ids = np.unique(codes, return_inverse=True)
+    ids = ids.reshape(codes.shape) + 1
     ids[codes == 0] = 0
-    theirs = find_beads(ids, _discs(ids, len(values)))
-    ours_beads = view.beads()
-    images = {"published": (published, theirs)}
-    for fidelity in ("fast", "reference"):
-        with progress(f"published: {fidelity}"):
-            images[fidelity] = (view.picture(fidelity).astype(np.float64), ours_beads)
-    rows = []
-    for name, (image, beads) in images.items():
-        level = image[~beads.ground].mean()
-        rings = ", ".join(f"{value / level:.2f}" for value in profile(image, beads))
-        spread = np.percentile(image[~beads.ground], PERCENTILES) / level
-        shares = ", ".join(f"{value:.2f}" for value in spread)
-        rows.append(Row(f"{name}: beads over their mean", f"profile {rings}; percentiles {shares}"))
-    return rows
-
-
-def _discs(ids: NDArray[np.intp], count: int) -> dict[int, tuple[float, float, float]]:
-    discs = {}
-    for bead in range(1, count):
-        y, x = np.nonzero(ids == bead)
-        if len(x) > 50:
-            left, top = (x.min() + x.max() + 1) / 2, (y.min() + y.max() + 1) / 2
-            size = (x.max() - x.min() + y.max() - y.min() + 2) / 4
-            discs[bead] = (left, top, size)
-    return discs
-
-
-def save_pictures(path: Path, views: tuple[View, ...]) -> None:
-    """Save reference (left) and fast (right) side by side, a row a view, at the recipe's noise."""
-    rows = []
-    for view in views:
-        with progress(f"picture: {view.number} beads, {view.percentage} %"):
-            rows.append(np.hstack([view.picture("reference"), view.picture("fast")]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.vstack(rows)).save(path, quality=80)
+    return ids
 
 
 def main() -> None:
     """Measure, save the pictures, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--published", type=Path, help="folder with real.png and categorical.png")
+    parser.add_argument("--published", type=Path, help="folder with the published pictures")
     parser.add_argument("--pictures", type=Path, default=Path("outputs/bench/look.jpg"))
-    parser.add_argument("--quick", action="store_true", help="few samples, to try the script")
+    parser.add_argument("--samples", type=int, default=24, help="of each half of `reference`")
+    parser.add_argument("--seeds", type=int, default=3, help="runs for each published picture")
+    parser.add_argument("--quick", action="store_true", help="little of each, to try the script")
     asked = parser.parse_args()
-    less = 64 if asked.quick else 1
-    rows = [
-        *compare(View(600, 20, 256 // less)),
-        *compare(View(100, 10, 1024 // less)),
-        *compare_noise(View(600, 15, 0), (0.05, 0.075, 0.1), 3),
-        *compare_noise(View(100, 15, 0), (0.075,), 3),
-    ]
+    samples, seeds = (4, 1) if asked.quick else (asked.samples, asked.seeds)
+    views = (View(200, -10_000), View(300, -10_000), PILE, View(600, -10_000))
+    rows: list[Row] = []
     if asked.published is not None:
-        rows += compare_published(asked.published, View(600, 25, 0))
-    save_pictures(asked.pictures, (View(600, 30, 0), View(100, 30, 0)))
-    publish("look", "fast against the published settings", rows)
+        for name, view in SINGLE_LAYERS:
+            rows += compare_lone_beads(name, _published(asked.published, name), view, seeds)
+        pile = _published(asked.published, "real"), _published_ids(asked.published)
+        rows += compare_pile(*pile, seeds)
+    for view in views:
+        rows += compare_fidelities(view, samples)
+    publish("look", "fast against reference, and against published pictures", rows)
+    save_pictures(asked.pictures, views[:3], samples)
 
 
 if __name__ == "__main__":
