@@ -65,7 +65,8 @@ class SharedSpecimen:
         try:
             self._storage.write_file(specimen_file(specimen), content)
         except NotADirectoryError as error:  # what is in the way is no fault of the run
-            raise OutputError(self._storage.public_uri, reason(error)) from error
+            why = f"{reason(error)} ({specimen_folder(specimen)})"
+            raise OutputError(self._storage.public_uri, why) from error
         self.use = made
 
 

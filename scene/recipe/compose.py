@@ -125,7 +125,7 @@ class Composition:
         except HydraException as error:
             problem = grammar_sentence(error)
         except (ConfigKeyError, ConfigAttributeError) as error:
-            key = str(error.full_key)
+            key = _with_dots(str(error.full_key))
             problem = _no_such_key(key, *(_dead_end(config, key) or ("", None, "")))
         except OmegaConfBaseException as error:
             problem = first_sentence(error)
@@ -233,6 +233,11 @@ def _dead_end(config: DictConfig, key: str) -> tuple[str, Any, str] | None:
         here = f"{here}.{part}" if here else part
         node = _node(config, here)
     return None
+
+
+def _with_dots(full_key: str) -> str:
+    """Return one of OmegaConf's keys, ``steps[4].mass``, as in an override, ``steps.4.mass``."""
+    return full_key.replace("[", ".").replace("]", "")
 
 
 def _node(config: DictConfig, key: str) -> Any:

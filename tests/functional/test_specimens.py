@@ -170,7 +170,7 @@ def test_a_specimen_that_can_not_be_stored_fails_no_run(
     arguments = [sweep, "--output", output, "--no-mlflow", "--executor", "inline"]
     done = orchestrate(*arguments)
     assert done.code == 130, done.out + done.err
-    assert "there is a file where a folder is needed" in done.err
+    assert "there is a file where a folder is needed (specimens/" in done.err
     (output / "specimens").unlink()
     done = orchestrate(*arguments, "--json")
     assert done.code == 0, done.out + done.err

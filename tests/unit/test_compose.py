@@ -37,6 +37,7 @@ def test_overrides_reach_list_entries_and_interpolations(spheres: Composition) -
 
 
 START = "initial_runtime_state"
+STEPS = "synth_chain.feature_generation_steps"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,10 @@ def test_list_entries_can_be_removed(spheres: Composition) -> None:
     [
         ("blueprints.particles.Beed.number=1", "unknown key 'Beed' in blueprints.particles; did"),
         ("synth_chain.rendering_steps.9.name=x", "is a list of 7 entries, counted from 0"),
+        (
+            f"{STEPS}.5={{_target_: $builtins.SettleSpheres, overlap: 0.1}}",
+            f"unknown key 'overlap' in {STEPS}.5; valid are: ",
+        ),
         ("initial_runtime_state.seed.x=1", "initial_runtime_state.seed is a plain value"),
         ("+initial_runtime_state.seed=1", "exists already; leave out the '+'"),
         ("+synth_chain.rendering_steps.last=1", "synth_chain.rendering_steps is a list of"),

@@ -68,6 +68,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
     assert local.list(".") == ["a.txt"]
 
 
+def test_what_is_in_the_way_is_named(local: Storage) -> None:
+    local.write_file("file", b"")
+    local.write_file("folder/file", b"")
+    with pytest.raises(OutputError, match=r"a folder where a file is needed \(folder\);"):
+        local.read("folder")
+    with pytest.raises(OutputError, match=r"a file where a folder is needed \(file\);"):
+        local.write_file("file/below", b"")
+
+
 def test_uris(tmp_path: Path) -> None:
     assert open_storage(f"file://{tmp_path}/with%20space").folder == tmp_path / "with space"
     remote = open_storage("s3://key:secret@bucket/prefix?region=eu-north-1")

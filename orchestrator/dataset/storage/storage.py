@@ -204,7 +204,14 @@ class Storage(ABC):
             why = reason(error)
             if self.folder is None and error.errno in _FULL:  # no store says that of itself
                 why = f"a disk of this machine is full{full_places()}"
-            raise OutputError(self.public_uri, why) from error
+            raise OutputError(self.public_uri, why + self._place(error)) from error
+
+    def _place(self, error: OSError) -> str:
+        """Return which place in a local output is taken; nothing if an error is about another."""
+        path = Path(str(error.filename or ""))
+        if self.folder is None or self.folder not in path.parents or error.errno not in _IN_THE_WAY:
+            return ""
+        return f" ({path.relative_to(self.folder)})"
 
 
 def reason(error: Exception) -> str:
