@@ -137,11 +137,15 @@ class ProductResolver:
             return self._template
 
     def _texts(self, template: Template, number: int, index: int) -> tuple[bytes, ...]:
-        """Return what the value at `index` of override `number` puts into its gaps."""
+        """Return what the value at `index` of override `number` puts into its gaps.
+
+        Without a gap for all of it the template is dropped, and nothing is returned.
+        """
         patch = self._patch(number, index)
         with self._changing:
             if not all(template.covers(place) for place, _ in patch):
                 self._template = None  # this value changes more than those before it
+                return ()
             gaps = template.gaps[number]
             if index and self._verbatim[number]:
                 texts = (canonical_json(patch[0][1]).encode(),) * len(gaps)
@@ -224,10 +228,12 @@ def _only_numbers(values: Sequence[Any]) -> bool:
 
 
 def _only_scalars(values: Sequence[Any]) -> bool:
-    """Whether every value stands in a recipe as it is written: numbers and plain words."""
+    """Whether every value stands in a recipe as it is written: numbers and plain words.
+
+    Null need not: as a `look_seed` it stands for the seed.
+    """
     return all(
-        value is None
-        or isinstance(value, int | float)
+        isinstance(value, int | float)
         or (isinstance(value, str) and _PLAIN_WORD.fullmatch(value) is not None)
         for value in values
     )

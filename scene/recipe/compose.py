@@ -139,7 +139,10 @@ class Composition:
 def _give_look_seed(config: DictConfig) -> None:
     """Let `look_seed` stand for the seed if it is missing or null."""
     start = _plain(config).get(_START)
-    if not isinstance(start, dict) or start.get(_LOOK_SEED) not in {None, _SEED}:
+    if not isinstance(start, dict):
+        return
+    given = start.get(_LOOK_SEED)
+    if given is not None and given != _SEED:
         return
     if "seed" in start:
         OmegaConf.update(config, f"{_START}.{_LOOK_SEED}", _SEED, force_add=True)

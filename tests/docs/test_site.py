@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import runpy
+import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -94,3 +96,20 @@ def test_no_attribute_begins_with_a_colon_that_is_taken_for_its_type() -> None:
         if ":" in text.strip().partition("\n")[0].replace("::", "")
     ]
     assert not found
+
+
+def test_every_command_is_one_that_a_shell_accepts() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    commands = [
+        f": {page.name}; {command}"
+        for page in pages
+        for block in re.findall(
+            r"^```console\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+        )
+        for command in re.findall(r"^\$ (.*(?:\\\n.*)*)", block, re.MULTILINE)
+    ]
+    assert len(commands) > 50
+    done = subprocess.run(
+        ["bash", "-n"], input="\n".join(commands), capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""

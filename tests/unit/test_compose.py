@@ -63,6 +63,13 @@ def test_the_look_has_the_seed_as_its_root_unless_it_is_given_its_own(
     assert "look_seed:" not in spheres.document()
 
 
+@pytest.mark.parametrize(("text", "given"), [("[1,2]", [1, 2]), ("{a:1}", {"a": 1}), ("x", "x")])
+def test_what_is_not_a_seed_is_left_to_the_schema(
+    spheres: Composition, text: str, given: object
+) -> None:
+    assert spheres.resolve([f"{START}.look_seed={text}"])[START]["look_seed"] == given
+
+
 @pytest.mark.parametrize("start", ["null", "{time: 1}", "{}", "text", "[1]"])
 def test_a_recipe_without_a_seed_has_no_look_seed(tmp_path: Path, start: str) -> None:
     made = Composition(write(tmp_path, "r.yaml", f"{START}: {start}\n"))

@@ -44,6 +44,24 @@ def expansion(composition: Composition, *texts: str, limit: int | None = None) -
     return Expansion(axes, composition, limit)
 
 
+def test_null_stands_for_the_seed_wherever_it_is_among_the_values(tmp_path: Path) -> None:
+    start = "initial_runtime_state: {seed: 7, look_seed: null}\n"
+    (tmp_path / "recipe.yaml").write_text(f"{start}ground: '${{initial_runtime_state.look_seed}}'")
+    composition = Composition(tmp_path / "recipe.yaml")
+    key = "initial_runtime_state.look_seed"
+    alone = {text: expansion(composition, f"{key}={text}")[0] for text in ("0", "null", "1")}
+    for order in itertools.permutations(alone):
+        runs = list(expansion(composition, f"{key}={','.join(order)}"))
+        assert [run.run_id for run in runs] == [alone[text].run_id for text in order]
+        assert [run.recipe for run in runs] == [alone[text].recipe for text in order]
+
+
+def test_a_value_may_lack_what_others_set(composition: Composition) -> None:
+    runs = list(expansion(composition, "+new={a:1},{b:1},{a:2}"))
+    assert [run.recipe["new"] for run in runs] == [{"a": 1}, {"b": 1}, {"a": 2}]
+    assert [run.run_id for run in runs] == [run_id(run.recipe) for run in runs]
+
+
 numbers = st.one_of(st.integers(-1000, 1000), st.floats(-1e6, 1e6).filter(lambda x: x == x))
 words = st.sampled_from(["x", "y", "'q,r'", "null", "true", "1.50", "[1,2]", "{z:1}", "${c.e}"])
 values = st.lists(numbers.map(repr) | words, min_size=1, max_size=4, unique=True)
