@@ -90,7 +90,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if type(value) not in {str, int, float}:
-        raise ValueError(f"expected a text, a number or a tuple, got {value!r:.60}")
+        kind = type(value).__qualname__
+        raise ValueError(f"expected Python's str, int, float or tuple, got {value!r:.60} ({kind})")
     return value
 
 

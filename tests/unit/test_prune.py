@@ -277,6 +277,7 @@ def test_a_running_sweep_is_left_alone(storage: Storage) -> None:
         code, out, err = call(storage.uri, "--yes")
     assert (code, out) == (2, "")
     assert "is in use by process" in err
+    assert "this sweep" not in err
     assert len(rows(storage)) == 8
 
 

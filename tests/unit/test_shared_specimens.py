@@ -357,7 +357,7 @@ def test_what_would_not_be_read_as_it_was_is_not_stored(
     assert made.particles[0].features["location"] is value
     assert not store
     (told,) = caplog.messages
-    assert "can't be stored: expected a text, a number or a tuple" in told
+    assert "can't be stored: expected Python's str, int, float or tuple" in told
 
 
 def test_six_hundred_beads_are_some_tens_of_kilobytes() -> None:

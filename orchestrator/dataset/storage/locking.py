@@ -64,7 +64,7 @@ class OutputLockedError(BlendsweepError):
     def __str__(self) -> str:
         return (
             f"{self.output} is in use by {self.owner}; "
-            "wait until it ends, or give this sweep an --output of its own"
+            "wait until it ends; a sweep can also be given another --output"
         )
 
 
