@@ -29,10 +29,10 @@ FOUND_FROM = 0.38
 FOUND_CONTRAST = 1.1
 """By how much a bead is brighter than what surrounds it."""
 
-LONE_GAP = 0.1
-"""A lone bead has no other within this many of its radii of its rim.
+LONE_GAPS = (0.1, 0.25)
+"""A lone bead has no other within so many of its radii of its rim; both are measured.
 
-More would leave a dozen beads in a published picture of 162.
+The larger leaves a dozen beads in a published picture of 162.
 """
 
 
@@ -127,7 +127,7 @@ class LoneBeads:
     centre_over_ground: float
 
 
-def lone_beads(image: Gray, discs: Sequence[Disc]) -> LoneBeads:
+def lone_beads(image: Gray, discs: Sequence[Disc], gap: float) -> LoneBeads:
     """Return how lone beads look.
 
     The centre is the mean within 0.3 radii, the rim that from 0.8 to 0.92, where no blur of a sharp
@@ -138,7 +138,7 @@ def lone_beads(image: Gray, discs: Sequence[Disc]) -> LoneBeads:
     lone = [
         disc
         for disc in discs
-        if all(_gap(disc, other) > LONE_GAP * disc.radius for other in discs if other is not disc)
+        if all(_gap(disc, other) > gap * disc.radius for other in discs if other is not disc)
         and disc.inside(image.shape[0])
     ]
     edge = int(FOUND_RADII[-1])

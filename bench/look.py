@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from bench.discs import (
+    LONE_GAPS,
     Beads,
     Gray,
     LoneBeads,
@@ -112,20 +113,24 @@ def compare_lone_beads(name: str, published: Gray, view: View, seeds: int) -> li
 
     Beads are found in the same way in all of them, and all of them have noise.
     """
-    theirs = lone_beads(published, find_discs(published))
     strength = published_noise(published).deviation
-    ours = []
+    pictures = []
     for seed in range(seeds):
         with progress(f"{view.name}, seed {seed}: for {name}"):
-            picture = as_published(view.fast(seed), published, strength)
-        ours.append(lone_beads(picture, find_discs(picture)))
+            pictures.append(as_published(view.fast(seed), published, strength))
+    discs = find_discs(published)
+    found = [(picture, find_discs(picture)) for picture in pictures]
+    rows = []
+    for gap in LONE_GAPS:
+        theirs = lone_beads(published, discs, gap)
+        ours = [lone_beads(picture, seen, gap) for picture, seen in found]
+        rows += _lone_rows(f"{view.name}, {name}, gap {gap}", theirs, ours)
+    return rows
+
+
+def _lone_rows(name: str, theirs: LoneBeads, ours: list[LoneBeads]) -> list[Row]:
     numbers = ", ".join(f"{lone.number} of {lone.beads}" for lone in ours)
-    rows = [
-        Row(
-            f"{view.name}, {name}: beads found that are lone",
-            f"{numbers}; published {theirs.number} of {theirs.beads}",
-        )
-    ]
+    rows = [Row(f"{name}: lone beads", f"{numbers}; published {theirs.number} of {theirs.beads}")]
     questions: list[tuple[str, Callable[[LoneBeads], float], float | None]] = [
         ("centre over rim", lambda lone: lone.centre_over_rim, LONE_BOUND),
         ("centre over ground", lambda lone: lone.centre_over_ground, LONE_BOUND),
@@ -135,12 +140,12 @@ def compare_lone_beads(name: str, published: Gray, view: View, seeds: int) -> li
         values = [of(lone) for lone in ours]
         middle, aim = float(np.median(values)), of(theirs)
         found = (
-            f"{middle:.2f} ({min(values):.2f} to {max(values):.2f} in {seeds} runs); published "
+            f"{middle:.2f} ({min(values):.2f} to {max(values):.2f} in {len(ours)} runs); published "
             f"{aim:.2f}: {middle / aim - 1:+.1%}"
         )
         target = f"within {bound:.0%}" if bound else ""
         met = abs(middle / aim - 1) <= bound if bound else None
-        rows.append(Row(f"{view.name}, {name}: lone beads, {question}", found, target, met))
+        rows.append(Row(f"{name}: {question}", found, target, met))
     return rows
 
 
