@@ -85,7 +85,7 @@ def test_a_dry_run_tells_what_is_recorded_and_writes_nothing(
     *lines, total, found, _ = told.out.splitlines()
     assert (len(lines), total) == (10, "10 runs")
     assert found == f"recorded in {output}: 2 succeeded, 2 failed; 6 would be executed"
-    expected = {"compared": 10, "succeeded": 2, "failed": 2, "new": 6}
+    expected = {"compared": 10, "succeeded": 2, "failed": 2, "new": 6, "specimens": None}
     assert told.json["recorded"] == expected
     again = orchestrate(cheap_sweep(5, kinds), *options, "--dry-run", "--json", "--retry-failed")
     assert again.json["recorded"] == expected | {"new": 8}
