@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import posixpath
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -154,6 +155,15 @@ class RecordedRun(RunFiles):
         those of another run.
         """
         return self.row.get("specimen")
+
+    @property
+    def rendering(self) -> dict[str, Any]:
+        """How its image `real` was made: fidelity, samples, denoiser, law of the noise, ...
+
+        Empty for a run that failed, rendered nothing, or was made by an older version.
+        """
+        found: dict[str, Any] = json.loads(self.row.get("rendering") or "{}")
+        return found
 
     @property
     def values(self) -> dict[str, Any]:

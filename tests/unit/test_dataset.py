@@ -29,6 +29,8 @@ from orchestrator.dataset.storage.storage import Storage
 from orchestrator.dataset.tables import DamagedPartError
 from orchestrator.dataset.writer import ManifestSink
 from scene.errors import ConfigurationError
+from scene.execution.record import RunRecord
+from scene.imaging.files import RECORD_FILE
 from tests.unit.test_report import HASH, result
 
 OLD = Path(__file__).parents[1] / "old_data" / "0.2.0" / "data"
@@ -254,6 +256,20 @@ def test_a_runs_folder_alone_is_a_run(old: DataSet) -> None:
     ours = recorded.particles.drop(["run_id"])
     assert alone.particles.select(ours.schema.names).to_pylist() == ours.to_pylist()
     assert "data:image/png" in alone._repr_html_()
+
+
+def test_how_real_was_made_is_known_from_the_table_and_from_the_folder(
+    old: DataSet, tmp_path: Path
+) -> None:
+    assert old[0].rendering == {}, "an older version kept no record of it"
+    folder = shutil.copytree(old[0].path(), tmp_path / "run")
+    made = RunRecord.from_json((folder / RECORD_FILE).read_text())
+    given = {"fidelity": "fast", "samples": 4, "noise_k": 2.1, "adaptive_threshold": None}
+    dataclasses.replace(made, rendering=given).write(folder / RECORD_FILE)
+    alone = RecordedRun.from_folder(folder)
+    assert alone.rendering == given
+    row = dict(old[0].row) | {"rendering": alone.row["rendering"]}
+    assert dataclasses.replace(old[0], row=row).rendering == given
 
 
 def test_damaged_files_are_errors_of_their_own(old: DataSet, tmp_path: Path) -> None:
