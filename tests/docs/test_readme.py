@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 SMALLER = {
     "number=350,500": "number=8",
     "resolution_percentage=50": "resolution_percentage=5",
-    "max_samples=32": "max_samples=1",
 }
 IN_ONE_PROCESS = """
 import functools
