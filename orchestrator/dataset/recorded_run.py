@@ -158,7 +158,7 @@ class RecordedRun(RunFiles):
 
     @property
     def rendering(self) -> dict[str, Any]:
-        """How its image `real` was made: fidelity, samples, denoiser, law of the noise, ...
+        """Fidelity, samples, denoiser, law of the noise and more of its image `real`, by name.
 
         Empty for a run that failed, rendered nothing, or was made by an older version.
         """
