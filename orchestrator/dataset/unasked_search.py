@@ -22,6 +22,7 @@ from orchestrator.dataset.layout import (
     is_run_id,
     is_specimen,
     run_folder,
+    specimen_folder,
 )
 from orchestrator.dataset.reader import Reader
 from orchestrator.dataset.results import RunStatus
@@ -193,7 +194,7 @@ class _Search:
             found[folder][name] = size
         chosen: dict[str, int] = {}
         for name, sizes in found.items():
-            folder = f"{SPECIMENS}/{name}"
+            folder = specimen_folder(name)
             own = {file for file in sizes if file.startswith(TEMPORARY_PREFIX)} | {SPECIMEN_FILE}
             if not is_specimen(name):
                 self._strange[folder] = "is not a specimen"

@@ -22,7 +22,7 @@ def render_few_samples(scene: bpy.types.Scene) -> None:
     The samples follow from the scene's device and the image's size in pixels, and are at most those
     that the scene has so far. Where the focus is elsewhere, albedo and normals of few samples are
     as ragged as the image, so the denoiser filters all three together, which costs next to nothing;
-    filtering those two first, by themselves, would cost as much again.
+    filtering those two first, by themselves, would nearly double the cost of an image.
     """
     cycles, render = scene.cycles, scene.render
     percentage = render.resolution_percentage / 100
@@ -42,7 +42,8 @@ def samples_for(pixels: float, *, on_gpu: bool) -> int:
     """Return the samples of each pixel of an image that is denoised.
 
     A small image shows details of fewer pixels, of which the denoiser sees less, so its pixels
-    get more: as many times as its edge is shorter. It still costs less than a large one.
+    get more: as many times as its edge is shorter. It still costs less than a large one, and does
+    not look as good beside one without noise (docs/performance-trials.md).
 
     >>> [samples_for(edge**2, on_gpu=False) for edge in (1920, 960, 480, 96)]
     [4, 4, 8, 40]

@@ -138,8 +138,8 @@ class Composition:
 
 def _give_look_seed(config: DictConfig) -> None:
     """Let `look_seed` stand for the seed if it is missing or null."""
-    start = _plain(config).get(_START)
-    if not isinstance(start, dict):
+    start = _start(config)
+    if start is None:
         return
     given = start.get(_LOOK_SEED)
     if given is not None and given != _SEED:
@@ -153,10 +153,21 @@ def _give_look_seed(config: DictConfig) -> None:
 
 def _without_look_seed(config: DictConfig, plain: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe, in plain form, without a `look_seed` that was not given."""
-    start = _plain(config).get(_START)
-    if isinstance(start, dict) and start.get(_LOOK_SEED) == _SEED:
+    start = _start(config)
+    if start is not None and start.get(_LOOK_SEED) == _SEED:
         del plain[_START][_LOOK_SEED]
     return plain
+
+
+def _start(config: DictConfig) -> dict[str, Any] | None:
+    """Return `initial_runtime_state` in plain form, nothing resolved; None if it is no mapping.
+
+    A recipe is resolved for each value of a sweep, so the rest of it is left alone.
+    """
+    if _START not in config or OmegaConf.is_interpolation(config, _START):
+        return None
+    start = config[_START]
+    return _plain(start) if isinstance(start, DictConfig) else None
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

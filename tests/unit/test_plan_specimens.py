@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from orchestrator.plan import specimens
 from orchestrator.plan.expansion import Expansion
-from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.specimens import SharedSpecimens
-from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.specimen_hash import specimen_of, specimen_steps
+from tests.unit.test_expansion import expansion
 
 RECIPE = """\
 defaults: [spheres_sem, _self_]
@@ -102,11 +101,6 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Composition:
     path = tmp_path_factory.mktemp("recipes") / "small.yaml"
     path.write_text(RECIPE)
     return Composition(path)
-
-
-def expansion(composition: Composition, *texts: str, limit: int | None = None) -> Expansion:
-    axes = parse_overrides([OverrideText(text, "test") for text in texts])
-    return Expansion(axes, composition, limit)
 
 
 def shared(composition: Composition, *texts: str, limit: int | None = None) -> list[str | None]:

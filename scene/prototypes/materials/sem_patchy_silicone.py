@@ -130,9 +130,10 @@ class SemPatchySilicone(MaterialPrototype):
 def _rims(shader: Shader, bump: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
     """Return what the rims of flakes add to the ground, lit from below it; elsewhere black.
 
-    The published images come from a Blender that let surfaces tilted by a bump see what lies
-    below their mesh, which here is the illumination's lower half. So rims are bright all round and
-    in shadows too, as the edge effect has them; today's Blender does not let them.
+    In Blender 3.4.1, as in the published images, rims are bright all round and in shadows too, as
+    the edge effect has them; today's Blender leaves them dark. This closes most of the difference
+    (docs/performance-trials.md): it is as if surfaces tilted by a bump had seen what lies below
+    their mesh, which here is the illumination's lower half.
     """
     level = shader.node("NewGeometry").outputs["Normal"]
     upright = shader.node("VectorMath", {0: bump, 1: level}, operation="DOT_PRODUCT")
