@@ -37,8 +37,9 @@ from bench.discs import (
 from bench.measure import Row, progress, publish
 from bench.noise import LEVELS, Noise, measure_noise
 from bench.views import Square, View
-from scene.imaging.chain import WHITE, imaged
-from scene.specimen.imaging_chain import ImagingChain
+from scene.microscopy.chain import WHITE, imaged
+from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.raster import Raster
 
 SQUARES = (Square(96, 96), Square(384, 384), Square(672, 672))
 """What is compared with `reference`: the bright side, the middle, the dark side."""
@@ -182,7 +183,13 @@ def as_published(clean: Gray, published: Gray, strength: float) -> Gray:
     """Return our noise-free image with the mean of a published one, and noise of a strength."""
     lit = (clean * (published.mean() / clean.mean())).astype(np.float32)
     chain = ImagingChain(noise=strength)
-    return imaged(lit, chain, _generator).astype(np.float64)
+    return _written(lit, chain).astype(np.float64)
+
+
+def _written(gray: NDArray[np.float32], chain: ImagingChain) -> NDArray[np.uint8]:
+    height, width = gray.shape
+    raster = Raster(width, height, margin=0, pixel_nm=1.0)
+    return imaged(gray / np.float32(WHITE), raster, chain, _generator)
 
 
 def smooth(beads: Beads) -> NDArray[np.bool_]:
@@ -213,7 +220,7 @@ def save_pictures(path: Path, views: tuple[View, ...], samples: int) -> None:
     """Save a row a view: reference, fast, and fast with the recipe's noise, of two squares."""
     rows = []
     for view in views:
-        noisy = imaged(view.fast().astype(np.float32), ImagingChain(RECIPE_NOISE), _generator)
+        noisy = _written(view.fast().astype(np.float32), ImagingChain(RECIPE_NOISE))
         row = [
             part
             for square in SQUARES[:2]

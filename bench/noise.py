@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.discs import Gray
-from scene.imaging.noise import GROWTH
+from scene.microscopy.noise import GROWTH
 
 EDGE = 12
 """Of the windows in pixels, small enough to lie on the face of a bead at 960 x 960."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.discs import Beads, Disc, Gray, seen_beads
 from bench.measure import RESULTS
 from bench.scenes import NUMBER, all_ids, generated, rendered, session
-from scene.imaging.chain import WHITE
+from scene.microscopy.chain import WHITE
 
 if TYPE_CHECKING:
     from scene.steps.context import StepContext

@@ -14,7 +14,7 @@ it inside the functions that use it.
 
 from scene.errors import BlendsweepError, RenderError, SimulationError
 from scene.imaging.footprint import Footprint
-from scene.imaging.frame import Frame, GeometryBuffers, Image, RenderingMode
+from scene.imaging.frame import Frame, Image, RenderingMode
 from scene.language.element import CheckContext, Members
 from scene.language.fields import (
     Bool,
@@ -26,6 +26,12 @@ from scene.language.fields import (
     Text,
     Vector,
 )
+from scene.microscopy.electron_surface import ElectronSurface
+from scene.microscopy.geometry import GeometryBuffers
+from scene.microscopy.image_model import ImageModel
+from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.raster import Raster
+from scene.microscopy.view import View
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -37,7 +43,6 @@ from scene.prototypes.base import (
 from scene.prototypes.few_samples import render_few_samples
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import MeasurementTechnique, MeasurementVolume, Particle, Specimen
 from scene.specimen.streams import Streams
@@ -51,6 +56,7 @@ __all__ = [
     "Bool",
     "CheckContext",
     "Distribution",
+    "ElectronSurface",
     "FeatureGenerationStep",
     "FeatureSpec",
     "FeatureValue",
@@ -62,6 +68,7 @@ __all__ = [
     "GeometryPrototype",
     "Identifier",
     "Image",
+    "ImageModel",
     "ImagingChain",
     "Int",
     "MaterialPrototype",
@@ -71,6 +78,7 @@ __all__ = [
     "Members",
     "ObjectSet",
     "Particle",
+    "Raster",
     "Real",
     "RelativeFolder",
     "RenderError",
@@ -82,5 +90,6 @@ __all__ = [
     "Streams",
     "Text",
     "Vector",
+    "View",
     "render_few_samples",
 ]

@@ -13,7 +13,7 @@ from scene.blender.ground_truth import GroundTruth
 from scene.blender.points import PARTICLE_ID
 from scene.blender.render import render_passes
 from scene.errors import RenderError
-from scene.imaging.frame import GeometryBuffers
+from scene.microscopy.geometry import GeometryBuffers
 from scene.prototypes.shader import Shader
 
 _SMALLEST_COSINE = 1e-3

@@ -16,10 +16,12 @@ from scene.blender.outline import as_rendered, seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
-from scene.imaging.chain import WHITE, imaged
 from scene.imaging.footprint import Footprint
-from scene.imaging.frame import Frame, GeometryBuffers
-from scene.specimen.imaging_chain import ImagingChain
+from scene.imaging.frame import Frame
+from scene.microscopy.chain import imaged
+from scene.microscopy.geometry import GeometryBuffers
+from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.raster import Raster
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of linear red, green and blue in a gray value (ITU-R BT.709)."""
@@ -104,7 +106,12 @@ class BlenderFrame(Frame):
         ):
             combined = render_passes(scene, self._truth.settings.size)["Combined"]
         gray = combined @ np.array(LUMINANCE, dtype=np.float32)
-        return imaged(gray * np.float32(WHITE), self._chain, self._stream)
+        return imaged(
+            gray,
+            Raster(*self._truth.settings.size, margin=0, pixel_nm=1.0),
+            self._chain,
+            self._stream,
+        )
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scene.imaging.noise import LAW
-from scene.specimen.imaging_chain import ImagingChain
+from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.noise import LAW
 
 if TYPE_CHECKING:
     import bpy

@@ -20,12 +20,12 @@ from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
 from scene.errors import SimulationError
 from scene.machine.scratch import memory_folder, scratch_folder
+from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
     MeasurementTechniquePrototype,
 )
-from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -12,30 +11,12 @@ from numpy.typing import NDArray
 
 from scene.imaging.footprint import Footprint
 from scene.language.plugin_code import described
+from scene.microscopy.geometry import GeometryBuffers
 
 type Image = NDArray[Any]
 
 IMAGE_ENDINGS = ("png", "tiff", "tif")
 """Of the files that images are written to."""
-
-
-@dataclass(frozen=True, slots=True)
-class GeometryBuffers:
-    """What every pixel shows, from one render.
-
-    Parameters
-    ----------
-    depth
-        (height, width) float32, distance along the view axis in scene units, inf where nothing is.
-    normal
-        (height, width, 3) float32, camera-space unit normal, zero where nothing is.
-    instance
-        (height, width) uint16, the particle's id, 0 where nothing is.
-    """
-
-    depth: NDArray[np.float32]
-    normal: NDArray[np.float32]
-    instance: NDArray[np.uint16]
 
 
 class Frame(ABC):

@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from scene.microscopy.electron_surface import ElectronSurface
+from scene.microscopy.image_model import ImageModel
+from scene.microscopy.imaging_chain import ImagingChain
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
@@ -108,6 +110,13 @@ class MaterialPrototype(Prototype):
     def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:
         """Return a new material for the given values of this prototype's features."""
 
+    def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:  # noqa: ARG002
+        """Return how the material answers an electron beam, for techniques that compute an image.
+
+        A smooth, even surface with a yield of 1 unless a material says otherwise.
+        """
+        return ElectronSurface()
+
 
 class MeasurementTechniquePrototype(Prototype):
     """Camera, illumination, substrate and render settings of a microscope."""
@@ -133,14 +142,21 @@ class MeasurementTechniquePrototype(Prototype):
     ) -> None:
         """Set the technique, built with the same `fidelity`, to the given features' values."""
 
+    def image_model(self, features: Mapping[str, FeatureValue]) -> ImageModel | None:  # noqa: ARG002
+        """Return how `real` is computed from geometry buffers.
+
+        None, unless a technique says otherwise: Cycles renders the technique's scene with the
+        settings of `build` and `apply`.
+        """
+        return None
+
     def imaging_chain(
         self,
         features: Mapping[str, FeatureValue],  # noqa: ARG002
         fidelity: Fidelity,  # noqa: ARG002
     ) -> ImagingChain:
-        """Return what the rendered image goes through before it is written as `real`.
+        """Return what the noise-free image goes through before it is written as `real`.
 
-        Nothing, unless a technique says otherwise: what Cycles renders with the settings of
-        `build` and `apply` is then the image.
+        Nothing, unless a technique says otherwise.
         """
         return ImagingChain()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scene.imaging.frame import GeometryBuffers
 from scene.imaging.modes import Categorical, DepthMap, NormalMap, Stylized
+from scene.microscopy.geometry import GeometryBuffers
 
 from .conftest import StageFactory, bead, scattered, specimen
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scene.imaging.noise import LAW
+from scene.microscopy.noise import LAW
 from scene.specimen.specimen import Particle
 
 from .conftest import StageFactory, bead, scattered, specimen

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from scene.imaging.footprint import Footprint
-from scene.imaging.frame import Frame, GeometryBuffers
+from scene.imaging.frame import Frame
 from scene.imaging.modes import (
     DARKEST_CATEGORY,
     LARGEST_ID,
@@ -24,6 +24,7 @@ from scene.imaging.modes import (
     category_colors,
 )
 from scene.imaging.shading import BRIGHTNESS, GROUND, LIGHT, xray_gray
+from scene.microscopy.geometry import GeometryBuffers
 
 FROZEN_COLORS = [(245, 13, 78), (45, 86, 233), (78, 18, 78), (242, 215, 100)]
 

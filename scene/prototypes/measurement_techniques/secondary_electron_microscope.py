@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, final
 
+from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -15,7 +16,6 @@ from scene.prototypes.base import (
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.imaging_chain import ImagingChain
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ class ImagingChain:
     ----------
     noise
         Standard deviation of a pixel at gray value 1 of 255, see
-        :func:`scene.imaging.noise.with_noise`; 0 adds none.
+        :func:`scene.microscopy.noise.with_noise`; 0 adds none.
     """
 
     noise: float = 0.0

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.imaging.noise import with_noise
-from scene.specimen.imaging_chain import ImagingChain
+from scene.microscopy.image_model import Stream
+from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.noise import with_noise
+from scene.microscopy.raster import Raster
 
 WHITE = 255.0
 
 
 def imaged(
-    gray: NDArray[np.float32], chain: ImagingChain, stream: Callable[[str], np.random.Generator]
+    signal: NDArray[np.float32], raster: Raster, chain: ImagingChain, stream: Stream
 ) -> NDArray[np.uint8]:
     """Take an image through a chain, and round it, once and at the end.
 
     Parameters
     ----------
-    gray
-        (height, width) in 8-bit gray values, of any range.
+    signal
+        ``raster.shape``, of any range; where nothing is done to it, 0 is black and 1 is white.
+    raster
+        How the pixels lie on the specimen.
     chain
         What is done to it.
     stream
         Returns the generator of a stage that draws, by its name.
+
+    Returns
+    -------
+    numpy.ndarray
+        (height, width), without the margin.
     """
+    gray = raster.inner(signal) * np.float32(WHITE)
     if chain.noise:
         gray = with_noise(gray, chain.noise, stream("noise"))
     return np.rint(np.clip(gray, 0.0, WHITE)).astype(np.uint8)
