@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,3 +115,15 @@ class FeatureSpec:
         if self.maximum == math.inf:
             return f"[{self.minimum:g}, inf)"
         return f"[{self.minimum:g}, {self.maximum:g}]"
+
+
+def number(features: Mapping[str, FeatureValue], name: str) -> float:
+    """Return the value of a feature that is a plain number."""
+    value = features[name]
+    assert not isinstance(value, tuple)
+    return value
+
+
+def numbers(features: Mapping[str, FeatureValue], specs: Iterable[FeatureSpec]) -> dict[str, float]:
+    """Return the values of features that are plain numbers, by their names."""
+    return {spec.name: number(features, spec.name) for spec in specs}

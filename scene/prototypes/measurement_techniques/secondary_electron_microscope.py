@@ -15,7 +15,7 @@ from scene.prototypes.base import (
 )
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.shader import Shader
-from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.features import FeatureSpec, FeatureValue, number
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
@@ -111,13 +111,13 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         fidelity: Fidelity,  # noqa: ARG002
     ) -> None:
         """Set illumination strength, noise threshold and defocus."""
-        strength = _number(features, "illumination_strength")
-        defocus = _number(features, "defocus")
+        strength = number(features, "illumination_strength")
+        defocus = number(features, "defocus")
         scene.camera.data.dof.focus_distance = (1.0 - defocus) * CAMERA_HEIGHT
         for material in scene.objects[ILLUMINATION].data.materials:
             emission = material.node_tree.nodes["Emission"]
             emission.inputs["Strength"].default_value = strength
-        scene.cycles.adaptive_threshold = _number(features, "noise_threshold")
+        scene.cycles.adaptive_threshold = number(features, "noise_threshold")
 
     def imaging_chain(
         self, features: Mapping[str, FeatureValue], fidelity: Fidelity
@@ -125,8 +125,8 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         """Return the noise of the image; at `reference` it has that of its samples."""
         if fidelity == "reference":
             return ImagingChain()
-        level = NOISE_FLOOR + NOISE_SLOPE * _number(features, "noise_threshold")
-        return ImagingChain(noise=_number(features, "noise_coefficient") * level)
+        level = NOISE_FLOOR + NOISE_SLOPE * number(features, "noise_threshold")
+        return ImagingChain(noise=number(features, "noise_coefficient") * level)
 
     def _add_camera(self, scene: bpy.types.Scene, size: int) -> None:
         import bpy
@@ -227,9 +227,3 @@ def _light(name: str) -> bpy.types.Material:
     shader = Shader(name)
     emission = shader.node("Emission", name="Emission")
     return shader.finish(emission.outputs["Emission"])
-
-
-def _number(features: Mapping[str, FeatureValue], name: str) -> float:
-    value = features[name]
-    assert not isinstance(value, tuple)
-    return value
