@@ -22,7 +22,8 @@ from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
 from scene.language.override_texts import grammar_sentence
 from scene.language.paths import is_file, is_there
 from scene.language.yaml_files import YAML_ENDINGS, write_mapping
-from scene.recipe.defaults import compose, first_sentence
+from scene.recipe.defaults import compose, first_sentence, make_way
+from scene.recipe.kinds import differ
 from scene.recipe.references import calls_function, is_index, texts, too_large
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -214,7 +215,9 @@ def _applied(config: DictConfig, override: Override) -> str | None:
             f"entries or the whole list, {here}=[...]"
         )
     if not override.is_delete():
-        OmegaConf.update(config, key, override.value(), merge=True, force_add=adding)
+        value = override.value()
+        _make_way(config, key, value)
+        OmegaConf.update(config, key, value, merge=True, force_add=adding)
         return None
     given, node = override.value(), _node(config, key)
     found = OmegaConf.to_container(node, resolve=False) if OmegaConf.is_config(node) else node
@@ -225,6 +228,21 @@ def _applied(config: DictConfig, override: Override) -> str | None:
     with open_dict(config):
         del owner[int(last) if isinstance(owner, ListConfig) else last]
     return None
+
+
+def _make_way(config: DictConfig, key: str, value: Any) -> None:
+    """Empty the mappings that an override's value replaces because it names other kinds."""
+    owner, _, last = key.rpartition(".")
+    node, parent = _node(config, key), _node(config, owner)
+    if not isinstance(value, dict) or not isinstance(node, DictConfig):
+        return
+    refers = OmegaConf.is_interpolation(
+        parent, int(last) if isinstance(parent, ListConfig) else last
+    )
+    if differ("" if refers else _plain(node), value):
+        OmegaConf.update(config, key, None, merge=False)
+    elif not refers:
+        make_way(node, value)
 
 
 def _dead_end(config: DictConfig, key: str) -> tuple[str, Any, str] | None:

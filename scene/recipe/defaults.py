@@ -6,9 +6,9 @@ import itertools
 import logging
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
@@ -17,6 +17,7 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
 from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.version import setbase
@@ -27,6 +28,7 @@ from scene.errors import ConfigurationError, Problem, unknown
 from scene.language.paths import is_there
 from scene.language.yaml_files import YAML_ENDINGS, is_sweep, read_text
 from scene.language.yaml_texts import parse_mapping
+from scene.recipe.kinds import replaced
 from scene.recipe.references import calls_function
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +38,6 @@ _WITHOUT_MEANING = (("hydra",), ("synth_chain", "blender_log_file_name"))
 
 _WORDS = {
     r"\w+ (?:raised )?while resolving interpolation: ": "",
-    r"In '([^']*)': \w+ raised while composing config: ": r"recipe \1 does not fit those before: ",
     r"\bDictConfig\b": "a mapping",
     r"\bListConfig\b": "a list",
     r"\bAnyNode\b": "a value",
@@ -74,9 +75,7 @@ def compose(path: Path, folders: Sequence[Path]) -> DictConfig:
             )
         for warning in caught:
             _LOG.warning("%s: defaults: %s", path, _plain_warning(str(warning.message)))
-        return ConfigLoaderImpl(ConfigSearchPathImpl())._compose_config_from_defaults_list(  # type: ignore[no-any-return]  # noqa: SLF001
-            defaults.defaults, repository
-        )
+        return _merged(defaults.defaults, repository, path)
     except ConfigurationError:
         raise
     except MissingConfigException as error:
@@ -84,11 +83,41 @@ def compose(path: Path, folders: Sequence[Path]) -> DictConfig:
     except RecursionError as error:
         raise _error(path, "defaults", "the recipe includes itself") from error
     except (HydraException, OmegaConfBaseException) as error:
-        place = _conflict(repository) if "while composing" in str(error) else "defaults"
-        raise _error(path, place, first_sentence(error)) from error
+        raise _error(path, "defaults", first_sentence(error)) from error
     except Exception as error:  # whatever the files hold, the answer is a sentence
         message = f"can't be composed: {type(error).__name__}: {first_sentence(error)}"
         raise _error(path, "", message) from error
+
+
+def make_way(config: DictConfig, new: Mapping[Any, Any]) -> None:
+    """Empty the mappings of `config` that `new`, about to be merged into it, replaces."""
+    for *parents, key in list(replaced(_plain(config), new)):
+        node: Any = config
+        for parent in parents:
+            node = node[parent]
+        node[key] = None
+
+
+def _merged(
+    defaults: Sequence[ResultDefault], repository: ConfigRepository, path: Path
+) -> DictConfig:
+    """Return the recipes of a defaults list as one; what stands later wins."""
+    loader = ConfigLoaderImpl(ConfigSearchPathImpl())
+    merged = OmegaConf.create()
+    for default in defaults:
+        recipe = loader._compose_config_from_defaults_list([default], repository)  # noqa: SLF001
+        try:
+            make_way(merged, _plain(recipe))
+            merged.merge_with(recipe)
+        except OmegaConfBaseException as error:
+            message = f"recipe {default.config_path} does not fit those before"
+            problem = f"{message}: {first_sentence(error)}"
+            raise _error(path, _conflict(repository), problem) from error
+    return merged
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False))
 
 
 def first_sentence(error: Exception) -> str:

@@ -111,7 +111,7 @@ def test_list_entries_can_be_removed(spheres: Composition) -> None:
         ("blueprints.particles.Beed.number=1", "unknown key 'Beed' in blueprints.particles; did"),
         ("synth_chain.rendering_steps.9.name=x", "is a list of 7 entries, counted from 0"),
         (
-            f"{STEPS}.5={{_target_: $builtins.SettleSpheres, overlap: 0.1}}",
+            f"{STEPS}.5={{_target_: $builtins.RelaxCollisions, overlap: 0.1}}",
             f"unknown key 'overlap' in {STEPS}.5; valid are: ",
         ),
         ("initial_runtime_state.seed.x=1", "initial_runtime_state.seed is a plain value"),
@@ -401,3 +401,64 @@ def test_sweeps_are_not_offered_as_recipes(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("defaults: [zzz]\n")
     with pytest.raises(ConfigurationError, match=r"valid are: BaseRecipe, spheres_sem$"):
         Composition(tmp_path / "r.yaml")
+
+
+KINDS = """
+v:
+  A: {variability: {_target_: U, low: 1, scale: {_target_: C, values: [1]}}}
+  B: {variability: "${v.A.variability}"}
+sets: {X: {_target_: P, blueprint_name: Bead}}
+steps: [{_target_: Relax, gravity: 1}, {_target_: Settle}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("derived", "key", "expected"),
+    [
+        ("v: {A: {variability: {_target_: C, values: [2]}}}", "v.A.variability",
+         {"_target_": "C", "values": [2]}),
+        ("v: {A: {variability: {_target_: U, low: 3}}}", "v.A.variability",
+         {"_target_": "U", "low": 3, "scale": {"_target_": "C", "values": [1]}}),
+        ("v: {A: {variability: {low: 3}}}", "v.A.variability",
+         {"_target_": "U", "low": 3, "scale": {"_target_": "C", "values": [1]}}),
+        ("v: {A: {variability: {scale: {_target_: U, low: 0}}}}", "v.A.variability",
+         {"_target_": "U", "low": 1, "scale": {"_target_": "U", "low": 0}}),
+        ("v: {A: {variability: {scale: 4}}}", "v.A.variability",
+         {"_target_": "U", "low": 1, "scale": 4}),
+        ("v: {A: {variability: {low: {_target_: U, high: 2}}}}", "v.A.variability.low",
+         {"_target_": "U", "high": 2}),
+        ("v: {B: {variability: {_target_: C, values: [2]}}}", "v.B.variability",
+         {"_target_": "C", "values": [2]}),
+        ("v: {A: {variability: {_target_: C, values: [2]}}}", "v.B.variability",
+         {"_target_": "C", "values": [2]}),
+        ("v: {B: {variability: {_target_: C, values: [2]}}}", "v.A.variability.low", 1),
+        ("sets: {X: {_target_: Q}}", "sets.X", {"_target_": "Q"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("way", ["derived", "derived twice", "override"])
+def test_a_mapping_of_another_kind_replaces_the_inherited_one(
+    tmp_path: Path, derived: str, key: str, expected: object, way: str
+) -> None:
+    write(tmp_path, "base.yaml", KINDS)
+    head = "defaults: [base, _self_]\n"
+    if way == "override":
+        made = Composition(write(tmp_path, "r.yaml", head))
+        resolved = made.resolve([derived.replace(": ", "=", 1)])
+    else:
+        write(tmp_path, "middle.yaml", head + (derived if way == "derived twice" else "x: 1"))
+        last = "" if way == "derived twice" else derived
+        made = Composition(write(tmp_path, "r.yaml", f"defaults: [middle, _self_]\n{last}"))
+        resolved = made.resolve()
+    node = resolved
+    for part in key.split("."):
+        node = node[part]
+    assert node == expected
+
+
+def test_a_step_of_another_kind_replaces_the_one_in_its_place(tmp_path: Path) -> None:
+    made = Composition(write(tmp_path, "r.yaml", KINDS))
+    steps = made.resolve(["steps.0={_target_: Settle, largest_overlap: 1}"])["steps"]
+    assert steps == [{"_target_": "Settle", "largest_overlap": 1}, {"_target_": "Settle"}]
+    with pytest.raises(ConfigurationError, match="unknown key 'largest_overlap'"):
+        made.resolve(["steps.0={_target_: Relax, largest_overlap: 1}"])
+    assert made.resolve()["steps"][0] == {"_target_": "Relax", "gravity": 1}
