@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
-from scene.language.canonical import Canonical, Place
+from scene.language.canonical import Canonical, Place, at_place
+
+
+class _Nothing(Enum):
+    """The type of `ABSENT`."""
+
+    ABSENT = "absent"
+
+
+ABSENT = _Nothing.ABSENT
+"""In the place of a value: there is no such key."""
 
 type Patch = tuple[tuple[Place, Canonical], ...]
 
@@ -18,15 +29,25 @@ def same(one: Canonical, other: Canonical) -> bool:
 def differences(
     one: Canonical, other: Canonical, place: Place
 ) -> Iterator[tuple[Place, Canonical]]:
-    """Yield (place, new value) for every innermost part of `other` that differs from `one`."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        for key in one:
-            yield from differences(one[key], other[key], (*place, key))
+    """Yield (place, new value) for every innermost part of `other` that differs from `one`.
+
+    The new value of a key that `other` lacks is `ABSENT`.
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one | other:
+            before, after = one.get(key, ABSENT), other.get(key, ABSENT)
+            yield from differences(before, after, (*place, key))
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for index, pair in enumerate(zip(one, other, strict=True)):
             yield from differences(*pair, (*place, index))
     elif type(one) is not type(other) or one != other:
         yield place, other
+
+
+def value_at(tree: Canonical, place: Place) -> Canonical:
+    """Return what `tree` has at `place`; `ABSENT` if a mapping lacks the last key."""
+    parent, key = at_place(tree, place[:-1]), place[-1]
+    return parent.get(key, ABSENT) if isinstance(parent, dict) else parent[key]
 
 
 def with_patch(
@@ -45,5 +66,8 @@ def with_patch(
                     dict(original) if isinstance(original, dict) else list(original)
                 )
             node = copied[branch]
-        node[place[-1]] = value
+        if value is ABSENT:
+            node.pop(place[-1], None)
+        else:
+            node[place[-1]] = value
     return root

@@ -18,12 +18,13 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, final
 
-from orchestrator.plan.canonical import Patch, differences, same, with_patch
+from orchestrator.plan.canonical import ABSENT, Patch, differences, same, value_at, with_patch
 from orchestrator.plan.overrides import Axis
 from orchestrator.plan.ranges import ExactRange
 from orchestrator.plan.template import Template
-from scene.language.canonical import Canonical, Place, at_place, canonical, canonical_json
+from scene.language.canonical import Canonical, Place, canonical, canonical_json
 from scene.recipe.compose import Composition
+from scene.recipe.optional_keys import is_default
 
 KEPT_TEXTS = 5_000
 """Most values of one override whose texts are kept."""
@@ -57,6 +58,7 @@ class ProductResolver:
         self._first = self._resolve([0] * len(axes))
         self._patches: list[dict[int, Patch]] = [{0: ()} for _ in axes]
         self._owners: dict[Place, int] = {}
+        self._absent: set[Place] = set()
         # A value that refers to another key changes what depends on what: such are resolved.
         self._separable = not any(
             "${" in axis.assignment(index)
@@ -133,7 +135,7 @@ class ProductResolver:
 
     def _new_template(self) -> Template:
         with self._changing:
-            self._template = Template(self._first, self._owners, len(self._axes))
+            self._template = Template(self._first, self._owners, len(self._axes), self._absent)
             return self._template
 
     def _texts(self, template: Template, number: int, index: int) -> tuple[bytes, ...]:
@@ -143,15 +145,13 @@ class ProductResolver:
         """
         patch = self._patch(number, index)
         with self._changing:
-            if not all(template.covers(place) for place, _ in patch):
+            if not all(template.covers(place, value) for place, value in patch):
                 self._template = None  # this value changes more than those before it
                 return ()
-            gaps = template.gaps[number]
-            if index and self._verbatim[number]:
-                texts = (canonical_json(patch[0][1]).encode(),) * len(gaps)
+            if self._copied(number, index):
+                texts = template.copies(number, patch[0][1])
             else:
-                changed = with_patch(self._first, iter(patch))
-                texts = tuple(canonical_json(at_place(changed, place)).encode() for place in gaps)
+                texts = template.texts(number, with_patch(self._first, iter(patch)))
             if len(template.known[number]) < KEPT_TEXTS:
                 template.known[number][index] = texts
             return texts
@@ -164,10 +164,9 @@ class ProductResolver:
 
     def _patch(self, number: int, index: int) -> Patch:
         """Return what the value at `index` of override `number` changes in the first recipe."""
-        places = self._verbatim[number] if index else ()
-        if places:
+        if self._copied(number, index):
             value = canonical(self._axes[number].values[index])
-            return tuple((place, value) for place in places)
+            return tuple((place, value) for place in self._verbatim[number])
         known = self._patches[number]
         if index not in known:
             with self._changing:
@@ -178,12 +177,22 @@ class ProductResolver:
                 self._confirm(choice)
         return known[index]
 
+    def _copied(self, number: int, index: int) -> bool:
+        """Whether a value stands as it is at the places that the override changes."""
+        places = self._verbatim[number]
+        if not index or not places:
+            return False
+        value = self._axes[number].values[index]
+        return not any(is_default(place, value) for place in places)
+
     def _difference(self, number: int, index: int) -> Patch:
         choice = [0] * len(self._axes)
         choice[number] = index
         patch = tuple(differences(self._first, self._resolve(choice), ()))
-        for place, _ in patch:
+        for place, value in patch:
             self._own(place, number)
+            if value is ABSENT or value_at(self._first, place) is ABSENT:
+                self._absent.add(place)
         return patch
 
     def _own(self, place: Place, number: int) -> None:

@@ -17,11 +17,11 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.plan.canonical import Patch
+from orchestrator.plan.canonical import Patch, value_at
 from orchestrator.plan.expansion import Expansion
 from orchestrator.plan.sweep import Sweep
 from scene.errors import ConfigurationError
-from scene.language.canonical import Place, at_place
+from scene.language.canonical import Place
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.specimen_hash import specimen_hash, specimen_paths, specimen_steps
@@ -158,7 +158,7 @@ def _changes_numbers_alone(patches: Sequence[Patch], recipe: Mapping[str, Any]) 
     No number decides which parts of a recipe matter to its specimen.
     """
     return all(
-        _is_number(value) and _is_number(at_place(recipe, place))
+        _is_number(value) and _is_number(value_at(recipe, place))
         for patch in patches
         for place, value in patch
     )

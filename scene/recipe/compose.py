@@ -1,7 +1,7 @@
 """Compose recipes: Hydra's defaults list, overrides and interpolations, down to plain data.
 
-With `scene.recipe.defaults` the only module of the scene that knows Hydra; no ``DictConfig``
-leaves it.
+With `scene.recipe.defaults` and `scene.recipe.optional_keys` the only module of the scene that
+knows Hydra or OmegaConf; no ``DictConfig`` leaves them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from scene.language.paths import is_file, is_there
 from scene.language.yaml_files import YAML_ENDINGS, write_mapping
 from scene.recipe.defaults import compose, first_sentence, make_way
 from scene.recipe.kinds import differ
+from scene.recipe.optional_keys import give_optional_keys, leave_out_defaults
 from scene.recipe.references import calls_function, is_index, texts, too_large
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -38,15 +39,6 @@ def recipe_file(path: Path) -> Path:
     """Return the recipe that ships under this name if `path` is a name alone, and no file."""
     shipped = BUILTIN_RECIPES / f"{path}.yaml"
     return shipped if len(path.parts) == 1 and not is_there(path) and is_file(shipped) else path
-
-
-_START, _LOOK_SEED = "initial_runtime_state", "look_seed"
-_SEED = "${initial_runtime_state.seed}"
-"""What `look_seed` stands for where a recipe gives none.
-
-So a recipe can refer to it, and an override can set it, although it is no part of a resolved recipe
-that gives none: its hash is the same as that of recipes from before there was such a key.
-"""
 
 
 @final
@@ -76,7 +68,7 @@ class Composition:
             folder.resolve() for folder in (*recipe_dirs, BUILTIN_RECIPES) if folder.is_dir()
         ]
         config = compose(path.absolute(), folders)
-        _give_look_seed(config)
+        give_optional_keys(config)
         OmegaConf.set_struct(config, True)
         self._config = config
 
@@ -98,7 +90,8 @@ class Composition:
         problems = [problem for text in overrides for problem in self._apply(config, text)]
         if problems:
             raise ConfigurationError(problems)
-        _give_look_seed(config)
+        if overrides:
+            give_optional_keys(config)
         plain = _plain(config)
         calls = [
             Problem(self._source, path, f"only references to other keys are allowed, got {text!r}")
@@ -113,11 +106,12 @@ class Composition:
             resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
             raise self._error(str(error.full_key or ""), first_sentence(error)) from error
-        return _without_look_seed(config, cast("dict[str, Any]", resolved))
+        return leave_out_defaults(plain, cast("dict[str, Any]", resolved))
 
     def document(self) -> str:
         """Return the composed recipe as YAML, which needs no other file; nothing is resolved."""
-        return write_mapping(_without_look_seed(self._config, _plain(self._config)))
+        plain = _plain(self._config)
+        return write_mapping(leave_out_defaults(plain, plain))
 
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""
@@ -135,40 +129,6 @@ class Composition:
 
     def _error(self, path: str, message: str) -> ConfigurationError:
         return ConfigurationError([Problem(self._source, path, message)])
-
-
-def _give_look_seed(config: DictConfig) -> None:
-    """Let `look_seed` stand for the seed if it is missing or null."""
-    start = _start(config)
-    if start is None:
-        return
-    given = start.get(_LOOK_SEED)
-    if given is not None and given != _SEED:
-        return
-    if "seed" in start:
-        OmegaConf.update(config, f"{_START}.{_LOOK_SEED}", _SEED, force_add=True)
-    elif _LOOK_SEED in start:  # an override took the seed away
-        with open_dict(config):
-            del config[_START][_LOOK_SEED]
-
-
-def _without_look_seed(config: DictConfig, plain: dict[str, Any]) -> dict[str, Any]:
-    """Return a recipe, in plain form, without a `look_seed` that was not given."""
-    start = _start(config)
-    if start is not None and start.get(_LOOK_SEED) == _SEED:
-        del plain[_START][_LOOK_SEED]
-    return plain
-
-
-def _start(config: DictConfig) -> dict[str, Any] | None:
-    """Return `initial_runtime_state` in plain form, nothing resolved; None if it is no mapping.
-
-    A recipe is resolved for each value of a sweep, so the rest of it is left alone.
-    """
-    if _START not in config or OmegaConf.is_interpolation(config, _START):
-        return None
-    start = config[_START]
-    return _plain(start) if isinstance(start, DictConfig) else None
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, final
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from scene.imaging.size import rendered_size
 from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictModel
+from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
 from scene.prototypes.base import PARTICLE_FEATURES, Fidelity
 from scene.recipe.code import Code, code_of
@@ -22,8 +23,19 @@ from scene.specimen.specimen import MeasurementVolume
 from scene.steps.base import FeatureGenerationStep, RenderingStep
 
 LARGEST_SEED = 2**63 - 1
+SHORTEST_SCENE_UNIT, LONGEST_SCENE_UNIT = 1e-3, 1e9
 
 type Seed = Annotated[Int, Field(ge=0, le=LARGEST_SEED)]
+
+
+def _scene_unit(value: object) -> float:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if SHORTEST_SCENE_UNIT <= number <= LONGEST_SCENE_UNIT:
+        return float(number)
+    raise ValueError(
+        f"the length of a scene unit is a number of nm in [{SHORTEST_SCENE_UNIT:g}, "
+        f"{LONGEST_SCENE_UNIT:g}], got {shown(value)}"
+    )
 
 
 @final
@@ -75,6 +87,8 @@ class RenderSettings(StrictModel):
     fidelity
         ``fast``, or ``reference`` for materials and integrator settings exactly as published; both
         give the same look.
+    scene_unit_nm
+        Length of a scene unit on the specimen in nm.
     """
 
     resolution: tuple[
@@ -83,6 +97,7 @@ class RenderSettings(StrictModel):
     resolution_percentage: Annotated[Int, Field(ge=1, le=100)] = 100
     max_samples: Annotated[Int, Field(ge=1, le=1_000_000)] = 4096
     fidelity: Fidelity = "fast"
+    scene_unit_nm: Annotated[float, BeforeValidator(_scene_unit)] = 1000.0
 
     @model_validator(mode="after")
     def _has_pixels(self) -> Self:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +83,58 @@ def test_a_seed_that_an_override_takes_away_is_the_looks_no_more(tmp_path: Path)
     assert made.resolve([f"~{START}.seed", f"{START}.look_seed=3"]) == {
         START: {"time": 1, "look_seed": 3}
     }
+
+
+UNIT = "render.scene_unit_nm"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "given", "seen"),
+    [
+        ([], {}, 1000),
+        ([f"{UNIT}=500"], {"scene_unit_nm": 500}, 500),
+        ([f"{UNIT}=1000"], {}, 1000),
+        ([f"{UNIT}=1e3"], {}, 1000),
+        ([f"{UNIT}=${{render.resolution_percentage}}0"], {"scene_unit_nm": "1000"}, "1000"),
+        ([f"{UNIT}=${{render.max_samples}}", "render.max_samples=1000"], {}, 1000),
+        ([f"{UNIT}=500", f"~{UNIT}"], {}, 1000),
+        ([f"{UNIT}=null"], {"scene_unit_nm": None}, None),
+        ([f"{UNIT}=true"], {"scene_unit_nm": True}, True),
+        (["render={scene_unit_nm: 20}"], {"scene_unit_nm": 20}, 20),
+    ],
+)
+def test_an_optional_key_can_be_set_and_named_and_is_absent_where_it_has_its_default(
+    spheres: Composition, overrides: list[str], given: dict[str, object], seen: object
+) -> None:
+    recipe = spheres.resolve([*overrides, f"+sets.seen=${{{UNIT}}}"])
+    render = recipe["render"]
+    assert {key: render[key] for key in render if key == "scene_unit_nm"} == given
+    assert recipe["sets"]["seen"] == seen
+    assert "scene_unit_nm" not in spheres.document()
+
+
+def test_a_derived_recipe_sets_an_optional_key_or_takes_it_back(tmp_path: Path) -> None:
+    write(tmp_path, "near.yaml", "defaults: [BaseRecipe, _self_]\nrender: {scene_unit_nm: 50}\n")
+    derived = {
+        name: Composition(write(tmp_path, f"{name}.yaml", f"defaults: [near, _self_]\n{text}"))
+        for name, text in {
+            "same": "name: x\n",
+            "other": "render: {scene_unit_nm: 70.5}\n",
+            "back": "render: {scene_unit_nm: 1000}\n",
+        }.items()
+    }
+    found = {name: made.resolve()["render"].get("scene_unit_nm") for name, made in derived.items()}
+    assert found == {"same": 50, "other": 70.5, "back": None}
+    assert "scene_unit_nm: 70.5" in derived["other"].document()
+
+
+@pytest.mark.parametrize("render", ["null", "text", "[1]"])
+def test_a_recipe_without_the_section_of_an_optional_key_is_left_as_it_is(
+    tmp_path: Path, render: str
+) -> None:
+    made = Composition(write(tmp_path, "r.yaml", f"a: 1\nrender: {render}\n"))
+    assert made.resolve()["render"] == yaml.safe_load(render)
+    assert Composition(write(tmp_path, "q.yaml", "a: 1\n")).resolve() == {"a": 1}
 
 
 def test_resolving_leaves_the_composition_as_it_was(spheres: Composition) -> None:

@@ -17,7 +17,7 @@ from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
-from scene.language.canonical import canonical
+from scene.language.canonical import canonical, canonical_json
 from scene.recipe.compose import Composition
 
 RECIPE = """\
@@ -54,6 +54,27 @@ def test_null_stands_for_the_seed_wherever_it_is_among_the_values(tmp_path: Path
         runs = list(expansion(composition, f"{key}={','.join(order)}"))
         assert [run.run_id for run in runs] == [alone[text].run_id for text in order]
         assert [run.recipe for run in runs] == [alone[text].recipe for text in order]
+
+
+@pytest.mark.parametrize(
+    "units", ["500,1000,2000", "1000,500,2e3", "500,2000,1000", "range(999,1002)"]
+)
+@pytest.mark.parametrize("further", [(), ("render.size=1,2",), ("render.size=1,2", "z=1,2")])
+def test_the_default_of_an_optional_key_is_left_out_wherever_it_is_among_the_values(
+    tmp_path: Path, units: str, further: tuple[str, ...]
+) -> None:
+    text = "render: {size: 1}\nz: 3\nlength: '${render.scene_unit_nm}'\n"
+    (tmp_path / "recipe.yaml").write_text(text)
+    composition = Composition(tmp_path / "recipe.yaml")
+    runs = expansion(composition, f"render.scene_unit_nm={units}", *further)
+    for position, run in enumerate(runs):
+        overrides = [f"{key}={value}" for key, value in run.overrides]
+        assert run.recipe == composition.resolve(overrides)
+        assert run.run_id == run_id(run.recipe)
+        assert ("scene_unit_nm" in run.recipe["render"]) == (run.recipe["length"] != 1000)
+        assert runs.resolver.text(runs.choice(position)) == canonical_json(run.recipe).encode()
+    # No combination of values was resolved anew: planning stays fast.
+    assert all(runs.resolver.patches(n, 10) is not None for n in range(len(runs.axes)))
 
 
 def test_a_value_may_lack_what_others_set(composition: Composition) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,16 @@ def changed(recipe: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         node = node[int(part)] if isinstance(node, list) else node[part]
     node[int(last) if isinstance(node, list) else last] = value
     return recipe
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, 1e-4, 1e10, "1000", True, [1000], math.inf])
+def test_what_is_no_length_of_a_scene_unit_gets_one_sentence(
+    resolved: dict[str, Any], value: Any
+) -> None:
+    assert problems(changed(resolved, "render.scene_unit_nm", value)) == {
+        "render.scene_unit_nm": "the length of a scene unit is a number of nm in [0.001, 1e+09], "
+        f"got {value!r}"
+    }
 
 
 def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
