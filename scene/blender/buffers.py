@@ -9,6 +9,7 @@ import bpy  # noqa: TID253
 import numpy as np
 from numpy.typing import NDArray
 
+from scene.blender.camera import camera_axes
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.points import PARTICLE_ID
 from scene.blender.render import render_passes
@@ -49,7 +50,7 @@ def render_buffers(
         not written.
     """
     with buffers_scene(truth, shown) as scene:
-        passes = render_passes(scene, truth.settings.size, combined_channels=1)
+        passes = render_passes(scene, truth.size, combined_channels=1)
     kept_ids, present_ids = np.zeros((2, _NUMBER_OF_IDS), dtype=bool)
     kept_ids[list(interest)] = True
     present_ids[[0, *overlapping]] = True
@@ -92,12 +93,6 @@ def _exact_ids(
             "scene mixes particles or changed their ids"
         )
     return ids
-
-
-def camera_axes(camera: bpy.types.Object) -> NDArray[np.float32]:
-    """Return a camera's axes in world space, one a row: right, up, towards the camera."""
-    rotation = camera.matrix_world.to_3x3().normalized()
-    return np.array(rotation, dtype=np.float32).T
 
 
 def _facing_normals(

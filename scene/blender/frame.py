@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from typing import final
 
 import bpy  # noqa: TID253
@@ -11,17 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.buffers import buffers_scene, render_buffers
+from scene.blender.camera import check_looks_down, pixel_size
 from scene.blender.ground_truth import GroundTruth
+from scene.blender.image_formation import ImageFormation
 from scene.blender.outline import as_rendered, seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
 from scene.imaging.footprint import Footprint
 from scene.imaging.frame import Frame
+from scene.imaging.sampling import Sampling
+from scene.language.plugin_code import described
 from scene.microscopy.chain import imaged
 from scene.microscopy.geometry import GeometryBuffers
-from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.raster import Raster
+from scene.microscopy.view import View
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of linear red, green and blue in a gray value (ITU-R BT.709)."""
@@ -40,10 +48,12 @@ class BlenderFrame(Frame):
         The specimen's objects.
     interest, overlapping
         Particle ids. A particle in both counts as of interest.
-    chain
-        What the rendered image goes through to become `real`.
+    formation
+        What decides `real`.
     stream
         Returns the generator of a stage of the chain by its name, the same at every call.
+    shared_stream
+        The same for what all views of a specimen have in common, such as its ground.
     """
 
     def __init__(
@@ -52,26 +62,23 @@ class BlenderFrame(Frame):
         particles: ParticleObjects,
         interest: frozenset[int],
         overlapping: frozenset[int],
-        chain: ImagingChain,
-        stream: Callable[[str], np.random.Generator],
+        formation: ImageFormation,
+        stream: Stream,
+        shared_stream: Stream,
     ) -> None:
-        self._truth = truth
+        self._without_margin = truth
         self._particles = particles
         self._interest = interest
         self._overlapping = overlapping - interest
-        self._chain = chain
+        self._formation = formation
         self._stream = stream
-        self._buffers: GeometryBuffers | None = None
+        self._shared_stream = shared_stream
 
-    @property
+    @cached_property
     def buffers(self) -> GeometryBuffers:
         """The geometry buffers, rendered at the first use."""
-        if self._buffers is None:
-            with self._particles.selected(self._interest | self._overlapping) as shown:
-                self._buffers = render_buffers(
-                    self._truth, shown, self._interest, self._overlapping
-                )
-        return self._buffers
+        whole, shown = self._whole_buffers, self._sampling.image
+        return GeometryBuffers(shown(whole.depth), shown(whole.normal), shown(whole.instance))
 
     @contextmanager
     def buffers_scene(self) -> Iterator[bpy.types.Scene]:
@@ -85,6 +92,7 @@ class BlenderFrame(Frame):
     def footprints(self) -> Iterator[tuple[int, Footprint]]:
         """Yield the id of each particle of interest and the pixels that it would show alone."""
         truth, camera = self._truth, self._truth.camera()
+        sampling = self._sampling
         with (
             self._particles.selected(self._interest) as shown,
             buffers_scene(truth, shown) as scene,
@@ -92,31 +100,107 @@ class BlenderFrame(Frame):
         ):
             layer = scene.view_layers[0]
             layer.update()
-            yield from seen_footprints(layer.depsgraph, camera, truth.settings.size, shown)
+            for particle_id, whole in seen_footprints(layer.depsgraph, camera, truth.size, shown):
+                yield particle_id, sampling.footprint(whole)
 
     def real(self) -> NDArray[np.uint8]:
-        """Render with the technique's own materials and light: (height, width) gray."""
-        self._truth.camera()  # or there is nothing to render
-        scene = self._truth.technique
-        with (
-            self._particles.selected(self._interest) as seen,
-            self._particles.selected(self._overlapping) as unseen,
-            temporarily(self._present(seen, unseen)),
-            temporarily([(rendered_layer(scene), "use_pass_combined", True)]),
-        ):
-            combined = render_passes(scene, self._truth.settings.size)["Combined"]
-        gray = combined @ np.array(LUMINANCE, dtype=np.float32)
-        return imaged(
-            gray,
-            Raster(*self._truth.settings.size, margin=0, pixel_nm=1.0),
-            self._chain,
-            self._stream,
-        )
+        """Take the image as the technique does: (height, width) gray."""
+        model = self._formation.model
+        signal = self._path_traced() if model is None else self._computed(model)
+        return imaged(signal, self._raster, self._formation.chain, self._stream)
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
         with self._particles.selected(self._interest) as shown:
-            return render_xray(self._truth, shown)
+            return self._sampling.image(render_xray(self._truth, shown))
+
+    @cached_property
+    def _raster(self) -> Raster:
+        camera, size = self._without_margin.camera(), self._without_margin.settings.size
+        if self._formation.needs_scale:
+            check_looks_down(camera)
+        scale = pixel_size(camera, size) or math.nan  # a perspective has none
+        frame = Raster(*size, margin=0, pixel_nm=scale * self._formation.scene_unit_nm)
+        return replace(frame, margin=self._formation.margin(frame))
+
+    @cached_property
+    def _truth(self) -> GroundTruth:
+        return replace(self._without_margin, margin=self._raster.margin)
+
+    @cached_property
+    def _sampling(self) -> Sampling:
+        return Sampling(self._raster)
+
+    @cached_property
+    def _whole_buffers(self) -> GeometryBuffers:
+        """The frame's buffers with its margin."""
+        return self._rendered_buffers(self._interest, self._overlapping)
+
+    @cached_property
+    def _unhidden_buffers(self) -> GeometryBuffers:
+        """The same as if there were no overlapping particles."""
+        if not self._overlapping:
+            return self._whole_buffers
+        return self._rendered_buffers(self._interest, frozenset())
+
+    def _rendered_buffers(
+        self, interest: frozenset[int], overlapping: frozenset[int]
+    ) -> GeometryBuffers:
+        with self._particles.selected(interest | overlapping) as shown:
+            return render_buffers(self._truth, shown, interest, overlapping)
+
+    def _computed(self, model: ImageModel) -> NDArray[np.float32]:
+        """Return the signal that a model computes from what there is to see."""
+        raster, formation = self._raster, self._formation
+        buffers, unseen = self._unhidden_buffers, None
+        if self._overlapping:
+            unseen = self._height(self._rendered_buffers(self._overlapping, frozenset()))
+        view = View(
+            raster=raster,
+            buffers=buffers,
+            height=self._height(buffers),
+            unseen_height=unseen,
+            ground=formation.ground,
+            particles=formation.particles,
+        )
+        signal: object = model.signal(view, self._shared_stream)  # whatever a plugin gives
+        if (
+            not isinstance(signal, np.ndarray)
+            or signal.shape != raster.shape
+            or signal.dtype != np.float32
+            or not np.isfinite(signal).all()
+        ):
+            form = f"{signal.dtype} {signal.shape}" if isinstance(signal, np.ndarray) else signal
+            raise TypeError(
+                f"{described(type(model))}: signal must give an array of finite float32 of "
+                f"{raster.shape}, got {form!r:.60}"
+            )
+        return signal
+
+    def _height(self, buffers: GeometryBuffers) -> NDArray[np.float32]:
+        """Return how high above the ground in nm lies what is seen; the ground's own height is 0.
+
+        Right for a camera that looks down.
+        """
+        formation = self._formation
+        top = self._truth.camera().matrix_world.translation.z - formation.ground_height
+        above = np.where(buffers.instance > 0, np.float32(top) - buffers.depth, np.float32(0.0))
+        return above * np.float32(formation.scene_unit_nm)
+
+    def _path_traced(self) -> NDArray[np.float32]:
+        """Render with the technique's own materials and light."""
+        truth = self._truth
+        scene = truth.technique
+        with (
+            self._particles.selected(self._interest) as seen,
+            self._particles.selected(self._overlapping) as unseen,
+            temporarily(self._present(seen, unseen)),
+            temporarily(truth.framing(scene)),
+            temporarily([(rendered_layer(scene), "use_pass_combined", True)]),
+        ):
+            combined = render_passes(scene, truth.size)["Combined"]
+        gray: NDArray[np.float32] = combined @ np.array(LUMINANCE, dtype=np.float32)
+        return gray
 
     def _present(
         self, seen: Sequence[bpy.types.Object], unseen: Sequence[bpy.types.Object]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, final
 
 import bpy  # noqa: TID253
 
+from scene.blender.camera import extended
 from scene.blender.render import Change, change, framing, temporarily
 from scene.errors import RenderError
 
@@ -47,11 +48,26 @@ class GroundTruth:
         The recipe's, for the size of the images.
     set_up
         Sets a scene's engine, device and threads.
+    margin
+        Pixels beyond the frame that are rendered on each side; only an orthographic camera has
+        any.
     """
 
     technique: bpy.types.Scene
     settings: RenderSettings
     set_up: Callable[[bpy.types.Scene], None]
+    margin: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what is rendered, in pixels."""
+        width, height = self.settings.size
+        return width + 2 * self.margin, height + 2 * self.margin
+
+    def framing(self, scene: bpy.types.Scene) -> Iterator[Change]:
+        """Yield what makes renders of the scene cover the frame and its margin."""
+        yield from framing(scene, self.settings, self.margin)
+        yield from extended(self.camera(), self.settings.size, self.margin)
 
     @contextmanager
     def scene(
@@ -73,9 +89,9 @@ class GroundTruth:
             # Nothing is lit here; as lamps, the particles would cost a light tree.
             material.cycles.emission_sampling = "NONE"
             scene.view_layers[0].material_override = material
-            change(framing(scene, self.settings))
             change(_one_ray_a_pixel(scene))
-            with temporarily((*_as_they_are(shown), (camera.data.dof, "use_dof", False))):
+            without_focus = camera.data.dof, "use_dof", False
+            with temporarily((*self.framing(scene), *_as_they_are(shown), without_focus)):
                 yield scene
         finally:
             bpy.data.scenes.remove(scene)

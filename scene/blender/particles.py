@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
 import bpy  # noqa: TID253
 import numpy as np
+from numpy.typing import NDArray
 
 from scene.blender.points import PARTICLE_ID, Cloud, Sphere
 from scene.language.plugin_code import described
+from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     Fidelity,
@@ -50,6 +53,18 @@ class MaterialLibrary:
             _check_built(prototype, material, bpy.types.Material)
             self._materials[key] = material
         return self._materials[key]
+
+    def surface(self, key: PrototypeKey) -> ElectronSurface:
+        """Return how the material with that key answers an electron beam."""
+        name, values = key
+        prototype = self._registry.prototype(MaterialPrototype, name)
+        surface: object = prototype.electron_surface(_named(prototype.features, values))
+        if not isinstance(surface, ElectronSurface):
+            raise TypeError(
+                f"{described(type(prototype))}: electron_surface must give an ElectronSurface, "
+                f"got {surface!r:.60}"
+            )
+        return surface
 
     def discard_unused(self) -> None:
         """Remove the materials that nothing wears any more."""
@@ -92,10 +107,18 @@ class ParticleObjects:
         self._clouds: dict[PrototypeKey, Cloud] = {}
         self._synced: dict[int, tuple[MeshKey, Pose]] = {}
         self._are_spheres: dict[MeshKey, bool] = {}
+        self._wearers: dict[PrototypeKey, list[int]] = {}
 
     def all(self) -> list[bpy.types.Object]:
         """Return all objects, in the order in which they were made."""
         return [*self._objects.values(), *(cloud.object for cloud in self._clouds.values())]
+
+    def surfaces(self) -> dict[ElectronSurface, NDArray[np.intp]]:
+        """Return how particles answer an electron beam, and the ids of those that do so."""
+        ids: dict[ElectronSurface, list[int]] = {}
+        for key, wearers in self._wearers.items():
+            ids.setdefault(self._materials.surface(key), []).extend(wearers)
+        return {surface: np.array(own, dtype=np.intp) for surface, own in ids.items()}
 
     @contextmanager
     def selected(self, ids: Collection[int]) -> Iterator[list[bpy.types.Object]]:
@@ -142,8 +165,10 @@ class ParticleObjects:
         changed = False
         alone: set[int] = set()
         spheres: dict[PrototypeKey, list[Sphere]] = {}
+        self._wearers = defaultdict(list)
         for particle in particles:
             mesh_key, pose = self._state(particle)
+            self._wearers[mesh_key[1]].append(particle.id)
             (size, *others), (x, y, z), _ = pose
             if self._may_be_point(mesh_key) and others == [size, size]:
                 sphere = particle.id, x, y, z, size / 2

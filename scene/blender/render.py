@@ -74,15 +74,19 @@ def rendered_layer(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
     return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
 
 
-def framing(scene: bpy.types.Scene, settings: RenderSettings) -> Iterator[Change]:
+def framing(scene: bpy.types.Scene, settings: RenderSettings, margin: int = 0) -> Iterator[Change]:
     """Yield what makes renders of the scene cover the recipe's pixels, all of them, once.
 
-    Whatever the technique set there: its images and the ground truth are of the same frame.
+    Whatever the technique set there: its images and the ground truth are of the same frame. With a
+    margin, they have so many more pixels on each side.
     """
     render = scene.render
-    yield render, "resolution_x", settings.resolution[0]
-    yield render, "resolution_y", settings.resolution[1]
-    yield render, "resolution_percentage", settings.resolution_percentage
+    (width, height), percentage = settings.resolution, settings.resolution_percentage
+    if margin:
+        (width, height), percentage = settings.size, 100
+    yield render, "resolution_x", width + 2 * margin
+    yield render, "resolution_y", height + 2 * margin
+    yield render, "resolution_percentage", percentage
     yield render, "pixel_aspect_x", 1.0
     yield render, "pixel_aspect_y", 1.0
     yield render, "use_border", False

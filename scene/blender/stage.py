@@ -7,20 +7,22 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import bpy  # noqa: TID253
 
+from scene.blender.camera import pixel_size
 from scene.blender.frame import BlenderFrame
 from scene.blender.ground_truth import GroundTruth
+from scene.blender.image_formation import ImageFormation
 from scene.blender.particles import MaterialLibrary, ParticleObjects, with_defaults
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
 from scene.errors import SimulationError
 from scene.machine.scratch import memory_folder, scratch_folder
-from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from scene.recipe.schema import RenderSettings
     from scene.specimen.features import FeatureValue
     from scene.specimen.streams import Streams
+
+SCENE_UNIT_NM = 1000.0
+"""Length of a scene unit in nm."""
 
 _FRAMES_KEPT = 4
 _MOST_SCENE_BYTES = 64 * 2**20
@@ -74,7 +79,7 @@ class Stage:
             registry, self._materials, self._collection, render_settings.fidelity
         )
         self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
-        self._chain = ImagingChain()
+        self._formation = ImageFormation()
         self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
         self._frames = OrderedDict()
         self._apply(render_settings, streams.integer("cycles"))
@@ -88,6 +93,9 @@ class Stage:
         if changed:
             self._frames.clear()
             bpy.context.view_layer.update()
+            if self._formation.model is not None:
+                surfaces = self._particles.surfaces()
+                self._formation = replace(self._formation, particles=surfaces)
 
     def relax(
         self, specimen: Specimen, particle_ids: frozenset[int], settings: RelaxationSettings
@@ -128,7 +136,12 @@ class Stage:
 
     def rendering(self) -> Rendering:
         """Return how `real` is rendered, as plain values."""
-        return rendering_of(self._scene, self._truth.settings.fidelity, self._chain)
+        return rendering_of(self._scene, self._truth.settings.fidelity, self._formation.chain)
+
+    def pixel_size_nm(self) -> float | None:
+        """Return the side of a pixel on the specimen in nm; None for a perspective."""
+        size = pixel_size(self._truth.camera(), self._truth.settings.size)
+        return None if size is None else size * SCENE_UNIT_NM
 
     def frame(
         self, interest: frozenset[int], overlapping: frozenset[int] = frozenset()
@@ -153,8 +166,9 @@ class Stage:
                 self._particles,
                 interest,
                 overlapping,
-                self._chain,
+                self._formation,
                 lambda stage: self._streams.counted(stage, *shown),
+                self._streams.counted,
             )
         self._frames.move_to_end(key)
         return self._frames[key]
@@ -170,9 +184,30 @@ class Stage:
         self._technique = state
         values = with_defaults(prototype.features, technique.features)
         prototype.apply(self._scene, values, settings.fidelity)
-        self._chain = prototype.imaging_chain(values, settings.fidelity)
+        self._formation = self._formation_by(prototype, technique, values)
         self._sync_substrate(technique)
         return True
+
+    def _formation_by(
+        self,
+        prototype: MeasurementTechniquePrototype,
+        technique: MeasurementTechnique,
+        values: dict[str, FeatureValue],
+    ) -> ImageFormation:
+        settings = self._truth.settings
+        chain = prototype.imaging_chain(values, settings.fidelity)
+        model = prototype.image_model(values)
+        if model is None:
+            return ImageFormation(chain=chain)
+        name = technique.background_material
+        ground = None if name is None else self._materials.key(name, technique.features)
+        return ImageFormation(
+            model=model,
+            chain=chain,
+            scene_unit_nm=SCENE_UNIT_NM,
+            ground_height=prototype.volume(settings.resolution).lower[2],
+            ground=None if ground is None else self._materials.surface(ground),
+        )
 
     def _sync_substrate(self, technique: MeasurementTechnique) -> None:
         substrate = self._scene.objects.get(SUBSTRATE)

@@ -8,7 +8,7 @@ import bpy  # noqa: TID253
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.blender.buffers import camera_axes
+from scene.blender.camera import camera_axes
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.render import render_passes
 from scene.imaging.shading import FALLOFF, LIGHT, XRAY_BACK_FRACTION, XRAY_RIM, xray_gray
@@ -24,7 +24,7 @@ def render_xray(truth: GroundTruth, shown: Collection[bpy.types.Object]) -> NDAr
     material = _translucent_material(camera_axes(truth.camera()))
     with truth.scene(shown, material) as scene:
         scene.cycles.transparent_max_bounces = _MOST_SURFACES
-        combined = render_passes(scene, truth.settings.size)["Combined"]
+        combined = render_passes(scene, truth.size)["Combined"]
     return xray_gray(light=combined[..., 0], body=combined[..., 1], rim=combined[..., 2])
 
 

@@ -36,6 +36,9 @@ class Scene(Protocol):
     def rendering(self) -> Mapping[str, str | int | float | None]:
         """Return how `real` is rendered, as plain values."""
 
+    def pixel_size_nm(self) -> float | None:
+        """Return the side of a pixel on the specimen in nm; None for a perspective."""
+
     def save(self, path: Path) -> None:
         """Save the scene as a Blender file."""
 
@@ -125,6 +128,13 @@ class StepContext:
     def rendering(self) -> Mapping[str, str | int | float | None]:
         """Return how `real` is rendered, as plain values; needs a measurement technique."""
         return self.synced_scene(self.specimen).rendering()
+
+    def pixel_size_nm(self) -> float | None:
+        """Return the side of a pixel on the specimen in nm; needs a measurement technique.
+
+        None if the technique's camera has a perspective, in which pixels have no one size.
+        """
+        return self.synced_scene(self.specimen).pixel_size_nm()
 
     def save_scene(self, path: Path) -> None:
         """Save the scene as a Blender file, `path` below the run's folder, and record the file."""

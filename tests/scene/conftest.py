@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.blender)
 
 
+MICROSCOPES = Path(__file__).parent / "microscopes"
+"""A folder of plugins."""
+
 type StageFactory = Callable[..., Stage]
 
 
@@ -46,7 +50,7 @@ def new_stage(session: Session) -> Iterator[StageFactory]:
         session.reset()
         small = {"resolution_percentage": 10, "max_samples": 16}
         render = RenderSettings.model_validate(small | settings)
-        return Stage(session, Registry(), render, Streams(seed))
+        return Stage(session, Registry([MICROSCOPES]), render, Streams(seed))
 
     with session.captured():
         yield make
