@@ -2,6 +2,9 @@
 
 A user's environment holds pytest alone of the development group, so that `uv run pytest` can start.
 Where the rest is missing or too old, the same command is run again with the whole group.
+
+The tests start hundreds of processes, each of which would compile its libraries anew where
+containers' usual ``PYTHONDONTWRITEBYTECODE`` is set; so that is lifted for them.
 """
 
 from __future__ import annotations
@@ -55,4 +58,11 @@ def prepare() -> None:
     os.execv(uv, [uv, "run", "--dev", *sys.orig_argv])
 
 
+def write_bytecode() -> None:
+    """Have the bytecode of what is imported written, here and in all processes from now on."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 prepare()
+write_bytecode()

@@ -11,6 +11,7 @@ nothing that matters, and none that reorders an upload or lets a lease outlive i
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import queue
@@ -102,6 +103,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._output = folder.with_suffix(".txt")
+        self._times = itertools.count(1)
         listed = subprocess.run(
             ["git", "ls-files", "-coz", "--exclude-standard"],
             cwd=ROOT,
@@ -113,12 +115,10 @@ class Copy:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        # What is compiled is told by whole seconds and sizes, which a mutation may share.
-        environment = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("warm.py"))],
             cwd=folder,
-            env=os.environ | environment | {"OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | {"PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -131,11 +131,16 @@ class Copy:
     def mutated(self, mutation: Mutation) -> Iterator[None]:
         path = self._folder / mutation.file
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+        self._write(path, text.replace(mutation.old, mutation.new))
         try:
             yield
         finally:
-            path.write_text(text, encoding="utf-8")
+            self._write(path, text)
+
+    def _write(self, path: Path, text: str) -> None:
+        path.write_text(text, encoding="utf-8")
+        # By whole seconds and sizes Python sees whether bytecode is out of date.
+        os.utime(path, (next(self._times),) * 2)
 
     def test(self, files: Sequence[str]) -> tuple[int | None, str]:
         """Run tests up to the first failure; return pytest's exit code, None for too long."""

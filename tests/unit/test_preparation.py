@@ -95,3 +95,14 @@ def test_what_is_missing_or_too_old_is_found(
     monkeypatch.delenv(preparation.ONCE)
     with pytest.raises(SystemExit, match="uv sync --dev"):
         preparation.prepare()
+
+
+def test_processes_write_the_bytecode_that_the_next_ones_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    preparation.write_bytecode()
+    command = [sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"]
+    assert subprocess.check_output(command, text=True) == "False\n"
+    assert not sys.dont_write_bytecode
