@@ -25,7 +25,7 @@ from scene.imaging.footprint import Footprint
 from scene.imaging.frame import Frame
 from scene.imaging.sampling import Sampling
 from scene.language.plugin_code import described
-from scene.microscopy.chain import imaged
+from scene.microscopy.chain import Gray, imaged
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.raster import Raster
@@ -103,11 +103,17 @@ class BlenderFrame(Frame):
             for particle_id, whole in seen_footprints(layer.depsgraph, camera, truth.size, shown):
                 yield particle_id, sampling.footprint(whole)
 
-    def real(self) -> NDArray[np.uint8]:
+    def real(self) -> Gray:
         """Take the image as the technique does: (height, width) gray."""
         model = self._formation.model
         signal = self._path_traced() if model is None else self._computed(model)
-        return imaged(signal, self._raster, self._formation.chain, self._stream)
+        return imaged(
+            signal,
+            self._raster,
+            self._formation.chain,
+            self._stream,
+            heights=lambda: self._height(self._unhidden_buffers),
+        )
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""

@@ -59,7 +59,9 @@ class ImageFormation:
         with its margin then has at most four times the frame's pixels, and what lies farther away
         is left out.
         """
-        reach = 0 if self.model is None else self.model.reach_nm / frame.pixel_nm
+        reach: float = self.chain.reach_px(frame)
+        if self.model is not None:
+            reach += self.model.reach_nm / frame.pixel_nm
         if reach <= 0:
             return 0
         bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 2)

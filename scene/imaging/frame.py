@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scene.imaging.footprint import Footprint
 from scene.language.plugin_code import described
+from scene.microscopy.chain import Gray
 from scene.microscopy.geometry import GeometryBuffers
 
 type Image = NDArray[Any]
@@ -42,8 +43,8 @@ class Frame(ABC):
         """
 
     @abstractmethod
-    def real(self) -> NDArray[np.uint8]:
-        """Render with the technique's own materials and light: (height, width) gray."""
+    def real(self) -> Gray:
+        """Take the image as the technique does: (height, width) gray of 8 or 16 bits."""
 
     @abstractmethod
     def xray(self) -> NDArray[np.uint8]:

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self, final
+
+from scene.microscopy.detector import Detector
+from scene.microscopy.display import Display
+from scene.microscopy.electrons import Electrons
+from scene.microscopy.raster import Raster
+from scene.microscopy.scan import Scan, reach_px
+from scene.specimen.features import FeatureSpec, FeatureValue
+
+IMAGING_FEATURES: tuple[FeatureSpec, ...] = (
+    *Scan.FEATURES,
+    *Electrons.FEATURES,
+    *Detector.FEATURES,
+    *Display.FEATURES,
+)
+"""Features of every technique whose images go through all stages of the chain."""
 
 
 @final
@@ -16,6 +32,52 @@ class ImagingChain:
     noise
         Standard deviation of a pixel at gray value 1 of 255, see
         :func:`scene.microscopy.noise.with_noise`; 0 adds none.
+    scan
+        How the beam goes over the specimen.
+    electrons
+        How many make up a pixel.
+    detector
+        What its electronics do to the signal.
+    display
+        How the signal becomes gray values.
     """
 
     noise: float = 0.0
+    scan: Scan = field(default_factory=Scan)
+    electrons: Electrons = field(default_factory=Electrons)
+    detector: Detector = field(default_factory=Detector)
+    display: Display = field(default_factory=Display)
+
+    @classmethod
+    def of(cls, features: Mapping[str, FeatureValue], noise: float = 0.0) -> Self:
+        """Return the chain that a technique's features set.
+
+        Parameters
+        ----------
+        features
+            Values of at least `IMAGING_FEATURES`.
+        noise
+            As in the chain.
+        """
+        return cls(
+            noise,
+            Scan.of(features),
+            Electrons.of(features),
+            Detector.of(features),
+            Display.of(features),
+        )
+
+    def reach_px(self, raster: Raster) -> int:
+        """Return how many pixels beyond the frame's edges still matter inside.
+
+        Parameters
+        ----------
+        raster
+            How the pixels lie on the specimen; its margin does not matter.
+
+        Raises
+        ------
+        ValueError
+            With one sentence, if the scan reaches too far.
+        """
+        return reach_px(raster, self.scan) + max(self.detector.lead, self.detector.delay)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scene.errors import ConfigurationError
+from scene.microscopy.imaging_chain import IMAGING_FEATURES
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -68,6 +69,7 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
         "noise_threshold",
         "noise_coefficient",
         "defocus",
+        *(spec.name for spec in IMAGING_FEATURES),
         "patch_scale",
         "patch_seed",
     ]

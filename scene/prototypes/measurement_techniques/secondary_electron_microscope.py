@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, final
 
-from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -82,6 +82,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             minimum=0.0,
             maximum=1.0,
         ),
+        *IMAGING_FEATURES,
     )
 
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
@@ -122,11 +123,11 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
     def imaging_chain(
         self, features: Mapping[str, FeatureValue], fidelity: Fidelity
     ) -> ImagingChain:
-        """Return the noise of the image; at `reference` it has that of its samples."""
+        """Return what features set, and the noise; at `reference` it has that of its samples."""
         if fidelity == "reference":
-            return ImagingChain()
+            return ImagingChain.of(features)
         level = NOISE_FLOOR + NOISE_SLOPE * number(features, "noise_threshold")
-        return ImagingChain(noise=number(features, "noise_coefficient") * level)
+        return ImagingChain.of(features, noise=number(features, "noise_coefficient") * level)
 
     def _add_camera(self, scene: bpy.types.Scene, size: int) -> None:
         import bpy
