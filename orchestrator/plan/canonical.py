@@ -18,6 +18,9 @@ class _Nothing(Enum):
 ABSENT = _Nothing.ABSENT
 """In the place of a value: there is no such key."""
 
+LONGEST_PATCHED = 100
+"""Entries of a list that are compared and patched one by one."""
+
 type Patch = tuple[tuple[Place, Canonical], ...]
 
 
@@ -31,13 +34,18 @@ def differences(
 ) -> Iterator[tuple[Place, Canonical]]:
     """Yield (place, new value) for every innermost part of `other` that differs from `one`.
 
-    The new value of a key that `other` lacks is `ABSENT`.
+    The new value of a key that `other` lacks is `ABSENT`. A very long list, such as measured
+    values, counts as one part.
     """
     if isinstance(one, dict) and isinstance(other, dict):
         for key in one | other:
             before, after = one.get(key, ABSENT), other.get(key, ABSENT)
             yield from differences(before, after, (*place, key))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+    elif (
+        isinstance(one, list)
+        and isinstance(other, list)
+        and len(one) == len(other) <= LONGEST_PATCHED
+    ):
         for index, pair in enumerate(zip(one, other, strict=True)):
             yield from differences(*pair, (*place, index))
     elif type(one) is not type(other) or one != other:

@@ -36,8 +36,13 @@ def write_mapping(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
-def read_text(path: Path) -> str:
-    """Return a text file's content.
+def read_text(path: Path, kind: str = "YAML") -> str:
+    """Return a text file's content, with every line end as a line feed.
+
+    Parameters
+    ----------
+    kind
+        What messages call such a file; its ending in capitals.
 
     Raises
     ------
@@ -48,7 +53,7 @@ def read_text(path: Path) -> str:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            message = "is a folder; give the YAML file in it"
+            message = f"is a folder; give the {kind} file in it"
         elif not stat.S_ISREG(status.st_mode):
             message = "is not a file"
         elif status.st_size > LARGEST_FILE:
@@ -58,7 +63,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         message = f"not a UTF-8 text file (byte {error.start})"
     except FileNotFoundError:
-        message = _missing(path)
+        message = _missing(path, kind)
     except OSError as error:
         message = f"can't be read: {error.strerror}"
     except ValueError as error:  # a name that no file can have
@@ -80,11 +85,13 @@ def is_sweep(file: Path) -> bool:
     return re.search(r"""^(["']?)recipe\1\s*:""", text, re.MULTILINE) is not None
 
 
-def _missing(path: Path) -> str:
+def _missing(path: Path, kind: str) -> str:
     if path.is_symlink():
         return f"is a link to {path.readlink()}, which does not exist"
     folder = path.parent
-    others = sorted(other.name for other in folder.glob("*.yaml")) if folder.is_dir() else []
+    others = (
+        sorted(other.name for other in folder.glob(f"*.{kind.lower()}")) if folder.is_dir() else []
+    )
     return "no such file" + (f"; {folder} holds {', '.join(others[:12])}" if others else "")
 
 

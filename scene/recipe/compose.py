@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast, final
@@ -24,6 +25,7 @@ from scene.language.paths import is_file, is_there
 from scene.language.yaml_files import YAML_ENDINGS, write_mapping
 from scene.recipe.defaults import compose, first_sentence, make_way
 from scene.recipe.kinds import differ
+from scene.recipe.measured import MeasuredFiles
 from scene.recipe.optional_keys import give_optional_keys, leave_out_defaults
 from scene.recipe.references import calls_function, is_index, texts, too_large
 
@@ -71,6 +73,7 @@ class Composition:
         give_optional_keys(config)
         OmegaConf.set_struct(config, True)
         self._config = config
+        self._measured = MeasuredFiles(self._source)
 
     def resolve(self, overrides: Sequence[str] = ()) -> dict[str, Any]:
         """Return the recipe with `overrides` applied and interpolations resolved.
@@ -106,12 +109,20 @@ class Composition:
             resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
             raise self._error(str(error.full_key or ""), first_sentence(error)) from error
-        return leave_out_defaults(plain, cast("dict[str, Any]", resolved))
+        recipe = leave_out_defaults(plain, cast("dict[str, Any]", resolved))
+        self._measured.inline(recipe)
+        return recipe
 
     def document(self) -> str:
-        """Return the composed recipe as YAML, which needs no other file; nothing is resolved."""
+        """Return the composed recipe as YAML, which needs no other file; nothing is resolved.
+
+        Only a file that is missing, or named by reference, is named as the recipe does.
+        """
         plain = _plain(self._config)
-        return write_mapping(leave_out_defaults(plain, plain))
+        recipe = leave_out_defaults(plain, plain)
+        with suppress(ConfigurationError):
+            self._measured.inline(recipe)
+        return write_mapping(recipe)
 
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""

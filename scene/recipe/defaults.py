@@ -29,6 +29,7 @@ from scene.language.paths import is_there
 from scene.language.yaml_files import YAML_ENDINGS, is_sweep, read_text
 from scene.language.yaml_texts import parse_mapping
 from scene.recipe.kinds import replaced
+from scene.recipe.measured import is_measured, named_files
 from scene.recipe.references import calls_function
 
 _LOG = logging.getLogger(__name__)
@@ -107,13 +108,31 @@ def _merged(
     for default in defaults:
         recipe = loader._compose_config_from_defaults_list([default], repository)  # noqa: SLF001
         try:
-            make_way(merged, _plain(recipe))
+            plain = _plain(recipe)
+            make_way(merged, plain)
             merged.merge_with(recipe)
         except OmegaConfBaseException as error:
             message = f"recipe {default.config_path} does not fit those before"
             problem = f"{message}: {first_sentence(error)}"
             raise _error(path, _conflict(repository), problem) from error
+        _find_files(merged, plain, _folder(repository, default))
     return merged
+
+
+def _find_files(config: DictConfig, recipe: Mapping[str, Any], folder: Path) -> None:
+    """Give the files of a recipe's measured distributions the folder that they lie in."""
+    for place, file in named_files(recipe):
+        node: Any = config
+        for key in place:
+            node = node[key]
+        if is_measured(_plain(node)) and not file.startswith("${"):
+            node["file"] = str(folder / file)
+
+
+def _folder(repository: ConfigRepository, default: ResultDefault) -> Path:
+    """Return the folder of one of a defaults list's recipes."""
+    found = repository.load_config(default.config_path)
+    return Path(found.path.removeprefix("file://"), default.config_path).parent
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

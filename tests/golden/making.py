@@ -31,7 +31,7 @@ from scene.language.canonical import canonical
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry, builtin_classes
-from scene.specimen.distributions import Distribution
+from scene.specimen.distributions import Constant, Distribution, UniformDistribution
 from scene.specimen.specimen import MeasurementVolume
 from scene.specimen.streams import Streams
 from scene.steps.relax import RelaxCollisions
@@ -92,6 +92,10 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
 
 DRAWS: dict[str, tuple[dict[str, Any], ...]] = {
     "UniformDistribution3dHomogeneous": ({"location": 5, "scale": 2},),
+    "UniformDistribution": (
+        {"low": 4, "high": 7},
+        {"low": -1, "high": -1, "num_dimensions": 3},
+    ),
     "UniformDistributionNdHomogeneous": (
         {"location": -1.5, "scale": 0.5},
         {"location": 0, "scale": 1e6, "num_dimensions": 2},
@@ -104,6 +108,21 @@ DRAWS: dict[str, tuple[dict[str, Any], ...]] = {
     "LogNormal3dHomogeneous": (
         {"geometric_mean": 5, "geometric_standard_deviation": 1.5, "min": 5, "max": 6},
         {"geometric_mean": 5, "geometric_standard_deviation": 1.1, "min": 0, "max": 100},
+    ),
+    "NormalDistribution3dHomogeneous": ({"mean": 5, "standard_deviation": 2, "min": 1, "max": 9},),
+    "LogUniform": ({"low": 0.01, "high": 100}, {"low": 1, "high": 2, "num_dimensions": 3}),
+    "Weibull3dHomogeneous": ({"scale": 5, "shape": 3, "min": 0, "max": 20},),
+    "Mixture": (
+        {
+            "parts": [
+                {"weight": 1, "variability": Constant(value=3)},
+                {"weight": 3, "variability": UniformDistribution(low=7, high=9)},
+            ]
+        },
+    ),
+    "Empirical": (
+        {"values": [5, 1, 2, 3], "factor": 0.5},
+        {"values": [1, 2, 6], "fractions": [0, 0.9, 1], "num_dimensions": 3},
     ),
     "Choice": (
         {"values": ["a", 2, [1, 2, 3]]},

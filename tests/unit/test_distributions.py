@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,11 @@ def test_log_normal_is_truncated_by_redrawing(low: float, high: float) -> None:
     assert (cdf[1] - cdf[0]) / (cdf[2] - cdf[0]) == pytest.approx(0.5, abs=0.06)
 
 
+def test_weibull_takes_bounds_of_any_size() -> None:
+    sample = draws(v.Weibull3dHomogeneous(scale=1e300, shape=2, min=1e-300, max=1.7e308), 10)
+    assert sample.min() > 1e290
+
+
 def test_log_normal_takes_bounds_of_any_size() -> None:
     variability = v.LogNormal3dHomogeneous(
         geometric_mean=1e300, geometric_standard_deviation=2, min=1e-300, max=1.7e308
@@ -122,6 +128,87 @@ def test_locations_fill_the_volume() -> None:
     assert sample.mean(axis=0) == pytest.approx([0, 0, 25.6], abs=2)
 
 
+WEIBULL = v.Weibull3dHomogeneous(scale=5, shape=3, min=2, max=8)
+NORMAL = v.NormalDistribution3dHomogeneous(mean=5, standard_deviation=2, min=2, max=8)
+MEASURED = v.Empirical(values=[1, 4, 2], factor=2)
+QUANTILES = v.Empirical(values=[1, 2, 6], fractions=[0, 0.8, 1])
+
+
+def weibull(r: float) -> float:
+    return 1 - math.exp(-((r / 5) ** 3))
+
+
+def normal(r: float) -> float:
+    return 0.5 * (1 + math.erf((r - 5) / 2 / math.sqrt(2)))
+
+
+LAWS: dict[str, tuple[v.Distribution, Callable[[float], float]]] = {
+    "UniformDistribution": (v.UniformDistribution(low=-1, high=3), lambda r: (r + 1) / 4),
+    "LogUniform": (v.LogUniform(low=0.01, high=100), lambda r: math.log(r / 0.01) / math.log(1e4)),
+    "Weibull": (WEIBULL, lambda r: (weibull(r) - weibull(2)) / (weibull(8) - weibull(2))),
+    "normal": (NORMAL, lambda r: (normal(r) - normal(2)) / (normal(8) - normal(2))),
+    "values": (MEASURED, lambda r: float(np.interp(r, [2, 4, 8], [0, 0.5, 1]))),
+    "quantiles": (QUANTILES, lambda r: float(np.interp(r, [1, 2, 6], [0, 0.8, 1]))),
+    "mixture": (
+        v.Mixture(
+            parts=[
+                v.MixturePart(weight=0.5, variability=v.UniformDistribution(low=0, high=1)),
+                v.MixturePart(weight=0, variability=v.Constant(value=-7)),
+                v.MixturePart(weight=1.5, variability=v.UniformDistribution(low=9, high=10)),
+            ]
+        ),
+        lambda r: float(np.interp(r, [0, 1, 9, 10], [0, 0.25, 0.25, 1])),
+    ),
+}
+"""Name to a distribution, and the fraction of its draws that are less than r."""
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_draws_follow_the_law(name: str) -> None:
+    variability, law = LAWS[name]
+    sample = draws(variability)
+    if sample.ndim > 1:
+        assert (sample == sample[:, :1]).all()
+        sample = sample[:, 0]
+    numbers = np.sort(sample)
+    expected = np.array([law(float(number)) for number in numbers])
+    steps = np.arange(len(numbers) + 1) / len(numbers)
+    distance = max((steps[1:] - expected).max(), (expected - steps[:-1]).max())
+    # Kolmogorov-Smirnov: one right sample in a hundred thousand is farther off than this.
+    assert distance < 2.47 / math.sqrt(len(numbers))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_no_draw_is_beyond_the_extremes(name: str) -> None:
+    variability, _ = LAWS[name]
+    ends = np.array(variability.extremes(), dtype=float)
+    sample = draws(variability, 1000)
+    assert ends.min() <= sample.min()
+    assert sample.max() <= ends.max()
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=9),
+    st.floats(1e-3, 1e3),
+    st.integers(0, 2**32),
+)
+def test_measured_values_are_quantiles_as_numpy_has_them(
+    values: list[float], factor: float, seed: int
+) -> None:
+    drawn = v.Empirical(values=values, factor=factor).sample(np.random.default_rng(seed), VOLUME)
+    fraction = np.random.default_rng(seed).random()
+    assert drawn == pytest.approx(factor * np.quantile(values, fraction), rel=1e-9, abs=1e-6)
+
+
+def test_a_mixture_fits_where_all_of_its_parts_do() -> None:
+    size = FeatureSpec("size", 1.0, "size", minimum=0.0)
+    good, bad = v.Constant(value=1), v.UniformDistribution(low=-1, high=1)
+    both = [v.MixturePart(weight=1, variability=part) for part in (good, bad)]
+    assert v.Mixture(parts=both[:1]).unfit(size) is None
+    assert v.Mixture(parts=both).unfit(size) == bad.unfit(size) is not None
+    assert v.Mixture(parts=both).extremes() == (1, -1, 1)
+
+
 @pytest.mark.parametrize(
     ("cls", "parameters", "message"),
     [
@@ -141,6 +228,41 @@ def test_locations_fill_the_volume() -> None:
             {"geometric_mean": 5, "geometric_standard_deviation": 1.1, "min": 50, "max": 60},
             "less than one draw in a thousand",
         ),
+        (v.UniformDistribution, {"low": 2, "high": 1}, "low (2.0) must not be above high (1.0)"),
+        (v.LogUniform, {"low": 2, "high": 1}, "low (2.0) must not be above high (1.0)"),
+        (v.LogUniform, {"low": 0, "high": 1}, "must be greater than 0"),
+        (
+            v.Weibull3dHomogeneous,
+            {"scale": 5, "shape": 2, "min": 50, "max": 60},
+            "less than one draw in a thousand",
+        ),
+        (
+            v.Weibull3dHomogeneous,
+            {"scale": 1, "shape": 1e300, "min": 2, "max": 1e300},
+            "less than one draw in a thousand",
+        ),
+        (
+            v.Weibull3dHomogeneous,
+            {"scale": 5, "shape": 2, "min": 6, "max": 6},
+            "min (6) must be below max (6)",
+        ),
+        (v.Empirical, {}, "needs a file, or values"),
+        (v.Empirical, {"values": [1, 2], "file": "x.csv"}, "either file or values, not both"),
+        (v.Empirical, {"values": [1]}, "must have at least 2 entries, got 1"),
+        (v.Empirical, {"values": [1.0] * 1001}, "must have at most 1000 entries, got 1001"),
+        (v.Empirical, {"values": [1, math.nan]}, "expected a finite number"),
+        (v.Empirical, {"values": [1, 2], "fractions": [0, 0.5, 1]}, "fractions has 3 entries"),
+        (v.Empirical, {"values": [1, 2], "fractions": [0.1, 1]}, "the first fraction must be 0"),
+        (v.Empirical, {"values": [1, 2, 3], "fractions": [0, 0, 1]}, "fractions must rise"),
+        (v.Empirical, {"values": [1, 3, 2], "fractions": [0, 0.5, 1]}, "quantiles must not fall"),
+        (v.Mixture, {"parts": []}, "must have at least 1 entries"),
+        (
+            v.Mixture,
+            {"parts": [{"weight": 0, "variability": v.Constant(value=1)}]},
+            "one of the weights must be greater than 0",
+        ),
+        (v.Constant, {"value": {"_target_": "x"}}, "a value that is drawn itself can't stand here"),
+        (v.Choice, {"values": [1, [{}]]}, "a value that is drawn itself can't stand here"),
         (v.Choice, {"values": (1, 2), "probabilities": (1.0,)}, "probabilities has 1 entries"),
         (v.Choice, {"values": (1, 2), "probabilities": (0.5, 0.6)}, "must add up to 1"),
     ],

@@ -1,0 +1,128 @@
+"""Uniform distributions: of a number, its logarithm, a whole number, and a place."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Self, final, override
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from scene.language.fields import Int, Real
+from scene.specimen.distributions.base import Distribution, NonNegative, Number, Positive, Repeated
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.specimen import MeasurementVolume
+
+type _Int64 = Annotated[Int, Field(ge=-(2**63), le=2**63 - 1)]
+
+
+class _HomogeneousUniform(Number):
+    location: Real
+    scale: NonNegative
+
+    @override
+    def _draw(self, rng: np.random.Generator) -> float:
+        return self.location + self.scale * float(rng.random())
+
+    @override
+    def _ends(self) -> tuple[float, float]:
+        return self.location, self.location + self.scale
+
+
+@final
+class UniformDistribution3dHomogeneous(_HomogeneousUniform):
+    """One draw r = location + scale * U[0, 1), given as (r, r, r)."""
+
+
+@final
+class UniformDistributionNdHomogeneous(Repeated, _HomogeneousUniform):
+    """One draw r = location + scale * U[0, 1), repeated `num_dimensions` times; a number for 1."""
+
+
+@final
+class UniformDistribution(Repeated):
+    """One draw r uniform in [`low`, `high`), repeated `num_dimensions` times; a number for 1."""
+
+    low: Real
+    high: Real
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_order(self.low, self.high)
+        return self
+
+    @override
+    def _draw(self, rng: np.random.Generator) -> float:
+        return self.low + (self.high - self.low) * float(rng.random())
+
+    @override
+    def _ends(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+@final
+class LogUniform(Repeated):
+    """One draw r whose logarithm is uniform in [ln `low`, ln `high`): each decade is as likely.
+
+    Repeated `num_dimensions` times; a number for 1.
+    """
+
+    low: Positive
+    high: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_order(self.low, self.high)
+        return self
+
+    @override
+    def _draw(self, rng: np.random.Generator) -> float:
+        low, high = math.log(self.low), math.log(self.high)
+        number = math.exp(low + (high - low) * float(rng.random()))
+        return min(max(number, self.low), self.high)  # rounding may lead out of the ends
+
+    @override
+    def _ends(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+@final
+class UniformDistributionInt(Distribution):
+    """A whole number, uniform in [`low`, `high`], both ends included."""
+
+    low: _Int64
+    high: _Int64
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _check_order(self.low, self.high)
+        return self
+
+    @override
+    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
+        return int(rng.integers(self.low, self.high, endpoint=True))
+
+    @override
+    def extremes(self) -> tuple[FeatureValue, ...]:
+        return self.low, self.high
+
+
+@final
+class UniformlyRandomLocationInMeasurementVolume(Distribution):
+    """A point (x, y, z) uniform in the measurement volume."""
+
+    @override
+    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
+        x, y, z = rng.uniform(volume.lower, volume.upper)
+        return float(x), float(y), float(z)
+
+    @override
+    def unfit(self, feature: FeatureSpec) -> str | None:
+        if feature.components == 3:
+            return None
+        return f"{feature.name} takes one number, not a location"
+
+
+def _check_order(low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"low ({low}) must not be above high ({high})")
