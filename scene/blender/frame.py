@@ -113,6 +113,7 @@ class BlenderFrame(Frame):
             self._formation.chain,
             self._stream,
             heights=lambda: self._height(self._unhidden_buffers),
+            bit_depth=self._truth.settings.bit_depth,
         )
 
     def xray(self) -> NDArray[np.uint8]:

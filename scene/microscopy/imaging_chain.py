@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self, final
 
+from scene.microscopy.data_bar import DataBar
 from scene.microscopy.detector import Detector
 from scene.microscopy.display import Display
 from scene.microscopy.electrons import Electrons
@@ -18,6 +19,7 @@ IMAGING_FEATURES: tuple[FeatureSpec, ...] = (
     *Electrons.FEATURES,
     *Detector.FEATURES,
     *Display.FEATURES,
+    *DataBar.FEATURES,
 )
 """Features of every technique whose images go through all stages of the chain."""
 
@@ -40,6 +42,8 @@ class ImagingChain:
         What its electronics do to the signal.
     display
         How the signal becomes gray values.
+    data_bar
+        What a data bar says, if there is one.
     """
 
     noise: float = 0.0
@@ -47,6 +51,7 @@ class ImagingChain:
     electrons: Electrons = field(default_factory=Electrons)
     detector: Detector = field(default_factory=Detector)
     display: Display = field(default_factory=Display)
+    data_bar: DataBar = field(default_factory=DataBar)
 
     @classmethod
     def of(cls, features: Mapping[str, FeatureValue], noise: float = 0.0) -> Self:
@@ -65,6 +70,7 @@ class ImagingChain:
             Electrons.of(features),
             Detector.of(features),
             Display.of(features),
+            DataBar.of(features),
         )
 
     def reach_px(self, raster: Raster) -> int:

@@ -89,6 +89,8 @@ OPTIONAL_KEYS = (
         needs="seed",
     ),
     OptionalKey("render", "scene_unit_nm", 1000),
+    OptionalKey("render", "bit_depth", 8),
+    OptionalKey("render", "data_bar", "none"),
 )
 """All there are."""
 

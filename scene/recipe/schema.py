@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, final
+from typing import Annotated, Any, Literal, Self, final
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -13,6 +13,8 @@ from scene.imaging.size import rendered_size
 from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictModel
 from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
+from scene.microscopy.chain import BitDepth
+from scene.microscopy.data_bar import rows as data_bar_rows
 from scene.prototypes.base import PARTICLE_FEATURES, Fidelity
 from scene.recipe.code import Code, code_of
 from scene.recipe.names import Features, RecipeNames
@@ -89,6 +91,11 @@ class RenderSettings(StrictModel):
         give the same look.
     scene_unit_nm
         Length of a scene unit on the specimen in nm.
+    bit_depth
+        Bits of a pixel of `real`: 8, or 16, where white is 65,535.
+    data_bar
+        Where the data bar is: ``none``, ``overlay`` for over the lowest rows of the image, or
+        ``below`` for in further rows.
     """
 
     resolution: tuple[
@@ -98,6 +105,8 @@ class RenderSettings(StrictModel):
     max_samples: Annotated[Int, Field(ge=1, le=1_000_000)] = 4096
     fidelity: Fidelity = "fast"
     scene_unit_nm: Annotated[float, BeforeValidator(_scene_unit)] = 1000.0
+    bit_depth: BitDepth = 8
+    data_bar: Literal["none", "overlay", "below"] = "none"
 
     @model_validator(mode="after")
     def _has_pixels(self) -> Self:
@@ -107,6 +116,16 @@ class RenderSettings(StrictModel):
             raise ValueError(
                 f"{self.resolution_percentage} % of {width} x {height} pixels is less than one "
                 f"pixel; resolution_percentage has to be at least {fewest}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_room_for_its_data_bar(self) -> Self:
+        width, height = self.size
+        if self.data_bar != "none" and (rows := data_bar_rows(width)) >= height:
+            raise ValueError(
+                f"the data bar of an image {width} pixels wide has {rows} rows, so its height has "
+                f"to be at least {rows + 1} pixels, got {height}"
             )
         return self
 

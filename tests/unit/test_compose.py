@@ -113,6 +113,15 @@ def test_an_optional_key_can_be_set_and_named_and_is_absent_where_it_has_its_def
     assert "scene_unit_nm" not in spheres.document()
 
 
+def test_bits_and_data_bar_can_be_overridden_and_are_absent_by_default(
+    spheres: Composition,
+) -> None:
+    given = spheres.resolve(["render.bit_depth=16", "render.data_bar=below"])["render"]
+    assert (given["bit_depth"], given["data_bar"]) == (16, "below")
+    for same in ([], ["render.bit_depth=8", "render.data_bar=none"]):
+        assert not {"bit_depth", "data_bar"} & spheres.resolve(same)["render"].keys()
+
+
 def test_a_derived_recipe_sets_an_optional_key_or_takes_it_back(tmp_path: Path) -> None:
     write(tmp_path, "near.yaml", "defaults: [BaseRecipe, _self_]\nrender: {scene_unit_nm: 50}\n")
     derived = {

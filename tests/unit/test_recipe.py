@@ -53,6 +53,30 @@ def test_what_is_no_length_of_a_scene_unit_gets_one_sentence(
     }
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_bar": "beneath"}, "unknown value 'beneath'; valid are: below, none, overlay"),
+        ({"bit_depth": 12}, "expected 8 or 16, got 12"),
+        (
+            {"data_bar": "below", "resolution": [95, 95]},
+            "a data bar needs an image that is at least 96 pixels wide, got 95",
+        ),
+        (
+            {"data_bar": "overlay", "resolution": [960, 40]},
+            "the data bar of an image 960 pixels wide has 40 rows, so its height has to be at "
+            "least 41 pixels, got 40",
+        ),
+    ],
+)
+def test_what_is_wrong_with_bits_and_data_bars_gets_one_sentence(
+    resolved: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    for key, value in changes.items():
+        resolved = changed(resolved, f"render.{key}", value)
+    assert list(problems(resolved).values()) == [message]
+
+
 def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
     recipe = parse(resolved, "spheres_sem.yaml", Registry())
     assert recipe.blueprints.particles["Bead"].number == 600
