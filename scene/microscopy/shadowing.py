@@ -1,0 +1,212 @@
+"""Shadowing: electrons are lost to neighbours that stand higher.
+
+Slow electrons leave a surface in all directions, after the cosine law (L. Reimer, Scanning Electron
+Microscopy, 2nd ed. (1998), chapter 4), and those whose way ends at a neighbour are lost to the
+detector. From a level surface, in a direction in which the horizon stands at the elevation h, the
+fraction ``cos(h)**2`` gets away::
+
+    integral of sin(t) cos(t) dt from 0 to pi/2 - h, over that from 0 to pi/2
+
+Its mean over all directions is the solid angle of the sky, weighted by the cosine and divided by
+pi: in radiation, the view factor between the surface and the sky. So the loss is the mean of
+``sin(h)**2``.
+
+A tilted surface is a horizon to itself. That part is no loss: the yield of a tilted surface
+(`scene.microscopy.edge`) has been measured on flat ones, which have it too. What counts is by
+how much ``sin(h)**2`` exceeds that of the surface's own plane; so a convex particle, alone,
+does not shade itself, its rim stays bright, and nothing ever becomes brighter. What is sent
+downwards, from the steep sides of particles, counts as drawn up by the detector's field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene.microscopy.collection import Collection
+from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+
+GROWTH = 1.2
+"""Ratio of the distances at which the horizon is looked for, from a pixel on.
+
+With this and 16 directions, a fraction of the sky differs by 0.02 on average from that of 64
+directions and steps of a pixel; by 0.07 at most beside a wall, where some directions see it and
+the next do not.
+"""
+
+_STEPS = ((1, 0), (2, 1), (1, 1), (1, 2))
+"""Steps from pixel to pixel in a quarter of all directions; a finer angle lies between no two."""
+
+STEEPEST = np.float32(1e3)
+_ROWS = 32
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Shadowing:
+    """How much of what neighbours stand in the way of is lost.
+
+    Parameters
+    ----------
+    shadowing
+        Fraction of it, between 0 and 1: the field of the detector pulls part of it out.
+    shadowing_range
+        Distance in nm up to which neighbours matter.
+    """
+
+    shadowing: float = 0.0
+    shadowing_range: float = 0.0
+
+    FEATURES: ClassVar[tuple[FeatureSpec, ...]] = (
+        FeatureSpec(
+            "shadowing",
+            0.7,
+            "fraction that is lost of the electrons that leave towards higher neighbours",
+            minimum=0.0,
+            maximum=1.0,
+        ),
+        FeatureSpec(
+            "shadowing_range",
+            6000.0,
+            "distance in nm up to which higher neighbours matter",
+            minimum=0.0,
+            maximum=1e6,
+        ),
+    )
+
+    @classmethod
+    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
+        """Return what a technique's features set."""
+        return cls(**numbers(features, cls.FEATURES))
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether nothing is lost."""
+        return self.shadowing == 0 or self.shadowing_range == 0
+
+
+def unshaded(loss: NDArray[np.float32], shadowing: Shadowing) -> NDArray[np.float32]:
+    """Return the fraction of the electrons that gets away, for what `hidden_sky` returns."""
+    return 1 - np.float32(shadowing.shadowing) * loss
+
+
+def hidden_sky(
+    height: NDArray[np.float32],
+    others: NDArray[np.float32],
+    slopes: tuple[NDArray[np.float32], NDArray[np.float32]],
+    reach: float,
+    collection: Collection | None = None,
+) -> NDArray[np.float32]:
+    """Return the fraction of the sky that neighbours hide, weighted as electrons leave.
+
+    Parameters
+    ----------
+    height
+        Elevation of what is seen, in pixels.
+    others
+        Of what may hide it, in pixels; at least `height`.
+    slopes
+        Rise of what is seen with a pixel to the right, and with a pixel upwards in the image.
+    reach
+        Distance in pixels up to which others matter; at most that from edge to edge.
+    collection
+        Where the detector is: directions towards it then count for more, and what is behind a
+        particle, seen from there, is in its shadow.
+
+    Returns
+    -------
+    numpy.ndarray
+        Like `height`, between 0 and 1; 0 where no neighbour stands out of the surface's own plane.
+    """
+    reach = min(reach, max(height.shape))
+    if reach < 1:
+        return np.zeros_like(height)
+    padding = math.ceil(reach)
+    around = np.pad(others, padding, mode="edge")
+    hidden = np.empty_like(height)
+    directions = list(_directions(reach, collection or Collection()))
+    for top in range(0, height.shape[0], _ROWS):  # parts that stay in a processor's cache
+        rows = slice(top, top + _ROWS)
+        part = around[top : top + _ROWS + 2 * padding]
+        own = tuple(slope[rows] for slope in slopes)
+        hidden[rows] = _hidden(height[rows], own, part, padding, directions)
+    return hidden
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Direction:
+    """One of the directions in which the horizon is looked for.
+
+    Parameters
+    ----------
+    weight
+        How much it counts; those of all directions have the sum 1.
+    right, up
+        Of the unit vector.
+    places
+        Where heights are compared, as pixels to the right and upwards, exactly in that direction.
+    """
+
+    weight: float
+    right: float
+    up: float
+    places: tuple[tuple[int, int], ...]
+
+
+def _directions(reach: float, collection: Collection) -> Iterator[_Direction]:
+    steps = [
+        (quarter[0] * x + quarter[1] * y, quarter[2] * x + quarter[3] * y)
+        for quarter in ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
+        for x, y in _STEPS
+    ]
+    azimuths = [math.atan2(y, x) for x, y in steps]
+    for index, ((x, y), azimuth) in enumerate(zip(steps, azimuths, strict=True)):
+        after = azimuths[(index + 1) % len(steps)]
+        share = ((after - azimuths[index - 1]) % math.tau) / 2 / math.tau
+        towards = 1 + collection.lateral * math.cos(azimuth - collection.detector_azimuth)
+        length = math.hypot(x, y)
+        places = tuple((x * times, y * times) for times in _multiples(reach / length))
+        yield _Direction(share * towards, x / length, y / length, places)
+
+
+def _multiples(largest: float) -> Iterator[int]:
+    times = 1
+    while times <= largest:
+        yield times
+        times = max(times + 1, round(times * GROWTH))
+
+
+def _hidden(
+    height: NDArray[np.float32],
+    slopes: tuple[NDArray[np.float32], ...],
+    around: NDArray[np.float32],
+    padding: int,
+    directions: Iterable[_Direction],
+) -> NDArray[np.float32]:
+    """Return the hidden sky of some rows; `around` has `padding` more pixels on each side."""
+    total = np.zeros_like(height)
+    rise = np.empty_like(height)
+    rows, columns = height.shape
+    for direction in directions:
+        own = slopes[0] * np.float32(direction.right)
+        own += slopes[1] * np.float32(direction.up)
+        np.clip(own, np.float32(0.0), STEEPEST, out=own)
+        horizon = own.copy()
+        for right, up in direction.places:
+            top, left = padding - up, padding + right
+            np.subtract(around[top : top + rows, left : left + columns], height, out=rise)
+            rise *= np.float32(1 / math.hypot(right, up))
+            np.maximum(horizon, rise, out=horizon)
+        total += np.float32(direction.weight) * (_sine_squared(horizon) - _sine_squared(own))
+    return total
+
+
+def _sine_squared(tangent: NDArray[np.float32]) -> NDArray[np.float32]:
+    square = tangent * tangent
+    return square / (1 + square)

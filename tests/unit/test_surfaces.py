@@ -1,0 +1,148 @@
+"""Relief and patches: as steep, as rough and as large as the material says, on any surface."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from scene.microscopy.edge import Edge
+from scene.microscopy.electron_surface import ElectronSurface
+from scene.microscopy.patches import patchy
+from scene.microscopy.raster import Raster
+from scene.microscopy.relief import Normals, slope_rms, with_relief
+from scene.microscopy.secondary_electrons import SecondaryElectrons
+from scene.microscopy.texture import clouds, waves
+from scene.microscopy.view import View
+from scene.specimen.streams import Streams
+from tests.views import seen
+
+ROUGH = ElectronSurface(relief_amplitude=15.0, relief_wavelength=600.0)
+"""A slope of 0.157."""
+
+RASTER = Raster(240, 240, 0, 50.0)
+
+
+def smooth_normals(view: View) -> Normals:
+    x, y, z = np.moveaxis(view.buffers.normal, -1, 0).copy()
+    z[view.buffers.instance == 0] = 1
+    return x, y, z
+
+
+def relief(view: View, seed: int = 1) -> tuple[Normals, NDArray[np.float32]]:
+    return with_relief(smooth_normals(view), view.height, view, Streams(seed).counted)
+
+
+def tilt(view: View, bumpy: Normals) -> NDArray[np.float32]:
+    """Return the square of the slope between rough and smooth surfaces."""
+    cosine = sum(a * b for a, b in zip(bumpy, smooth_normals(view), strict=True))
+    return 1 / cosine**2 - 1
+
+
+def test_the_slope_of_level_ground_follows_from_amplitude_and_wavelength() -> None:
+    view = seen(RASTER, [], ground=ROUGH)
+    normals, height = relief(view)
+    expected = slope_rms(ROUGH.relief_amplitude, ROUGH.relief_wavelength)
+    assert expected == pytest.approx(math.tau * 15 / 600)
+    assert np.sqrt(tilt(view, normals).mean()) == pytest.approx(expected, rel=0.05)
+    assert height.std() == pytest.approx(15.0, rel=0.05)
+
+
+def test_slopes_are_those_of_the_heights() -> None:
+    """What tilts the normals is the same surface that shades."""
+    view = seen(RASTER, [], ground=ElectronSurface(relief_amplitude=15.0, relief_wavelength=2000.0))
+    (x, y, z), height = relief(view)
+    along = np.gradient(height, RASTER.pixel_nm, axis=1)
+    upwards = -np.gradient(height, RASTER.pixel_nm, axis=0)
+    inner = (slice(2, -2),) * 2
+    for slope, component in ((along, x), (upwards, y)):
+        expected = (-component / z)[inner]
+        assert np.corrcoef(slope[inner].ravel(), expected.ravel())[0, 1] > 0.97
+        assert slope[inner].std() == pytest.approx(expected.std(), rel=0.06)
+
+
+def test_relief_is_as_steep_at_the_limb_as_on_top() -> None:
+    raster = Raster(480, 480, 0, 50.0)
+    view = seen(raster, [(240, 240, 235, 235)], particles=ROUGH)
+    normals, _ = relief(view)
+    square, cosine = tilt(view, normals), view.buffers.normal[..., 2]
+    expected = slope_rms(15.0, 600.0)
+    for low, high in ((0.35, 0.6), (0.6, 0.8), (0.8, 1.0)):
+        ring = (cosine > low) & (cosine <= high)
+        assert np.sqrt(square[ring].mean()) == pytest.approx(expected, rel=0.1)
+
+
+def test_relief_does_not_stretch_at_the_limb() -> None:
+    """Along the surface, bumps follow each other as closely there as on top."""
+    raster = Raster(640, 640, 0, 50.0)
+    view = seen(raster, [(320, 320, 318, 318)], particles=ROUGH)
+    (x, _, _), _ = relief(view)
+    columns = np.arange(320, 636)
+    arc = 318 * np.arcsin((columns + 0.5 - 320) / 318)
+    slope = (x - view.buffers.normal[..., 0])[300:340, columns]
+
+    def crossings(part: NDArray[np.bool_]) -> float:
+        signs = np.signbit(slope[:, part])
+        length = arc[part][-1] - arc[part][0]
+        return float((signs[:, 1:] != signs[:, :-1]).sum(axis=1).mean() / length)
+
+    assert crossings((arc > 250) & (arc < 400)) == pytest.approx(crossings(arc < 150), rel=0.35)
+
+
+def test_normals_stay_unit_vectors_that_face_the_beam() -> None:
+    steep = ElectronSurface(relief_amplitude=1000.0, relief_wavelength=100.0)
+    view = seen(RASTER, [(120, 120, 100, 100)], ground=steep, particles=steep)
+    normals, height = relief(view)
+    assert np.isfinite(height).all()
+    np.testing.assert_allclose(sum(own**2 for own in normals), 1, atol=1e-5)
+    assert (normals[2] > 0).all()
+
+
+def test_rough_surfaces_are_brighter_as_they_are_tilted() -> None:
+    """By the mean of the yield law over slopes, to second order n s^2 / 2 for a slope s."""
+    view = seen(RASTER, [], ground=ROUGH)
+    flat = seen(RASTER, [], ground=ElectronSurface())
+    model = SecondaryElectrons(edge=Edge(1.0, 0.0))
+    rough, smooth = (model.signal(own, Streams(1).counted).mean() for own in (view, flat))
+    assert smooth == 1
+    assert rough - 1 == pytest.approx(slope_rms(15.0, 600.0) ** 2 / 2, rel=0.2)
+
+
+def test_each_particle_has_its_own_bumps() -> None:
+    view = seen(RASTER, [(60, 120, 50, 50), (180, 120, 50, 50)], particles=ROUGH)
+    (x, _, _), _ = relief(view)
+    bumps = x - view.buffers.normal[..., 0]
+    left, right = bumps[80:160, 20:100], bumps[80:160, 140:220]
+    assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 0.3
+
+
+def test_materials_differ_from_particle_to_particle() -> None:
+    view = seen(RASTER, [(60, 120, 50, 50), (180, 120, 50, 50)])
+    view.particles.clear()  # type: ignore[attr-defined]
+    view.particles.update({ROUGH: np.array([2]), ElectronSurface(): np.array([1])})  # type: ignore[attr-defined]
+    normals, _ = relief(view)
+    square = tilt(view, normals)
+    np.testing.assert_allclose(square[view.buffers.instance == 1], 0, atol=1e-5)
+    assert np.sqrt(square[view.buffers.instance == 2].mean()) > 0.1
+
+
+@pytest.mark.parametrize("size", [200.0, 800.0])
+def test_patches_have_the_contrast_and_the_size_of_the_material(size: float) -> None:
+    surface = ElectronSurface(patch_contrast=0.2, patch_size=size)
+    factor = patchy(seen(RASTER, [], ground=surface), Streams(1).counted)
+    assert factor.mean() == pytest.approx(1, abs=0.1)
+    assert factor.std() == pytest.approx(0.2, rel=0.3)
+    lag = round(size / RASTER.pixel_nm / 4)
+    near = np.corrcoef(factor[:, lag:].ravel(), factor[:, :-lag].ravel())[0, 1]
+    assert near > 0.8
+    assert (factor >= 0).all()
+
+
+def test_textures_have_unit_deviation_and_the_slope_of_a_unit_wave() -> None:
+    values = waves().values.astype(np.float64)
+    assert values[:, 0].mean() == pytest.approx(0, abs=1e-4)
+    assert values[:, 0].std() == pytest.approx(1, abs=1e-5)
+    assert np.sqrt((values[:, 1:] ** 2).sum(axis=1).mean()) == pytest.approx(math.tau, rel=1e-5)
+    assert clouds().values.std() == pytest.approx(1, abs=1e-5)
