@@ -183,6 +183,8 @@ def _version(versions: Mapping[str, str | None] | None) -> str:
 def _rendering(text: str) -> str:
     """Return in short how images were rendered, whatever their noise."""
     entry = json.loads(text)
+    if entry.get("model"):
+        return f"computed from geometry by {entry['model']}"
     limit = "at most " if entry.get("adaptive_threshold") is not None else ""
     parts = [f"{entry.get('fidelity')}: {limit}{entry.get('samples')} samples a pixel"]
     parts += ["denoised"] * bool(entry.get("denoiser"))

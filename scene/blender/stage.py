@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from scene.specimen.features import FeatureValue
     from scene.specimen.streams import Streams
 
-SCENE_UNIT_NM = 1000.0
-"""Length of a scene unit in nm."""
-
 _FRAMES_KEPT = 4
 _MOST_SCENE_BYTES = 64 * 2**20
 
@@ -135,13 +132,13 @@ class Stage:
             shutil.move(file, path)
 
     def rendering(self) -> Rendering:
-        """Return how `real` is rendered, as plain values."""
-        return rendering_of(self._scene, self._truth.settings.fidelity, self._formation.chain)
+        """Return how `real` is made, as plain values."""
+        return rendering_of(self._scene, self._truth.settings.fidelity, self._formation)
 
     def pixel_size_nm(self) -> float | None:
         """Return the side of a pixel on the specimen in nm; None for a perspective."""
         size = pixel_size(self._truth.camera(), self._truth.settings.size)
-        return None if size is None else size * SCENE_UNIT_NM
+        return None if size is None else size * self._truth.settings.scene_unit_nm
 
     def frame(
         self, interest: frozenset[int], overlapping: frozenset[int] = frozenset()
@@ -197,14 +194,12 @@ class Stage:
         settings = self._truth.settings
         chain = prototype.imaging_chain(values, settings.fidelity)
         model = prototype.image_model(values)
-        if model is None:
-            return ImageFormation(chain=chain)
-        name = technique.background_material
+        name = technique.background_material if model is not None else None
         ground = None if name is None else self._materials.key(name, technique.features)
         return ImageFormation(
             model=model,
             chain=chain,
-            scene_unit_nm=SCENE_UNIT_NM,
+            scene_unit_nm=settings.scene_unit_nm,
             ground_height=prototype.volume(settings.resolution).lower[2],
             ground=None if ground is None else self._materials.surface(ground),
         )

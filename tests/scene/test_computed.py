@@ -76,14 +76,16 @@ def test_surfaces_and_ground_follow_the_specimen(new_stage: StageFactory) -> Non
     world.particles[0].features["electron_yield"] = 4.0
     world.particles.append(of_metal(bead(2, (9.0, 0.0, 5.0)), 4.0))
     world.particles.append(bead(3, (18.0, 0.0, 5.0)))
-    world.techniques[0].background_material = METAL
-    stage.sync(world)
-    stage.frame(frozenset({1})).real()
-    view = last_view(stage)
+    for ground in (None, METAL):
+        world.techniques[0].background_material = ground
+        stage.sync(world)
+        stage.frame(frozenset({1})).real()
+        view = last_view(stage)
+        assert (view.ground is None) == (ground is None)
+        metal = ElectronSurface(secondary_electron_yield=4.0)
+        assert view.particles[metal].tolist() == [1, 2]
+        assert sorted(key for ids in view.particles.values() for key in ids.tolist()) == [1, 2, 3]
     assert view.ground == ElectronSurface(secondary_electron_yield=2.0)
-    metal = ElectronSurface(secondary_electron_yield=4.0)
-    assert view.particles[metal].tolist() == [1, 2]
-    assert sorted(key for ids in view.particles.values() for key in ids.tolist()) == [1, 2, 3]
 
 
 def test_unseen_particles_have_a_height(new_stage: StageFactory) -> None:
@@ -128,7 +130,7 @@ def test_a_view_goes_on_as_far_as_the_model_reaches(new_stage: StageFactory) -> 
 
 @pytest.mark.parametrize(
     ("size", "percentage", "fit"),
-    [((48, 32), 100, "AUTO"), ((32, 48), 50, "VERTICAL"), ((32, 480), 10, "HORIZONTAL"),
+    [((48, 32), 100, "VERTICAL"), ((32, 48), 50, "HORIZONTAL"), ((32, 480), 10, "AUTO"),
      ((16, 16), 7, "AUTO")],
 )  # fmt: skip
 def test_pixels_stay_where_they_are_whatever_the_margin(
@@ -237,6 +239,18 @@ def test_all_views_of_a_specimen_show_one_ground(new_stage: StageFactory) -> Non
     between = np.s_[30:66]  # the camera is turned by a right angle
     np.testing.assert_array_equal(one[between], other[between])
     assert (one != other).any()
+
+
+def test_what_computed_an_image_is_on_record(new_stage: StageFactory) -> None:
+    """And nothing of Cycles, which had no part in it."""
+    stage = new_stage()
+    stage.sync(plain())
+    assert stage.rendering() == {
+        "fidelity": "fast",
+        "model": "ByHeight",
+        "noise": None,
+        "noise_k": None,
+    }
 
 
 RENDER = f"""

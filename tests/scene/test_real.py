@@ -244,3 +244,33 @@ def test_a_fresh_process_gives_the_same_bytes(new_stage: StageFactory) -> None:
             [sys.executable, "-c", FRESH, threads], capture_output=True, text=True, check=True
         )
         assert f"FOUND {here}" in done.stdout
+
+
+def test_magnification_shows_the_middle_larger(new_stage: StageFactory) -> None:
+    images = {}
+    for factor in (1.0, 2.0):
+        stage = new_stage(max_samples=64, resolution_percentage=10 * int(factor))
+        features = {"magnification": factor, "noise_coefficient": 0.0, "defocus": 0.0}
+        stage.sync(specimen(*scattered(30), **features, illumination_strength=1.0))
+        assert stage.pixel_size_nm() == pytest.approx(1000.0 / factor**2)
+        frame = stage.frame(frozenset(range(1, 31)))
+        images[factor] = frame.real().astype(float), frame.buffers
+    # At twice the resolution, a pixel of the one are four times four of the other.
+    (far, far_buffers), (near, near_buffers) = images.values()
+    assert (near_buffers.instance[2::4, 2::4] != far_buffers.instance[24:72, 24:72]).mean() < 0.05
+    small = near.reshape(48, 4, 48, 4).mean(axis=(1, 3))
+    assert np.abs(small - far[24:72, 24:72]).mean() < 8
+
+
+def test_the_ground_goes_on_as_far_as_is_seen(new_stage: StageFactory) -> None:
+    """At magnification 0.8, all of the volume is seen; the pattern of the ground stays."""
+    images = []
+    for factor, percentage in ((1.0, 8), (0.8, 10)):
+        stage = new_stage(max_samples=64, resolution=(1000, 1000), resolution_percentage=percentage)
+        features = {"noise_coefficient": 0.0, "illumination_strength": 0.7, "patch_scale": 15.0}
+        stage.sync(specimen(magnification=factor, **features))
+        images.append(stage.frame(frozenset()).real().astype(float))
+    near, far = images  # pixels of 1.25 scene units, both
+    beyond = np.pad(np.zeros((80, 80), bool), 10, constant_values=True)
+    assert far[beyond].mean() > 0.6 * far[~beyond].mean()
+    assert np.corrcoef(near.ravel(), far[10:90, 10:90].ravel())[0, 1] > 0.9

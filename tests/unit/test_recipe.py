@@ -93,6 +93,7 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
         "noise_threshold",
         "noise_coefficient",
         "defocus",
+        "magnification",
         *(spec.name for spec in IMAGING_FEATURES),
         "patch_scale",
         "patch_seed",

@@ -14,6 +14,7 @@ from scene.prototypes.base import (
     MeasurementTechniquePrototype,
 )
 from scene.prototypes.few_samples import render_few_samples
+from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 from scene.specimen.specimen import MeasurementVolume
@@ -82,6 +83,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             minimum=0.0,
             maximum=1.0,
         ),
+        MAGNIFICATION,
         *IMAGING_FEATURES,
     )
 
@@ -111,7 +113,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         features: Mapping[str, FeatureValue],
         fidelity: Fidelity,  # noqa: ARG002
     ) -> None:
-        """Set illumination strength, noise threshold and defocus."""
+        """Set illumination strength, noise threshold, defocus and magnification."""
         strength = number(features, "illumination_strength")
         defocus = number(features, "defocus")
         scene.camera.data.dof.focus_distance = (1.0 - defocus) * CAMERA_HEIGHT
@@ -119,6 +121,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             emission = material.node_tree.nodes["Emission"]
             emission.inputs["Strength"].default_value = strength
         scene.cycles.adaptive_threshold = number(features, "noise_threshold")
+        self._cover(scene, magnify(scene, features))
 
     def imaging_chain(
         self, features: Mapping[str, FeatureValue], fidelity: Fidelity
@@ -178,6 +181,18 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         half = SUBSTRATE_FRACTION * size / 2
         corners = [(-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)]
         self._add_mesh(scene, SUBSTRATE, corners, [(0, 1, 2, 3)])
+
+    def _cover(self, scene: bpy.types.Scene, width: float) -> None:
+        """Make the substrate as wide as the image, and never narrower than it was built."""
+        substrate = scene.objects[SUBSTRATE]
+        built = SUBSTRATE_FRACTION * max(scene.render.resolution_x, scene.render.resolution_y)
+        factor = max(1.0, width / built)
+        if substrate.scale.x != factor:
+            substrate.scale = (factor, factor, 1.0)
+            # The pattern of its material goes on instead of being stretched.
+            substrate.data.use_auto_texspace = False
+            half = built / 2 / factor
+            substrate.data.texspace_size = (half, half, 1.0)
 
     def _add_volume(self, scene: bpy.types.Scene, volume: MeasurementVolume) -> None:
         (x0, y0, z0), (x1, y1, z1) = volume.lower, volume.upper
