@@ -189,7 +189,7 @@ def as_published(clean: Gray, published: Gray, strength: float) -> Gray:
 def _written(gray: NDArray[np.float32], chain: ImagingChain) -> NDArray[np.uint8]:
     height, width = gray.shape
     raster = Raster(width, height, margin=0, pixel_nm=1.0)
-    return imaged(gray / np.float32(WHITE), raster, chain, _generator)
+    return imaged(gray / np.float32(WHITE), raster, chain, _generator, lambda: gray)
 
 
 def smooth(beads: Beads) -> NDArray[np.bool_]:

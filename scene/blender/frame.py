@@ -29,6 +29,7 @@ from scene.microscopy.chain import Gray, imaged
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.raster import Raster
+from scene.microscopy.scan import positions
 from scene.microscopy.view import View
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -114,6 +115,7 @@ class BlenderFrame(Frame):
             self._stream,
             heights=lambda: self._height(self._unhidden_buffers),
             bit_depth=self._truth.settings.bit_depth,
+            positions=self._sampling.positions,
         )
 
     def xray(self) -> NDArray[np.uint8]:
@@ -136,7 +138,10 @@ class BlenderFrame(Frame):
 
     @cached_property
     def _sampling(self) -> Sampling:
-        return Sampling(self._raster)
+        scan = self._formation.chain.scan
+        if scan.is_neutral:
+            return Sampling(self._raster)
+        return Sampling(self._raster, positions(self._raster, scan, self._shared_stream))
 
     @cached_property
     def _whole_buffers(self) -> GeometryBuffers:

@@ -13,7 +13,7 @@ from scene.microscopy.raster import Raster
 from scene.microscopy.view import ParticleSurfaces
 
 SMALLEST_BOUND = 256
-"""Pixels that a margin may always have."""
+"""Pixels that are always given to a model if it asks for them."""
 
 _SMALLEST_MARGIN = 2
 """Blender renders no image of three pixels."""
@@ -49,20 +49,19 @@ class ImageFormation:
 
     @property
     def needs_scale(self) -> bool:
-        """Whether the image depends on heights or lengths in nm."""
-        return self.model is not None
+        """Whether the image depends on heights or lengths in nm, or on what is beyond the frame."""
+        return self.model is not None or not self.chain.is_local
 
     def margin(self, frame: Raster) -> int:
         """Return how many pixels beyond a frame still matter inside, on each side.
 
-        At most half of the frame's larger side, or `SMALLEST_BOUND` if that is more: the image
-        with its margin then has at most four times the frame's pixels, and what lies farther away
-        is left out.
+        What the chain takes from elsewhere is right itself only with the surroundings that the
+        model needs, so both add up. Of the model's, at most half of the frame's larger side is
+        given, or `SMALLEST_BOUND` if that is more: a specimen is not rendered for a frame that
+        hardly shows a part of it.
         """
-        reach: float = self.chain.reach_px(frame)
+        reach = 0 if self.chain.is_local else self.chain.reach_px(frame)
         if self.model is not None:
-            reach += self.model.reach_nm / frame.pixel_nm
-        if reach <= 0:
-            return 0
-        bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 2)
-        return max(_SMALLEST_MARGIN, math.ceil(min(reach, bound)))
+            bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 2)
+            reach += math.ceil(min(self.model.reach_nm / frame.pixel_nm, bound))
+        return max(_SMALLEST_MARGIN, reach) if reach > 0 else 0

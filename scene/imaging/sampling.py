@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from scene.imaging.footprint import Footprint
 from scene.microscopy.raster import Raster
-
-type Positions = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Rows and columns of the margin-extended grid, each an array of the frame's (height, width)."""
+from scene.microscopy.scan import Positions
 
 
 @final

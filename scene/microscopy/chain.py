@@ -15,7 +15,7 @@ from scene.microscopy.image_model import Stream
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.noise import with_noise
 from scene.microscopy.raster import Raster
-from scene.microscopy.scan import positions, sampled
+from scene.microscopy.scan import Positions, sampled
 
 type BitDepth = Literal[8, 16]
 """Bits of a pixel of `real`."""
@@ -34,6 +34,7 @@ def imaged(
     stream: Stream,
     heights: Callable[[], NDArray[np.float32]],  # noqa: ARG001
     bit_depth: BitDepth = 8,
+    positions: Positions | None = None,
 ) -> Gray:
     """Take an image through a chain, and round it, once and at the end.
 
@@ -54,6 +55,9 @@ def imaged(
         depends on it.
     bit_depth
         8, or 16 for gray values up to 65,535.
+    positions
+        Where the signal of each of the frame's pixels comes from, as the chain's scan has it; None
+        if each comes from its own place.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def imaged(
     """
     detector, display = chain.detector, chain.display
     # From here on in 8-bit gray values, where white is 255 instead of 1.
-    gray = _scanned(signal, raster, chain, stream) * np.float32(WHITE)
+    gray = _scanned(signal, raster, chain, positions) * np.float32(WHITE)
     levels = 0.0, WHITE
     if display.automatic_contrast:
         inner = gray[:, detector.lead : detector.lead + raster.width]
@@ -89,15 +93,15 @@ def _rounded(gray: NDArray[np.float32], bit_depth: BitDepth) -> Gray:
 
 
 def _scanned(
-    signal: NDArray[np.float32], raster: Raster, chain: ImagingChain, stream: Stream
+    signal: NDArray[np.float32], raster: Raster, chain: ImagingChain, positions: Positions | None
 ) -> NDArray[np.float32]:
     """Return the frame's lines, with the pixels that the detector has to see beside each."""
     before, after, margin = chain.detector.lead, chain.detector.delay, raster.margin
-    if chain.scan.is_neutral:
+    if positions is None:
         return signal[
             margin : margin + raster.height, margin - before : margin + raster.width + after
         ]
-    rows, columns = positions(raster, chain.scan, stream)
+    rows, columns = positions
     # The beam comes to a line and leaves it straight on.
     ahead, behind = np.arange(-before, 0), np.arange(1, after + 1)
     columns = np.hstack([columns[:, :1] + ahead, columns, columns[:, -1:] + behind])

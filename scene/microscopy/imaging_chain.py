@@ -73,6 +73,11 @@ class ImagingChain:
             DataBar.of(features),
         )
 
+    @property
+    def is_local(self) -> bool:
+        """Whether each pixel is made of what lies there, and of nothing beside it."""
+        return self.scan.is_neutral and not (self.detector.lead or self.detector.delay)
+
     def reach_px(self, raster: Raster) -> int:
         """Return how many pixels beyond the frame's edges still matter inside.
 

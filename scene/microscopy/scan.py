@@ -26,6 +26,9 @@ WALK_BOUND = 3.0
 FARTHEST = 0.25
 """Largest displacement, as a fraction of the image's larger side."""
 
+type Positions = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Rows and columns, (height, width) each, counted from the first pixel of the margin."""
+
 _SECOND = 1e6
 """Microseconds in a second."""
 
@@ -190,9 +193,7 @@ def reach_px(raster: Raster, scan: Scan) -> int:
     return math.ceil(reach) + 1  # what lies between two pixels needs both
 
 
-def positions(
-    raster: Raster, scan: Scan, stream: Stream
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def positions(raster: Raster, scan: Scan, stream: Stream) -> Positions:
     """Return where on the undistorted image the signal of each of the frame's pixels comes from.
 
     Nothing has drifted in the middle of the frame's time, so that a drift moves the frame's first
@@ -210,8 +211,7 @@ def positions(
     Returns
     -------
     tuple
-        Rows and columns, each (height, width) float32, counted from the first pixel of the margin.
-        They lie within `reach_px` of the frame.
+        Rows and columns. They lie within `reach_px` of the frame.
     """
     lines = np.arange(raster.height)[:, None]
     pixels = np.arange(raster.width)

@@ -17,7 +17,7 @@ from scene.microscopy.display import Display
 from scene.microscopy.electrons import Electrons
 from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.microscopy.raster import Raster
-from scene.microscopy.scan import Scan
+from scene.microscopy.scan import Scan, positions
 from scene.specimen.features import FeatureValue
 from scene.specimen.streams import Streams
 
@@ -43,7 +43,9 @@ def written(
 ) -> Gray:
     height, width = (side - 2 * margin for side in signal.shape)
     raster = Raster(width, height, margin, pixel_nm=10.0)
-    return imaged(signal, raster, chain, Streams(seed).counted, lambda: signal, bits)  # type: ignore[arg-type]
+    stream = Streams(seed).counted
+    moved = None if chain.scan.is_neutral else positions(raster, chain.scan, stream)
+    return imaged(signal, raster, chain, stream, lambda: signal, bits, moved)  # type: ignore[arg-type]
 
 
 def picture(margin: int, side: int = 64) -> NDArray[np.float32]:

@@ -111,7 +111,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         self,
         scene: bpy.types.Scene,
         features: Mapping[str, FeatureValue],
-        fidelity: Fidelity,  # noqa: ARG002
+        fidelity: Fidelity,
     ) -> None:
         """Set illumination strength, noise threshold, defocus and magnification."""
         strength = number(features, "illumination_strength")
@@ -121,7 +121,9 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             emission = material.node_tree.nodes["Emission"]
             emission.inputs["Strength"].default_value = strength
         scene.cycles.adaptive_threshold = number(features, "noise_threshold")
-        self._cover(scene, magnify(scene, features))
+        seen = magnify(scene, features)
+        # What lies beside the frame may still show in it, at most half a frame away.
+        self._cover(scene, seen if self.imaging_chain(features, fidelity).is_local else 2 * seen)
 
     def imaging_chain(
         self, features: Mapping[str, FeatureValue], fidelity: Fidelity

@@ -22,6 +22,7 @@ from blendsweep.plugins import (
     MeasurementVolume,
     View,
 )
+from scene.microscopy.imaging_chain import IMAGING_FEATURES
 
 if TYPE_CHECKING:
     import bpy
@@ -67,6 +68,7 @@ class Plain(MeasurementTechniquePrototype):
         FeatureSpec("perspective", 0.0, "of the camera, 1 if it has one"),
         FeatureSpec("shift", 0.0, "of the camera, in images to the right and up"),
         FeatureSpec("computed", 1.0, "0 if Cycles renders the image"),
+        *IMAGING_FEATURES,
     )
 
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
@@ -98,7 +100,7 @@ class Plain(MeasurementTechniquePrototype):
         return ByHeight(features["reach"], SEEN) if features["computed"] else None
 
     def imaging_chain(self, features: Features, fidelity: str) -> ImagingChain:
-        return ImagingChain()
+        return ImagingChain.of(features)
 
 
 class Metal(MaterialPrototype):
