@@ -103,8 +103,8 @@ def test_the_image_is_sampled_where_its_labels_are(new_stage: StageFactory) -> N
         straight = frame._sampling.raster.inner(frame._whole_buffers.instance) > 0
         # Along outlines the image is a mixture, where a label is one or the other.
         edge = maximum_filter(particle, 3) != minimum_filter(particle, 3)
-        assert (real != particle)[~edge].mean() < 0.01
-        assert (real != straight)[~edge].mean() > 0.04
+        assert (real != particle)[~edge].mean() < 0.005
+        assert (real != straight)[~edge].mean() > 0.02
 
 
 def test_hidden_fractions_are_those_of_the_distorted_frame(new_stage: StageFactory) -> None:
