@@ -17,7 +17,7 @@ class Example:
     Parameters
     ----------
     image
-        (height, width) uint8.
+        (height, width) uint8, or uint16 where the recipe says `render.bit_depth: 16`.
     instances
         (height, width) uint16, the particle's id, 0 elsewhere.
     ids
@@ -26,7 +26,7 @@ class Example:
         (n, 4) float32: left, top, right, bottom in pixels; right and bottom are exclusive.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | NDArray[np.uint16]
     instances: NDArray[np.uint16]
     ids: NDArray[np.int64]
     boxes: NDArray[np.float32]
@@ -37,7 +37,9 @@ def read_example(run: bs.RecordedRun) -> Example:
     return labelled(run.image("real"), run.instances)
 
 
-def labelled(image: NDArray[np.uint8], instances: NDArray[np.uint16]) -> Example:
+def labelled(
+    image: NDArray[np.uint8] | NDArray[np.uint16], instances: NDArray[np.uint16]
+) -> Example:
     """Return an image with the boxes that its instance mask implies."""
     rows, columns = np.nonzero(instances)
     ids, particle = np.unique(instances[rows, columns], return_inverse=True)

@@ -50,7 +50,8 @@ class ParticleDataset(Dataset[tuple[Tensor, Target]]):
             # The loader seeds torch differently for every worker and epoch, numpy it does not.
             rng = np.random.default_rng(int(torch.randint(2**63 - 1, ())))
             example = random_crop(example, self.crop, rng)
-        return torch.from_numpy(example.image.copy())[None] / 255, {
+        white = np.iinfo(example.image.dtype).max  # of 8 or 16 bits
+        return torch.from_numpy(example.image.astype(np.float32) / white)[None], {
             "boxes": torch.from_numpy(example.boxes),
             "labels": torch.ones(len(example.ids), dtype=torch.int64),
             "masks": torch.from_numpy(example.instances == example.ids[:, None, None]),

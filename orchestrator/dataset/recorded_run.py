@@ -244,7 +244,7 @@ class RecordedRun(RunFiles):
             As for `image`.
         """
         layers = listed("layers", layers)
-        arrays = self.image(image), self.instances_of(image)
+        arrays = self._shown(image), self.instances_of(image)
         try:
             return (
                 overlay(*arrays, layers, scale) if side is None else _small(*arrays, layers, side)
@@ -264,7 +264,7 @@ class RecordedRun(RunFiles):
             if INSTANCES in names or "real" not in names:
                 shown = Image.fromarray(self.picture(("outlines",), side=_SHOWN_SIDE).pixels)
             else:  # whose recipe asks for no labels
-                shown = Image.fromarray(self.image())
+                shown = Image.fromarray(self._shown())
                 shown.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
         except (ConfigurationError, RunFilesError):
             return None

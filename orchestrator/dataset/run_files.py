@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from orchestrator.dataset.storage.storage import OutputError, Storage
 from scene.errors import BlendsweepError, ConfigurationError, Problem, unknown
+from scene.imaging.eight_bit import eight_bit
 from scene.imaging.files import FileRecord
 
 INSTANCES = "instances"
@@ -90,7 +91,7 @@ class RunFiles:
         -------
         array
             (height, width), or (height, width, 3), uint8; ``instances`` are uint16, ``depth`` is
-            float32.
+            float32, and ``real`` is uint16 where ``render.bit_depth`` is 16.
 
         Raises
         ------
@@ -99,7 +100,18 @@ class RunFiles:
         RunFilesError
             If the file is missing or damaged.
         """
-        return self.pixels(self._file("image", name, [f for f in self.files if f.width]))
+        return self.pixels(self._image_file(name))
+
+    def _shown(self, name: str = "real") -> NDArray[Any]:
+        """Read an image as screens show it: see `image`, but with 8 bits where it has more.
+
+        Raises
+        ------
+        ConfigurationError, RunFilesError
+            As for `image`.
+        """
+        file = self._image_file(name)
+        return eight_bit(self.pixels(file), file.mode)
 
     def instances_of(self, image: str) -> NDArray[np.uint16]:
         """Return where the particles are in an image, which may be one of several views.
@@ -109,7 +121,7 @@ class RunFiles:
         ConfigurationError, RunFilesError
             As for `image`.
         """
-        shown = self._file("image", image, [f for f in self.files if f.width])
+        shown = self._image_file(image)
         stem = _stem(shown)
         names = (stem.replace(shown.mode, INSTANCES), INSTANCES)
         by_name = {_stem(file): file for file in self.files if file.mode == INSTANCES}
@@ -176,6 +188,9 @@ class RunFiles:
             )
         folder = self.storage.folder / self.folder
         return folder / self.file(name).path if name else folder
+
+    def _image_file(self, name: str) -> FileRecord:
+        return self._file("image", name, [file for file in self.files if file.width])
 
     def _file(self, what: str, name: str, files: Collection[FileRecord]) -> FileRecord:
         chosen: tuple[Callable[[FileRecord], str], ...] = (lambda f: f.path, _stem)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.dataset.run_files import RunFilesError
 from orchestrator.report.drawing import FAINT, INK, PAPER, fitting, font
+from scene.imaging.eight_bit import eight_bit
 from scene.imaging.files import FileRecord
 
 TILE = 240
@@ -121,17 +121,11 @@ def _tile(run: RecordedRun, file: FileRecord | None) -> Image.Image | None:
     if file is None:
         return None
     try:
-        image = _eight_bit(Image.fromarray(run.pixels(file)))
+        image = Image.fromarray(eight_bit(run.pixels(file), file.mode))
     except RunFilesError:
         return None  # the page says so; `verify` says why
+    image = image.convert("RGB" if image.mode not in {"L", "1"} else "L")
     factor = TILE / max(image.size)
     size = tuple(max(1, round(side * factor)) for side in image.size)
     how = Image.Resampling.LANCZOS if factor < 1 else Image.Resampling.NEAREST
     return image.resize((size[0], size[1]), how)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if not image.mode.startswith("I"):
-        return image.convert("RGB" if image.mode not in {"L", "1"} else "L")
-    pixels = np.asarray(image).astype(np.float32)
-    return Image.fromarray((pixels * (255 / max(1.0, float(pixels.max())))).astype(np.uint8))

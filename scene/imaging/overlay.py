@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from scene.imaging.eight_bit import eight_bit
 from scene.imaging.label_places import LabelPlaces, label_places
 from scene.imaging.modes import LARGEST_ID, category_colors
 
@@ -150,8 +151,7 @@ def _check(image: NDArray[Any], instances: NDArray[Any], layers: Collection[str]
 
 
 def _rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
-    if image.dtype == np.uint16:
-        image = (image * (255.0 / max(int(image.max()), 1))).astype(np.uint8)
+    image = eight_bit(image)
     if image.ndim == 2:
         image = image[:, :, None].repeat(3, axis=2)
     return image[:, :, :3].astype(np.uint8)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from scene.imaging.eight_bit import eight_bit
 from scene.imaging.files import PREVIEW_FILE, FileRecord
 from scene.imaging.frame import Image
 
@@ -81,25 +82,25 @@ def write_preview(folder: Path, files: Iterable[FileRecord]) -> None:
             firsts.setdefault(file.mode, folder / file.path)
     order = sorted(firsts, key=lambda mode: (mode != "real", mode))
     if order:
-        (folder / PREVIEW_FILE).write_bytes(preview([firsts[mode] for mode in order]))
+        (folder / PREVIEW_FILE).write_bytes(preview({mode: firsts[mode] for mode in order}))
 
 
-def preview(paths: Sequence[Path]) -> bytes:
+def preview(images: Mapping[str, Path]) -> bytes:
     """Return a JPEG of at most 200 kB that shows images side by side, each with its name.
 
     Parameters
     ----------
-    paths
-        Image files of 8 bits, or 16-bit gray, which is stretched to its own range.
+    images
+        Image files by mode, of 8 bits or 16-bit gray, which is shown as `eight_bit` has it.
 
     Raises
     ------
     ValueError
-        If `paths` is empty.
+        If there are none.
     """
-    if not paths:
+    if not images:
         raise ValueError("a preview needs at least one image")
-    tiles = [_tile(path) for path in paths]
+    tiles = [_tile(path, mode) for mode, path in images.items()]
     width = sum(tile.width for tile in tiles) + _GAP * (len(tiles) - 1)
     sheet = PillowImage.new("RGB", (width, _PREVIEW_HEIGHT + _CAPTION_HEIGHT), "white")
     left = 0
@@ -109,9 +110,9 @@ def preview(paths: Sequence[Path]) -> bytes:
     return _as_jpeg(sheet)
 
 
-def _tile(path: Path) -> PillowImage.Image:
+def _tile(path: Path, mode: str) -> PillowImage.Image:
     with PillowImage.open(path) as opened:
-        image = _eight_bit(opened)
+        image = PillowImage.fromarray(eight_bit(np.asarray(opened), mode)).convert("RGB")
     width = max(1, round(image.width * _PREVIEW_HEIGHT / image.height))
     tile = PillowImage.new("RGB", (width, _PREVIEW_HEIGHT + _CAPTION_HEIGHT), "white")
     small = image.resize((width, _PREVIEW_HEIGHT), PillowImage.Resampling.BOX)
@@ -119,14 +120,6 @@ def _tile(path: Path) -> PillowImage.Image:
     font = ImageFont.load_default(_CAPTION_SIZE)
     ImageDraw.Draw(tile).text((2, _PREVIEW_HEIGHT + 1), path.stem, fill="black", font=font)
     return tile
-
-
-def _eight_bit(image: PillowImage.Image) -> PillowImage.Image:
-    if not image.mode.startswith("I;16"):
-        return image.convert("RGB")
-    pixels = np.asarray(image)
-    scaled = pixels.astype(np.float32) * (255.0 / max(int(pixels.max()), 1))
-    return PillowImage.fromarray(scaled.astype(np.uint8)).convert("RGB")
 
 
 def _as_jpeg(sheet: PillowImage.Image) -> bytes:

@@ -14,6 +14,7 @@ OVERRIDES = [
     "render.resolution=[640,480]",
     "render.resolution_percentage=10",
     "render.max_samples=4",
+    "render.bit_depth=16",  # the tutorial's own sweep has 8
     "synth_chain.feature_generation_steps.5.num_frames=5",
     "blueprints.particles.Bead.number=12,60",
     "initial_runtime_state.seed=range({seeds})",

@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from scene.imaging.eight_bit import eight_bit
 from scene.imaging.files import FileRecord
 from scene.imaging.writing import PREVIEW_BYTES, preview, write_image, write_preview
 
@@ -64,13 +65,12 @@ def test_what_a_format_cannot_hold_is_refused(
 
 
 def test_preview_is_a_small_jpeg_of_all_images(tmp_path: Path) -> None:
-    paths = []
-    for index in range(7):
-        path = tmp_path / f"noise_{index}.png"
-        write_image(path, RNG.integers(0, 256, (960, 960, 3), dtype=np.uint8))
-        paths.append(path)
+    names = [f"noise_{index}" for index in range(7)]
+    for name in names:
+        image = RNG.integers(0, 256, (960, 960, 3), dtype=np.uint8)
+        write_image(tmp_path / f"{name}.png", image)
     write_image(tmp_path / "instances.png", np.full((960, 480), 600, np.uint16))
-    data = preview([*paths, tmp_path / "instances.png"])
+    data = preview({name: tmp_path / f"{name}.png" for name in [*names, "instances"]})
     assert len(data) <= PREVIEW_BYTES
     with Image.open(io.BytesIO(data)) as image:
         assert image.format == "JPEG"
@@ -97,6 +97,31 @@ def test_a_runs_preview_shows_one_image_of_each_kind_the_lifelike_one_first(tmp_
     assert not (tmp_path / "preview.jpg").exists()
 
 
+def test_a_preview_shows_16_bits_as_bright_as_8_and_ids_so_that_they_can_be_seen(
+    tmp_path: Path,
+) -> None:
+    for mode, pixels in {
+        "real": np.full((64, 64), 257 * 40, np.uint16),
+        "stylized": np.full((64, 64), 40, np.uint8),
+        "instances": np.full((64, 64), 40, np.uint16),
+    }.items():
+        write_image(tmp_path / f"{mode}.png", pixels)
+    names = ("real", "stylized", "instances")
+    data = preview({mode: tmp_path / f"{mode}.png" for mode in names})
+    with Image.open(io.BytesIO(data)) as image:
+        assert [np.asarray(image)[100, x, 0] for x in (100, 450, 800)] == [40, 40, 255]
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_16_bits_become_the_8_that_they_came_from(kind: type) -> None:
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert (eight_bit(gray.astype(kind) * 257, "real") == gray).all()
+    assert eight_bit(gray, "real") is gray
+    ids = np.array([[0, 3, 6]], kind)
+    assert eight_bit(ids, "instances").tolist() == [[0, 128, 255]]
+    assert eight_bit(np.zeros((2, 2), kind)).tolist() == [[0, 0], [0, 0]]
+
+
 def test_preview_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        preview([])
+        preview({})

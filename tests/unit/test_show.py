@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.cli.app import app
+from orchestrator.dataset.dataset import DataSet
+from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
 from orchestrator.dataset.rows import Origin
 from orchestrator.dataset.run_files import RunFilesError
@@ -21,6 +23,7 @@ from orchestrator.dataset.schema import Columns
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.writer import ManifestSink
 from orchestrator.plan.run import Run
+from orchestrator.report.contact_sheet import row_of
 from orchestrator.report.show.show import show
 from scene.errors import ConfigurationError
 from scene.execution.record import RunRecord
@@ -229,6 +232,33 @@ def test_instances_are_those_of_the_same_view(tmp_path: Path) -> None:
     write_run(plain, BOTH)
     same = show(str(plain), to=str(tmp_path / "same.png"))
     assert Path(view.path).read_bytes() == Path(same.path).read_bytes()
+
+
+def test_16_bits_are_shown_as_the_8_that_they_came_from(tmp_path: Path) -> None:
+    """In pictures of one run and of several, in notebooks, in the report's sheet."""
+    gray = np.random.default_rng(1).integers(0, 200, IDS.shape, dtype=np.uint8)
+    sixteen = gray.astype(np.uint16) * 257
+    pictures = []
+    for name, real in {"eight": gray, "sixteen": sixteen}.items():
+        output = data_set(tmp_path / name, {"real": real, "instances": IDS}, runs=1)
+        write_run(tmp_path / f"{name}_alone", {"real": real})
+        run = DataSet(open_storage(str(output)))[0]
+        alone = RecordedRun.from_folder(str(tmp_path / f"{name}_alone"))
+        tile = row_of(run, (), ("real",)).tiles[0].image
+        assert tile is not None
+        pictures.append(
+            (
+                run.picture().pixels.tobytes(),
+                run.picture(side=20).pixels.tobytes(),
+                run._repr_png_(),
+                alone._repr_png_(),
+                tile.tobytes(),
+                Path(show(str(output)).path).read_bytes(),
+            )
+        )
+        assert (run.image() == real).all()
+    assert None not in pictures[0]
+    assert pictures[0] == pictures[1]
 
 
 def test_of_several_images_of_a_mode_one_has_to_be_named(tmp_path: Path) -> None:
