@@ -20,7 +20,7 @@ from orchestrator.dataset.layout import PARTICLES, failure_log, in_run_folder, r
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.rows import content_of
 from orchestrator.dataset.run_files import INSTANCES, RunFiles, RunFilesError
-from orchestrator.dataset.schema import FEATURE, OVERRIDE
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import ConfigurationError, Problem
@@ -155,6 +155,20 @@ class RecordedRun(RunFiles):
         those of another run.
         """
         return self.row.get("specimen")
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Side of a pixel on the specimen in nm.
+
+        None for a run that failed or rendered nothing, where the camera has a perspective, and for
+        one made by an older version.
+        """
+        return self.row.get("pixel_size_nm")
+
+    @property
+    def quality(self) -> dict[str, float]:
+        """What could be measured of its image `real`, by name, such as ``snr`` and ``noise``."""
+        return self._columns(QUALITY)
 
     @property
     def rendering(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from orchestrator.common.versions import versions
 from orchestrator.dataset.arrow import Row, array, common_type, scalar_type
 from orchestrator.dataset.layout import run_folder
 from orchestrator.dataset.results import RunResult
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME, summarized
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME, summarized
 from scene.execution.record import RunRecord
 from scene.recipe.code import Code, code_hash
 
@@ -116,9 +116,13 @@ def content_of(record: RunRecord, folder: str) -> Row:
         "rendering": json.dumps(record.rendering) if record.rendering else None,
         "visible_particles": record.visible_particles,
         "coverage": record.coverage,
+        "pixel_size_nm": record.pixel_size_nm,
     }
-    for name, value in record.features.items():
-        row |= _feature_columns(name, value)
+    row |= {f"{QUALITY}{name}": value for name, value in record.quality.items()}
+    names = record.features if record.technique_features is None else record.technique_features
+    for name in names:
+        if name in record.features:  # whatever step was to set it on what was never made
+            row |= _feature_columns(name, record.features[name])
     for name in record.particle_features:
         row |= _statistics(name, record.particles)
     return row | {f"{TIME}{stage}": seconds for stage, seconds in record.timings.items()}

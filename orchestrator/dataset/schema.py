@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import final
 
 import pyarrow as pa
@@ -18,8 +18,12 @@ from orchestrator.dataset.arrow import scalar_type
 from orchestrator.dataset.layout import MANIFEST, PARTICLES
 from orchestrator.plan.run import Scalar
 from scene.errors import ConfigurationError, Problem
+from scene.imaging.quality import Quality
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import POSE
+
+QUALITY = "quality."
+"""Begins the names of those that say how good the image `real` is."""
 
 OVERRIDE = "override."
 """Begins the names of the manifest's columns that hold the swept values."""
@@ -72,6 +76,8 @@ _CONTENT = {
     "files": _FILES,
     "visible_particles": pa.int32(),
     "coverage": pa.float64(),
+    "pixel_size_nm": pa.float64(),
+    **{f"{QUALITY}{measure.name}": pa.float64() for measure in fields(Quality)},
 }
 _TRAILING = {
     "started_at": TIMESTAMP,
@@ -91,6 +97,7 @@ PARTICLE = {
 """First columns of the particles table."""
 
 _INITIAL_POSE = {f"initial_{name}_{axis}": pa.float64() for name in POSE for axis in "xyz"}
+_SIZE = {"equivalent_diameter_nm": pa.float64()}
 _PIXELS = {
     "visible_pixels": pa.int32(),
     "bbox_x": pa.int32(),
@@ -113,7 +120,7 @@ class Columns:
     overrides
         Overridden key to some of its values.
     technique_features
-        Features of the measurement technique and its background material.
+        Features of the measurement technique and its background material that a step sets.
     particle_features
         Features of all particles.
     sampled_particle_features
@@ -173,6 +180,7 @@ def particles_schema(columns: Columns) -> pa.Schema:
         PARTICLE.items(),
         ((name, _number_type(spec)) for spec in columns.particle_features for name in spec.columns),
         _INITIAL_POSE.items(),
+        _SIZE.items(),
         _PIXELS.items(),
     )
 

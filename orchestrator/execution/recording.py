@@ -53,9 +53,10 @@ def _columns(sweep: Sweep, runs: Expansion) -> Columns:
     from orchestrator.plan.checking import first_recipe
 
     recipe = first_recipe(runs, sweep)
+    sampled = recipe.sampled_technique_features()
     return Columns(
         overrides=runs.value_samples,
-        technique_features=tuple(recipe.technique_features.values()),
+        technique_features=tuple(recipe.technique_features[name] for name in sampled),
         particle_features=tuple(recipe.all_particle_features().values()),
         sampled_particle_features=recipe.sampled_particle_features(),
         timings=recipe.timing_labels(),

@@ -13,12 +13,12 @@ from typing import Any
 
 from orchestrator.common import commands
 from orchestrator.dataset.arrow import Row, text_of
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME
 
 ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
 """Tags that only a failed run has."""
 
-_COUNTS = ("coverage", "visible_particles")
+_COUNTS = ("coverage", "visible_particles", "pixel_size_nm")
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 _LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's name, too
 
@@ -67,8 +67,8 @@ def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def metrics(row: Row) -> dict[str, float]:
-    """Return the finite features, timings and counts, named as `metric_name` says."""
-    columns = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, TIME)))]
+    """Return the finite features, qualities, timings and counts, named as `metric_name` says."""
+    columns = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, QUALITY, TIME)))]
     return {
         entity_name(metric_name(column)): float(value)
         for column in columns
@@ -81,8 +81,8 @@ def metric_name(column: str) -> str:
 
     MLflow groups metrics by what comes before a slash.
 
-    >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "time.total")]
-    ['defocus', 'location/std', 'time/total']
+    >>> [metric_name(name) for name in ("feature.defocus", "feature.location.std", "quality.snr")]
+    ['defocus', 'location/std', 'quality/snr']
     """
     short = column.removeprefix(FEATURE).replace(".", "/", 1)
     return column.replace(".", "/", 1) if short in _COUNTS and short != column else short

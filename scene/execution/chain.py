@@ -6,6 +6,7 @@ import importlib.metadata
 import logging
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,23 @@ from typing import TYPE_CHECKING, Any
 from scene.errors import StepError
 from scene.execution.context import step_context
 from scene.execution.record import RunRecord
+from scene.execution.sizes import equivalent_diameters_nm
 from scene.execution.specimens import SpecimenStore, generate
 from scene.execution.stopwatch import Stopwatch
 from scene.imaging.files import RECIPE_FILE, RECORD_FILE
 from scene.imaging.modes import category_color
+from scene.imaging.quality import Quality, quality
 from scene.imaging.visibility import occluded_fractions, visibility
-from scene.imaging.writing import write_preview
+from scene.imaging.writing import read_png, write_preview
 from scene.language.plugin_code import blamed
+from scene.prototypes.base import GeometryPrototype
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import POSE
+from scene.steps.render import RenderParticlesTogether
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
+    from scene.imaging.frame import Frame
     from scene.recipe.schema import Recipe
     from scene.steps.base import Step
     from scene.steps.context import StepContext
@@ -78,7 +84,9 @@ def execute(
     context.record_file("recipe", Path(RECIPE_FILE))
     with stopwatch.measure("record"):
         particles = _particle_table(recipe, context)
-        coverage = _add_visibility(particles, context) if _shows(recipe, context) else None
+        shown = context.frame(_everything(context)) if _shows(recipe, context) else None
+        coverage = None if shown is None else _add_visibility(particles, shown)
+        measured = None if shown is None else _quality(recipe, output, shown)
     visible = particles.get("visible_pixels")
     record = RunRecord(
         seed=recipe.initial_runtime_state.seed,
@@ -93,7 +101,10 @@ def execute(
         versions={"blendsweep": _own_version(), "bpy": session.bpy_version} | _PYTHON,
         code=dict(recipe.code()),
         specimen=specimen,
-        rendering=_rendering(recipe, context),
+        rendering={} if shown is None else dict(context.rendering()),
+        technique_features=recipe.sampled_technique_features(),
+        pixel_size_nm=None if shown is None else context.pixel_size_nm(),
+        quality={} if measured is None else asdict(measured),
     )
     write_preview(output, record.files)
     record.write(output / RECORD_FILE)
@@ -113,20 +124,30 @@ def _shows(recipe: Recipe, context: StepContext) -> bool:
     return bool(recipe.synth_chain.rendering_steps and context.specimen.techniques)
 
 
-def _rendering(recipe: Recipe, context: StepContext) -> dict[str, str | int | float | None]:
-    return dict(context.rendering()) if _shows(recipe, context) else {}
+def _everything(context: StepContext) -> frozenset[int]:
+    return frozenset(particle.id for particle in context.specimen.particles)
 
 
-def _add_visibility(table: dict[str, list[Any]], context: StepContext) -> float:
+def _add_visibility(table: dict[str, list[Any]], frame: Frame) -> float:
     """Add what can be seen of each particle to the table; return the coverage."""
-    everything = frozenset(particle.id for particle in context.specimen.particles)
-    frame = context.frame(everything)
-    instance = frame.buffers.instance
-    table |= visibility(instance, len(everything))
-    fractions = occluded_fractions(instance, frame.footprints(), len(everything))
+    instance, number = frame.buffers.instance, len(table["particle_id"])
+    table |= visibility(instance, number)
+    fractions = occluded_fractions(instance, frame.footprints(), number)
     # The old name stays for one release.
     table["occluded_fraction"] = table["occluded_share"] = fractions
     return float((instance > 0).mean())
+
+
+def _quality(recipe: Recipe, output: Path, frame: Frame) -> Quality | None:
+    """Return the quality of the image `real` of all particles; None if there is none."""
+    steps = recipe.synth_chain.rendering_steps
+    images = (
+        step.image_of_all("real") for step in steps if isinstance(step, RenderParticlesTogether)
+    )
+    name = next(filter(None, images), None)
+    if name is None:
+        return None
+    return quality(read_png(output / name), frame.buffers.instance)
 
 
 @cache
@@ -144,6 +165,11 @@ def _particle_table(recipe: Recipe, context: StepContext) -> dict[str, list[Any]
     for spec in recipe.all_particle_features().values():
         for component, column in enumerate(spec.columns):
             table[column] = [_component(p.features, spec.name, component) for p in particles]
+    registry = recipe.names.registry
+    names = {particle.geometry for particle in particles}
+    geometries = {name: registry.prototype(GeometryPrototype, name) for name in names}
+    unit = recipe.render.scene_unit_nm
+    table["equivalent_diameter_nm"] = equivalent_diameters_nm(particles, geometries, unit)
     for name in POSE:
         for component, axis in enumerate("xyz"):
             # What nothing has moved lies where it was put.

@@ -23,12 +23,13 @@ class RunRecord:
     features
         The measurement technique's features (name to value), its background material's included.
     particle_features
-        Names of the particle features that a step sampled, sorted.
+        Names of the particle features that a step set, sorted.
     particles
         One list a column, all of equal length: ``particle_id``, ``blueprint``,
         ``category_color``, every feature column (``dimensions_x``, ...), the pose before the
-        first relaxation (``initial_location_x``, ``initial_rotation_x``, ...), and, where images
-        were rendered, ``visible_pixels``, ``bbox_x``, ``bbox_y``, ``bbox_width``, ``bbox_height``
+        first relaxation (``initial_location_x``, ``initial_rotation_x``, ...),
+        ``equivalent_diameter_nm`` (None where a geometry does not know it), and, where images were
+        rendered, ``visible_pixels``, ``bbox_x``, ``bbox_y``, ``bbox_width``, ``bbox_height``
         (pixels; None for a hidden particle's box), ``touches_border`` and ``occluded_share``.
     visible_particles
         Number of particles with at least one pixel; None if nothing was rendered.
@@ -53,6 +54,15 @@ class RunRecord:
     rendering
         How ``real`` was rendered: fidelity, samples, denoiser and the law of the noise, as
         `scene.blender.rendering` has it; empty where nothing was rendered, and in old records.
+    technique_features
+        Names of the measurement technique's features that a step set, sorted; None in old records.
+    pixel_size_nm
+        Side of a pixel on the specimen in nm; None where nothing was rendered, where a camera with
+        a perspective did, and in old records.
+    quality
+        ``snr``, ``contrast``, ``noise``, ``sharpness`` and ``saturated`` of the image ``real`` of
+        all particles, as `scene.imaging.quality` defines them; empty where there is no such image,
+        and in old records.
     """
 
     seed: int
@@ -68,6 +78,9 @@ class RunRecord:
     code: dict[str, str] = dataclasses.field(default_factory=dict)
     specimen: str | None = None
     rendering: dict[str, str | int | float | None] = dataclasses.field(default_factory=dict)
+    technique_features: tuple[str, ...] | None = None
+    pixel_size_nm: float | None = None
+    quality: dict[str, float | None] = dataclasses.field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the record as JSON."""
@@ -86,6 +99,8 @@ class RunRecord:
             data = json.loads(text)
             data["files"] = tuple(FileRecord(**entry) for entry in data["files"])
             data["particle_features"] = tuple(data["particle_features"])
+            if (names := data.get("technique_features")) is not None:
+                data["technique_features"] = tuple(names)
             data["features"] = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in data["features"].items()

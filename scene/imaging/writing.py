@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from scene.imaging.eight_bit import eight_bit
 from scene.imaging.files import PREVIEW_FILE, FileRecord
@@ -16,12 +21,20 @@ from scene.imaging.frame import Image
 
 PNG_COMPRESSION = 1
 PREVIEW_BYTES = 200_000
+PIXEL_SIZE_TEXT = "pixel_size_nm"
+"""Name of a PNG's text that holds the side of a pixel in nm, as exactly as it is known."""
+
+_MOST_PER_METRE = 2**31 - 1
+"""The largest number that PNG's pHYs holds."""
+
+_METRE_NM, _CENTIMETRE_NM = 1e9, 1e7
+_INCH_M = 0.0254
 _PREVIEW_HEIGHT = 320
 _CAPTION_HEIGHT, _CAPTION_SIZE = 22, 16
 _GAP = 4
 
 
-def write_image(path: Path, array: Image) -> None:
+def write_image(path: Path, array: Image, pixel_size_nm: float | None = None) -> None:
     """Write an image in the format of the path's ending.
 
     Parameters
@@ -31,6 +44,9 @@ def write_image(path: Path, array: Image) -> None:
         ``.tiff`` or ``.tif`` for float32 (height, width), which may hold inf.
     array
         The pixels, top row first.
+    pixel_size_nm
+        Side of a pixel on the specimen in nm; None if it has none, and no tags say it. It makes no
+        difference to the pixels.
 
     Raises
     ------
@@ -40,7 +56,9 @@ def write_image(path: Path, array: Image) -> None:
     suffix = path.suffix.lower()
     kind = array.dtype.name, array.shape[2:]
     if suffix == ".png" and kind in {("uint8", ()), ("uint8", (3,)), ("uint16", ())}:
-        PillowImage.fromarray(array).save(path, format="PNG", compress_level=PNG_COMPRESSION)
+        tags = {} if pixel_size_nm is None else _png_tags(pixel_size_nm)
+        image = PillowImage.fromarray(array)
+        image.save(path, format="PNG", compress_level=PNG_COMPRESSION, **tags)
     elif suffix in {".tiff", ".tif"} and kind == ("float32", ()):
         # zlib with the floating point predictor would be smaller, but fewer programs read it.
         import tifffile  # takes a third of a second, which runs without depth_map are spared
@@ -55,12 +73,49 @@ def write_image(path: Path, array: Image) -> None:
             software="",
             metadata=None,
             rowsperstrip=64,
+            **({} if pixel_size_nm is None else _tiff_tags(pixel_size_nm)),
         )
     else:
         raise ValueError(
             f"{path.name}: can't hold an array of {array.dtype} {array.shape}; PNG holds gray or "
             "RGB uint8 and gray uint16, TIFF holds gray float32"
         )
+
+
+def read_png(path: Path) -> NDArray[Any]:
+    """Return the pixels of a PNG, as `write_image` was given them."""
+    with PillowImage.open(path) as image:
+        return np.asarray(image)
+
+
+def _png_tags(pixel_size_nm: float) -> dict[str, Any]:
+    """Return what makes Pillow write a pixel's size into a PNG.
+
+    Its pHYs holds a whole number of pixels per metre: off by half a millionth at pixels of 1 um, by
+    half a thousandth at 1 mm. Below 0.47 nm that is more than it can hold, and above 2 m less than
+    1; then there is none. The text `PIXEL_SIZE_TEXT` is always there, and exact.
+    """
+    text = PngInfo()
+    text.add_text(PIXEL_SIZE_TEXT, repr(float(pixel_size_nm)))
+    per_metre = round(_METRE_NM / pixel_size_nm)
+    if not 1 <= per_metre <= _MOST_PER_METRE:
+        return {"pnginfo": text}
+    return {"pnginfo": text, "dpi": (per_metre * _INCH_M,) * 2}
+
+
+def _tiff_tags(pixel_size_nm: float) -> dict[str, Any]:
+    """Return what makes tifffile write a pixel's size: pixels per centimetre, as a fraction.
+
+    Nothing where numerator and denominator, of 32 bits each, could not come within a millionth.
+    """
+    per_centimetre = _CENTIMETRE_NM / pixel_size_nm
+    if not 1e-3 <= per_centimetre <= 2**32 - 1:
+        return {}
+    # tifffile would round to its own liking.
+    denominator = (2**32 - 1) // math.ceil(per_centimetre)
+    found = Fraction(round(per_centimetre * denominator), denominator)
+    fraction = found.numerator, found.denominator
+    return {"resolution": (fraction, fraction), "resolutionunit": "CENTIMETER"}
 
 
 def write_preview(folder: Path, files: Iterable[FileRecord]) -> None:

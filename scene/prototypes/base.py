@@ -94,6 +94,14 @@ class GeometryPrototype(Prototype):
         """
         return False
 
+    def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:  # noqa: ARG002
+        """Return which fraction of its bounding box the shape fills, in (0, 1]; None if unknown.
+
+        Stretched by `dimensions` it stays the same. From it follows a particle's
+        ``equivalent_diameter_nm``, the diameter of the sphere of equal volume.
+        """
+        return None
+
 
 class MaterialPrototype(Prototype):
     """The material of a particle or of the substrate."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, final
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from scene.imaging.size import rendered_size
+from scene.language.element import Members
 from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictModel
 from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
@@ -211,6 +212,13 @@ class Recipe(StrictModel):
         steps = self.synth_chain.feature_generation_steps
         changed = {feature for step in steps for feature in step.changes(self._names)}
         return tuple(sorted(changed & self.all_particle_features().keys()))
+
+    def sampled_technique_features(self) -> tuple[str, ...]:
+        """Return the names of the technique's features that a step changes, sorted."""
+        steps = self.synth_chain.feature_generation_steps
+        about_it = (step for step in steps if step.concerns(self._names) is not Members.PARTICLES)
+        changed = {feature for step in about_it for feature in step.changes(self._names)}
+        return tuple(sorted(changed & self.technique_features.keys()))
 
     def timing_labels(self) -> tuple[str, ...]:
         """Return the labels of all steps, each once, in the order of the chain."""

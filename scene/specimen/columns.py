@@ -16,7 +16,7 @@ RESERVED_COLUMNS = frozenset(
         *(f"initial_{name}_{axis}" for name in POSE for axis in "xyz"),
         *("visible_pixels", "visible_fraction", "visible_share"),
         *("bbox_x", "bbox_y", "bbox_width", "bbox_height", "touches_border"),
-        *("occluded_share", "occluded_fraction"),
+        *("occluded_share", "occluded_fraction", "equivalent_diameter_nm"),
     }
 )
 """Columns that the table of particles has or may get; a feature can't have such a name."""

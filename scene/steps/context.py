@@ -146,6 +146,7 @@ class StepContext:
         images: Mapping[str, Image],
         paths: Mapping[str, Path],
         particle_id: int | None = None,
+        pixel_size_nm: float | None = None,
     ) -> None:
         """Write images below the run's folder and record them.
 
@@ -157,11 +158,14 @@ class StepContext:
             Where each goes, relative to the run's folder.
         particle_id
             The particle that they show alone in the scene; None for images of a set.
+        pixel_size_nm
+            Side of their pixels on the specimen in nm, for the files' tags; None for images that
+            have no such size.
         """
         for name, image in images.items():
             target = self.output / paths[name]
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_image(target, image)
+            write_image(target, image, pixel_size_nm)
             height, width = image.shape[:2]
             self.record_file(name, paths[name], (width, height), particle_id)
 

@@ -99,13 +99,21 @@ class RenderParticlesTogether(_RenderParticles):
         over = self.set_name_overlapping
         return self._set_suffix() + (f"_under_{over}" if over != _DEFAULT_OVERLAPPING else "")
 
+    def image_of_all(self, name: str) -> str | None:
+        """Return the file of an image of all particles; None if it shows others or no such."""
+        named = (self.rendering_mode, self.set_name_of_interest, self.set_name_overlapping)
+        if named != (name, _DEFAULT_INTEREST, _DEFAULT_OVERLAPPING):
+            return None
+        return self._paths({name: "png"}, "")[name].as_posix()
+
     def execute(self, context: StepContext) -> None:
         """Render and write the images."""
         interest = context.particle_ids(self.set_name_of_interest)
         overlapping = context.particle_ids(self.set_name_overlapping) - interest
         mode = context.mode(self.rendering_mode)
         images = mode.images(context.frame(interest, overlapping))
-        context.write_images(images, self._paths(mode.outputs, self._suffix("")))
+        paths = self._paths(mode.outputs, self._suffix(""))
+        context.write_images(images, paths, pixel_size_nm=context.pixel_size_nm())
 
 
 @final
@@ -120,8 +128,8 @@ class RenderParticlesIndividually(_RenderParticles):
 
     def execute(self, context: StepContext) -> None:
         """Render and write the images."""
-        mode = context.mode(self.rendering_mode)
+        mode, pixel_size_nm = context.mode(self.rendering_mode), context.pixel_size_nm()
         for particle_id in sorted(context.particle_ids(self.set_name_of_interest)):
             images = mode.images(context.frame(frozenset({particle_id})))
             paths = self._paths(mode.outputs, self._suffix(f"{particle_id:05d}"))
-            context.write_images(images, paths, particle_id)
+            context.write_images(images, paths, particle_id, pixel_size_nm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from scene.errors import StepError
 from scene.execution.record import RunRecord
 from scene.imaging.files import RECORD_FILE
 from scene.imaging.modes import category_color
+from scene.imaging.quality import quality
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -93,6 +95,15 @@ def test_the_tutorials_recipe_writes_what_is_promised(execute: Execute, tmp_path
         assert image.shape == shape
         assert image.std() > 5, f"{name} shows nothing"
     assert RunRecord.from_json((out / RECORD_FILE).read_text()) == record
+    assert record.pixel_size_nm == pytest.approx(96.0 / 76 * 1000)
+    for name in shapes:
+        with Image.open(out / name) as image:
+            assert float(image.info["pixel_size_nm"]) == record.pixel_size_nm
+    sizes = [1000 * side for side in record.particles["dimensions_x"]]
+    assert record.particles["equivalent_diameter_nm"] == pytest.approx(sizes)
+    measured = quality(array(out / "real.png"), array(out / "instances.png"))
+    assert record.quality == asdict(measured)
+    assert None not in record.quality.values()
     assert set(record.timings) >= {
         "reset",
         "build",

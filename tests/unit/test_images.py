@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -36,6 +39,74 @@ def test_pixels_come_back_the_same(tmp_path: Path, name: str, array: NDArray[Any
         assert np.array_equal(np.asarray(image), array)
     if path.suffix == ".tiff":
         assert np.array_equal(tifffile.imread(path), array)
+
+
+IMAGES = {
+    "gray.png": RNG.integers(0, 256, (8, 6), dtype=np.uint8),
+    "rgb.png": RNG.integers(0, 256, (8, 6, 3), dtype=np.uint8),
+    "ids.png": RNG.integers(0, 65_536, (8, 6), dtype=np.uint16),
+    "depth.tiff": RNG.random((8, 6)).astype(np.float32),
+}
+
+
+def tagged(path: Path) -> tuple[float | None, float | None]:
+    """Return the size of a pixel in nm as pHYs or TIFF's tags have it, and as a text has it."""
+    if path.suffix == ".png":
+        with Image.open(path) as image:
+            text = image.info.get("pixel_size_nm")
+            dpi = image.info.get("dpi")
+        return (
+            None if dpi is None else 0.0254e9 / dpi[0],
+            None if text is None else float(text),
+        )
+    with tifffile.TiffFile(path) as tiff:
+        tags = tiff.pages[0].tags
+        if tags["ResolutionUnit"].value == 1:  # none
+            return None, None
+        assert tags["ResolutionUnit"].value == 3  # centimetres
+        assert tags["XResolution"].value == tags["YResolution"].value
+        numerator, denominator = tags["XResolution"].value
+        return 1e7 * denominator / numerator, None
+
+
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("size", [0.5, 1.0, 4.5678, 100.0, 333.25, 1e4, 1e6])
+def test_the_size_of_a_pixel_is_in_the_tags_and_changes_no_pixel(
+    tmp_path: Path, name: str, size: float
+) -> None:
+    array, path = IMAGES[name], tmp_path / name
+    write_image(path, array, size)
+    tag, text = tagged(path)
+    # pHYs holds a whole number of pixels per metre.
+    assert tag == pytest.approx(size, rel=0.5 * size / 1e9 if path.suffix == ".png" else 1e-6)
+    assert text == (size if path.suffix == ".png" else None)
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), array)
+    write_image(tmp_path / f"plain_{name}", array)
+    assert tagged(tmp_path / f"plain_{name}") == (None, None)
+
+
+@pytest.mark.parametrize("size", [1e-4, 0.1, 0.46, 2.1e9, 1e17])
+def test_a_size_that_a_tag_can_not_hold_is_left_out_of_it(tmp_path: Path, size: float) -> None:
+    for name, array in IMAGES.items():
+        write_image(tmp_path / name, array, size)
+        tag, text = tagged(tmp_path / name)
+        if name.endswith("png"):
+            assert (tag, text) == (None, size)
+        else:
+            assert tag is None or tag == pytest.approx(size, rel=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(exponent=st.floats(-5, 17))
+def test_whatever_a_scale_gives_is_written(exponent: float) -> None:
+    size = 10.0**exponent
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("gray.png", "depth.tiff"):
+            write_image(Path(folder, name), IMAGES[name], size)
+            tag, text = tagged(Path(folder, name))
+            assert tag is None or tag == pytest.approx(size, rel=max(1e-6, size / 1e9))
+            assert text in (None, size)
 
 
 @pytest.mark.parametrize("name", ["image.png", "image.tiff"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import logging
 import math
 import threading
@@ -24,7 +25,7 @@ from orchestrator.dataset import writer as manifest_module
 from orchestrator.dataset.compaction import compact
 from orchestrator.dataset.parts import PartTable
 from orchestrator.dataset.results import Attempt, AttemptOutcome, Failure, RunResult, RunStatus
-from orchestrator.dataset.rows import Origin
+from orchestrator.dataset.rows import Origin, content_of
 from orchestrator.dataset.schema import TIME, Columns, manifest_schema, particles_schema
 from orchestrator.dataset.storage.local import LocalStorage
 from orchestrator.dataset.storage.opening import open_storage
@@ -54,7 +55,7 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
     count = len(sizes)
     return RunRecord(
         seed=index,
-        features={"defocus": 0.5},
+        features={"defocus": 0.5, "gamma": 1.0},
         particle_features=("dimensions", "subdivisions"),
         particles={
             "particle_id": list(range(1, count + 1)),
@@ -67,6 +68,7 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
             "visible_pixels": [10] * count,
             "bbox_x": [None] * count,
             "touches_border": [False] * count,
+            "equivalent_diameter_nm": [1000.0 * size for size in sizes],
         },
         visible_particles=count,
         coverage=0.25,
@@ -79,6 +81,9 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
         versions={"blendsweep": "1", "bpy": "5", "python": "3"},
         rendering={"fidelity": "fast", "samples": 4, "denoiser": None, "noise_k": 2.1},
         specimen=f"{index:032x}",
+        technique_features=("defocus",),
+        pixel_size_nm=100.0,
+        quality={"snr": 12.5, "contrast": None, "noise": 0.01},
     )
 
 
@@ -198,6 +203,12 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         ],
         "visible_particles": 2,
         "coverage": 0.25,
+        "pixel_size_nm": 100.0,
+        "quality.snr": 12.5,
+        "quality.contrast": None,
+        "quality.noise": 0.01,
+        "quality.sharpness": None,
+        "quality.saturated": None,
         "time.reset": 0.1,
         "time.specimen": None,
         "time.build": 0.2,
@@ -576,6 +587,28 @@ def test_flushing_waits_for_what_is_being_written(
 def test_a_row_tells_how_often_the_run_was_tried(storage: Storage) -> None:
     record(storage, dataclasses.replace(make_result(0), attempts=3))
     assert [row["attempts"] for row in rows(storage)] == [3]
+
+
+def test_only_features_that_a_step_sets_have_columns_but_old_records_show_all() -> None:
+    made = make_record(0, [5.0])
+    assert {name for name in content_of(made, "x") if "gamma" in name} == set()
+    old = dataclasses.replace(made, technique_features=None)
+    assert content_of(old, "x")["feature.gamma"] == 1.0
+    absent = dataclasses.replace(made, technique_features=("defocus", "never_made"))
+    assert content_of(absent, "x") == content_of(made, "x")
+
+
+def test_records_of_before_there_were_sizes_and_qualities_are_read() -> None:
+    made = make_record(0, [5.0])
+    data = dataclasses.asdict(made)
+    assert RunRecord.from_json(json.dumps(data)) == made
+    for name in ("technique_features", "pixel_size_nm", "quality"):
+        del data[name]
+    old = RunRecord.from_json(json.dumps(data))
+    assert (old.technique_features, old.pixel_size_nm, old.quality) == (None, None, {})
+    row = content_of(old, "x")
+    assert row["pixel_size_nm"] is None
+    assert not any(name.startswith("quality.") for name in row)
 
 
 VECTORS = Columns(

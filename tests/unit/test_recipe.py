@@ -88,6 +88,13 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
         "rotation",
         "subdivisions",
     )
+    assert recipe.sampled_technique_features() == (
+        "defocus",
+        "illumination_strength",
+        "noise_threshold",
+        "patch_scale",
+        "patch_seed",
+    )
     assert list(recipe.technique_features) == [
         "illumination_strength",
         "noise_threshold",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -61,6 +62,10 @@ class Sphere(GeometryPrototype):
     def is_sphere(self, features: Mapping[str, FeatureValue]) -> bool:  # noqa: ARG002
         """Return True."""
         return True
+
+    def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float:  # noqa: ARG002
+        """Return pi / 6, that of the sphere which the mesh stands for."""
+        return math.pi / 6
 
 
 def cube_sphere(cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
