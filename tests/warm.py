@@ -26,7 +26,7 @@ from typing import IO
 
 ALWAYS = (
     "hydra.core.override_parser.overrides_parser", "orchestrator.cli.app",
-    "orchestrator.execution.launch",
+    "orchestrator.execution.launch", "pandas",
 )  # fmt: skip
 WITH_MLFLOW = (
     "orchestrator.report.report", "mlflow.store.artifact.local_artifact_repo",

@@ -120,8 +120,8 @@ def test_a_killed_driver_takes_its_ray_along(
     none_left: NoneLeft,
     tmp_path: Path,
 ) -> None:
-    output, log = tmp_path / "out", tmp_path / "log"
-    sweep = cheap_sweep(3, f"{LOG}.file={log}", f"{SLEEP}.seconds=2.0")
+    output, log, until = tmp_path / "out", tmp_path / "log", tmp_path / "until"
+    sweep = cheap_sweep(3, f"{LOG}.file={log}", f"{SLEEP}.seconds=60.0", f"+{SLEEP}.until={until}")
     process = spawn(sweep, "--output", output, "--no-mlflow", **mark)
     while not log.exists():
         assert process.poll() is None
@@ -133,6 +133,7 @@ def test_a_killed_driver_takes_its_ray_along(
     _, alive = psutil.wait_procs(children, timeout=30)
     assert [child.name() for child in alive] == []
     none_left(mark)
+    until.touch()
     done = orchestrate(sweep, "--output", output, "--no-mlflow", "--executor", "inline")
     assert done.code == 0, done.out + done.err
     audit(output, succeeded=3, mlflow=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import Done
+from tests.warm import CommandLine
+
 pytestmark = [pytest.mark.blender, pytest.mark.ray]
 
 STAND_IN = Path(__file__).parents[1] / "standins" / "gpus"
-SLEEP = "synth_chain.rendering_steps.2"
+LOG, SLEEP = (f"synth_chain.rendering_steps.{index}" for index in (1, 2))
 
 type Clusters = Callable[..., AbstractContextManager[Any]]
 
@@ -51,20 +55,26 @@ def test_ray_decides_which_gpu_a_worker_sees_and_how_many_share_it(
     gpus: int,
     share: str,
     workers_on: dict[str, int],
-    orchestrate: Callable[..., Any],
+    spawn: Callable[..., CommandLine],
     cheap_sweep: Callable[..., Path],
     ray_cluster: Clusters,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    output = tmp_path / "out"
-    sweep = cheap_sweep(8, f"{SLEEP}.seconds=2.0")
+    output, log, until = tmp_path / "out", tmp_path / "log", tmp_path / "until"
+    sweep = cheap_sweep(8, f"{LOG}.file={log}", f"{SLEEP}.seconds=100.0", f"+{SLEEP}.until={until}")
     monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
     with ray_cluster({"num_cpus": 2, "num_gpus": gpus}) as cluster:
-        done = orchestrate(
+        process = spawn(
             *(sweep, "--output", output, "--no-mlflow", "--address", cluster.address),
             *("--gpus-per-worker", share),
         )
+        while not log.exists() or len(log.read_text().splitlines()) < sum(workers_on.values()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(2)  # one worker too many would come up with the others
+        until.touch()
+        done = Done.of(process)
     assert done.code == 0, done.out + done.err
     rows = pq.read_table(output / "manifest", columns=["device", "worker"]).to_pylist()
     workers = {(row["device"], row["worker"]) for row in rows}

@@ -134,8 +134,11 @@ def test_a_store_that_is_away_for_a_while_costs_time_and_nothing_else(
 def test_a_driver_keeps_others_away_and_once_killed_resumes(
     bucket: Bucket, spawn: Spawn, orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:
-    log = tmp_path / "log"
-    sweep = cheap_sweep(6, f"{LOG}.file={log}", f"{SLEEP}.seconds=4.0")
+    log, until = tmp_path / "log", tmp_path / "until"
+    seconds = ",".join(map(str, (0.0, 0.001, *range(600, 604))))  # the third run waits
+    sweep = cheap_sweep(
+        1, f"{LOG}.file={log}", f"{SLEEP}.seconds={seconds}", f"+{SLEEP}.until={until}"
+    )
     arguments = [sweep, "--output", "s3://bucket/killed", "--no-mlflow", "--executor", "inline"]
     process = spawn(*arguments, **bucket.environment)
     while not log.exists() or len(log.read_text().splitlines()) < 3:
@@ -148,6 +151,7 @@ def test_a_driver_keeps_others_away_and_once_killed_resumes(
     assert told.json["driver"].startswith(f"process {process.pid} on ")
     process.kill()
     process.communicate()
+    until.touch()
     last = orchestrate(sweep, "--dry-run").out.splitlines()[-2].split()[1]
     # What an upload that was cut short leaves: some files and no record.
     with bucket.files.open_output_stream(f"bucket/killed/runs/{last}/stripes.png") as stream:

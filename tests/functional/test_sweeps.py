@@ -211,8 +211,8 @@ def test_an_interrupted_sweep_drains_and_resumes(
     cheap_sweep: CheapSweep,
     tmp_path: Path,
 ) -> None:
-    output, log = tmp_path / "out", tmp_path / "log"
-    sweep = cheap_sweep(4, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.7")
+    output, log, until = tmp_path / "out", tmp_path / "log", tmp_path / "until"
+    sweep = cheap_sweep(4, f"{LOG}.file={log}", f"{SLEEP}.seconds=0.7", f"+{SLEEP}.until={until}")
     arguments = [sweep, "--output", output, "--no-mlflow", *options(request, executor)]
     process = spawn(*arguments)
     wait_for(log)
@@ -222,6 +222,7 @@ def test_an_interrupted_sweep_drains_and_resumes(
     assert "resumes" in out
     finished = len(manifest(output))
     assert 1 <= finished < 4
+    until.touch()
     done = orchestrate(*arguments)
     assert done.code == 0, done.out + done.err
     assert len(manifest(output)) == 4
@@ -249,14 +250,15 @@ def test_a_second_ctrl_c_drops_what_is_in_flight(
 def test_a_second_driver_is_refused(
     orchestrate: Orchestrate, spawn: Spawn, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:
-    output, log = tmp_path / "out", tmp_path / "log"
-    sweep = cheap_sweep(1, f"{LOG}.file={log}", f"{SLEEP}.seconds=8.0")
+    output, log, until = tmp_path / "out", tmp_path / "log", tmp_path / "until"
+    sweep = cheap_sweep(1, f"{LOG}.file={log}", f"{SLEEP}.seconds=100.0", f"+{SLEEP}.until={until}")
     arguments = [sweep, "--output", output, "--no-mlflow", "--executor", "inline"]
     process = spawn(*arguments)
     wait_for(log)
     done = orchestrate(*arguments)
     assert done.code == 2
     assert f"in use by process {process.pid} on" in done.err
+    until.touch()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
 

@@ -109,10 +109,18 @@ FAULTS: dict[str, Callable[[Fault, Path], object]] = {
 
 
 class Sleep(RenderingStep):
-    """Takes `seconds`."""
+    """Takes `seconds`, less where there is a file `until` sooner."""
 
     seconds: Real = 0.0
+    until: Text | None = None
 
     def execute(self, context: StepContext) -> None:
         del context
-        time.sleep(self.seconds)
+        end = time.monotonic() + self.seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.until is None:
+                time.sleep(left)
+            elif Path(self.until).exists():
+                return
+            else:
+                time.sleep(min(left, 0.02))
