@@ -34,6 +34,8 @@ class ImageFormation:
         Length of a scene unit in nm.
     ground_height
         Where the ground is, along z in scene units.
+    room
+        Height of the measurement volume above the ground in scene units.
     ground
         What the ground is made of; None if there is none, or no model that asks.
     particles
@@ -44,6 +46,7 @@ class ImageFormation:
     chain: ImagingChain = field(default_factory=ImagingChain)
     scene_unit_nm: float = 1000.0
     ground_height: float = 0.0
+    room: float = 0.0
     ground: ElectronSurface | None = None
     particles: ParticleSurfaces = field(default_factory=dict)
 
@@ -60,7 +63,9 @@ class ImageFormation:
         given, or `SMALLEST_BOUND` if that is more: a specimen is not rendered for a frame that
         hardly shows a part of it.
         """
-        reach = 0 if self.chain.is_local else self.chain.reach_px(frame)
+        reach = 0
+        if not self.chain.is_local:
+            reach = self.chain.reach_px(frame, highest=self.room * self.scene_unit_nm)
         if self.model is not None:
             bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 2)
             reach += math.ceil(min(self.model.reach_nm / frame.pixel_nm, bound))

@@ -196,11 +196,13 @@ class Stage:
         model = prototype.image_model(values)
         name = technique.background_material if model is not None else None
         ground = None if name is None else self._materials.key(name, technique.features)
+        volume = prototype.volume(settings.resolution)
         return ImageFormation(
             model=model,
             chain=chain,
             scene_unit_nm=settings.scene_unit_nm,
-            ground_height=prototype.volume(settings.resolution).lower[2],
+            ground_height=volume.lower[2],
+            room=volume.sides[2],
             ground=None if ground is None else self._materials.surface(ground),
         )
 

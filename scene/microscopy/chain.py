@@ -14,6 +14,7 @@ from scene.microscopy.electrons import counted
 from scene.microscopy.image_model import Stream
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.noise import with_noise
+from scene.microscopy.probe import blurred
 from scene.microscopy.raster import Raster
 from scene.microscopy.scan import Positions, sampled
 
@@ -32,7 +33,7 @@ def imaged(
     raster: Raster,
     chain: ImagingChain,
     stream: Stream,
-    heights: Callable[[], NDArray[np.float32]],  # noqa: ARG001
+    heights: Callable[[], NDArray[np.float32]],
     bit_depth: BitDepth = 8,
     positions: Positions | None = None,
 ) -> Gray:
@@ -64,7 +65,9 @@ def imaged(
     numpy.ndarray
         (height, width), without the margin.
     """
-    detector, display = chain.detector, chain.display
+    probe, detector, display = chain.probe, chain.detector, chain.display
+    if not probe.is_neutral:
+        signal = blurred(signal, heights() if probe.needs_height else None, raster, probe)
     # From here on in 8-bit gray values, where white is 255 instead of 1.
     gray = _scanned(signal, raster, chain, positions) * np.float32(WHITE)
     levels = 0.0, WHITE

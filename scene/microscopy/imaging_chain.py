@@ -10,11 +10,15 @@ from scene.microscopy.data_bar import DataBar
 from scene.microscopy.detector import Detector
 from scene.microscopy.display import Display
 from scene.microscopy.electrons import Electrons
+from scene.microscopy.probe import Probe
+from scene.microscopy.probe import reach_px as reach_of_probe
 from scene.microscopy.raster import Raster
-from scene.microscopy.scan import Scan, reach_px
+from scene.microscopy.scan import Scan
+from scene.microscopy.scan import reach_px as reach_of_scan
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 IMAGING_FEATURES: tuple[FeatureSpec, ...] = (
+    *Probe.FEATURES,
     *Scan.FEATURES,
     *Electrons.FEATURES,
     *Detector.FEATURES,
@@ -34,6 +38,8 @@ class ImagingChain:
     noise
         Standard deviation of a pixel at gray value 1 of 255, see
         :func:`scene.microscopy.noise.with_noise`; 0 adds none.
+    probe
+        The shape of the beam.
     scan
         How the beam goes over the specimen.
     electrons
@@ -47,6 +53,7 @@ class ImagingChain:
     """
 
     noise: float = 0.0
+    probe: Probe = field(default_factory=Probe)
     scan: Scan = field(default_factory=Scan)
     electrons: Electrons = field(default_factory=Electrons)
     detector: Detector = field(default_factory=Detector)
@@ -66,6 +73,7 @@ class ImagingChain:
         """
         return cls(
             noise,
+            Probe.of(features),
             Scan.of(features),
             Electrons.of(features),
             Detector.of(features),
@@ -76,19 +84,26 @@ class ImagingChain:
     @property
     def is_local(self) -> bool:
         """Whether each pixel is made of what lies there, and of nothing beside it."""
-        return self.scan.is_neutral and not (self.detector.lead or self.detector.delay)
+        reaches = self.detector.lead or self.detector.delay
+        return self.probe.is_neutral and self.scan.is_neutral and not reaches
 
-    def reach_px(self, raster: Raster) -> int:
+    def reach_px(self, raster: Raster, highest: float = 0.0) -> int:
         """Return how many pixels beyond the frame's edges still matter inside.
 
         Parameters
         ----------
         raster
             How the pixels lie on the specimen; its margin does not matter.
+        highest
+            Height in nm above the ground, below which all lies that is seen.
 
         Raises
         ------
         ValueError
             With one sentence, if the scan reaches too far.
         """
-        return reach_px(raster, self.scan) + max(self.detector.lead, self.detector.delay)
+        return (
+            reach_of_probe(raster, self.probe, 0.0, highest)
+            + reach_of_scan(raster, self.scan)
+            + max(self.detector.lead, self.detector.delay)
+        )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,20 +256,6 @@ def sampled(
         image, (rows, columns), output=np.float32, order=1, mode="nearest"
     )
     return values
-
-
-def nearest(
-    array: NDArray[Any], rows: NDArray[np.float32], columns: NDArray[np.float32]
-) -> NDArray[Any]:
-    """Return an array's values at the pixels nearest to the given positions, unchanged.
-
-    Its further axes, such as those of normals, go along. Beyond its edges it goes on as it is
-    there.
-    """
-    last_row, last_column = array.shape[0] - 1, array.shape[1] - 1
-    row = np.clip(np.rint(rows).astype(np.intp), 0, last_row)
-    column = np.clip(np.rint(columns).astype(np.intp), 0, last_column)
-    return array[row, column]
 
 
 def _walk(raster: Raster, scan: Scan, generator: np.random.Generator) -> NDArray[np.float64]:

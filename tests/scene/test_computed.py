@@ -12,6 +12,7 @@ import pytest
 
 from scene.errors import RenderError
 from scene.microscopy.electron_surface import ElectronSurface
+from scene.microscopy.probe import Probe, blurred
 from scene.microscopy.view import View
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 
@@ -295,3 +296,30 @@ def test_same_specimen_same_bytes_whatever_the_threads_and_the_process(
     )
     found |= {line for line in done.stdout.splitlines() if line.startswith("FOUND ")}
     assert len({text.removeprefix("FOUND ") for text in found}) == 1
+
+
+@pytest.mark.parametrize("computed", [1.0, 0.0])
+def test_a_beam_is_as_wide_as_its_focus_is_far(new_stage: StageFactory, computed: float) -> None:
+    """Whether the image is computed or rendered by Cycles."""
+    stage = new_stage(max_samples=4)
+    low, high = bead(1, (-20.0, 0.0, 5.0), 16.0), bead(2, (20.0, 0.0, 35.0), 16.0)
+    probe = Probe(convergence_angle=100.0, focus_height=7000.0)  # above the floor at -2000
+    features = {"convergence_angle": 100.0, "focus_height": 7000.0}
+    stage.sync(plain(low, high, computed=computed, **features))
+    frame = stage.frame(frozenset({1, 2}))
+    model, raster = stage._formation.model, frame._raster
+    signal = frame._path_traced() if model is None else frame._computed(model)
+    height = frame._height(frame._whole_buffers)
+    assert height.max() == pytest.approx(45_000, rel=0.01)
+    seen = raster.inner(blurred(signal, height, raster, probe))
+    real = frame.real()
+    assert real.tobytes() == np.rint(np.clip(seen * np.float32(255), 0, 255)).astype("u1").tobytes()
+    assert (np.abs(raster.inner(signal) - seen) > 0.01).any()
+
+
+def test_a_frame_goes_on_as_far_as_a_blurred_particle_may_reach(new_stage: StageFactory) -> None:
+    stage = new_stage()
+    stage.sync(plain(convergence_angle=20.0))
+    stage.frame(frozenset()).real()
+    # The room is 50 units high, where the beam's disc has a standard deviation of half a pixel.
+    assert last_view(stage).raster.margin == 3
