@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -21,11 +21,14 @@ from scene.blender.outline import as_rendered, seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.xray import render_xray
+from scene.imaging.bar_rows import BarRows
 from scene.imaging.footprint import Footprint
 from scene.imaging.frame import Frame
 from scene.imaging.sampling import Sampling
+from scene.imaging.shading import GROUND
 from scene.language.plugin_code import described
 from scene.microscopy.chain import Gray, imaged
+from scene.microscopy.data_bar import draw
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.raster import Raster
@@ -78,8 +81,17 @@ class BlenderFrame(Frame):
     @cached_property
     def buffers(self) -> GeometryBuffers:
         """The geometry buffers, rendered at the first use."""
-        whole, shown = self._whole_buffers, self._sampling.image
-        return GeometryBuffers(shown(whole.depth), shown(whole.normal), shown(whole.instance))
+        whole = self._whole_buffers
+        return GeometryBuffers(
+            depth=self._shown(whole.depth, np.inf),
+            normal=self._shown(whole.normal, 0.0),
+            instance=self._shown(whole.instance, 0),
+        )
+
+    @property
+    def specimen_rows(self) -> int:
+        """How many rows from the top show the specimen; those below them show a data bar."""
+        return self._bar_rows.specimen
 
     @contextmanager
     def buffers_scene(self) -> Iterator[bpy.types.Scene]:
@@ -102,13 +114,13 @@ class BlenderFrame(Frame):
             layer = scene.view_layers[0]
             layer.update()
             for particle_id, whole in seen_footprints(layer.depsgraph, camera, truth.size, shown):
-                yield particle_id, sampling.footprint(whole)
+                yield particle_id, self._bar_rows.footprint(sampling.footprint(whole))
 
     def real(self) -> Gray:
         """Take the image as the technique does: (height, width) gray."""
         model = self._formation.model
         signal = self._path_traced() if model is None else self._computed(model)
-        return imaged(
+        gray = imaged(
             signal,
             self._raster,
             self._formation.chain,
@@ -117,16 +129,29 @@ class BlenderFrame(Frame):
             bit_depth=self._truth.settings.bit_depth,
             positions=self._sampling.positions,
         )
+        if not self._bar_rows.bar:
+            return gray
+        bar = draw(self._raster.width, self._raster.pixel_nm, self._formation.chain.data_bar)
+        brightest = np.iinfo(gray.dtype).max // np.iinfo(bar.dtype).max
+        return self._bar_rows.with_bar(gray, bar.astype(gray.dtype) * brightest)
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
         with self._particles.selected(self._interest) as shown:
-            return self._sampling.image(render_xray(self._truth, shown))
+            return self._shown(render_xray(self._truth, shown), GROUND)
+
+    @property
+    def _bar_rows(self) -> BarRows:
+        return self._without_margin.settings.bar_rows
+
+    def _shown(self, whole: NDArray[Any], nothing: float) -> NDArray[Any]:
+        """Return what of an array with a margin the frame shows, and `nothing` beneath a bar."""
+        return self._bar_rows.image(self._sampling.image(whole), nothing)
 
     @cached_property
     def _raster(self) -> Raster:
         camera, size = self._without_margin.camera(), self._without_margin.settings.size
-        if self._formation.needs_scale:
+        if self._formation.needs_scale or self._bar_rows.bar:
             check_looks_down(camera)
         scale = pixel_size(camera, size) or math.nan  # a perspective has none
         frame = Raster(*size, margin=0, pixel_nm=scale * self._formation.scene_unit_nm)

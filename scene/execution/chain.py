@@ -11,6 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from scene.errors import StepError
 from scene.execution.context import step_context
 from scene.execution.record import RunRecord
@@ -130,7 +132,7 @@ def _everything(context: StepContext) -> frozenset[int]:
 
 def _add_visibility(table: dict[str, list[Any]], frame: Frame) -> float:
     """Add what can be seen of each particle to the table; return the coverage."""
-    instance, number = frame.buffers.instance, len(table["particle_id"])
+    instance, number = _specimen(frame, frame.buffers.instance), len(table["particle_id"])
     table |= visibility(instance, number)
     fractions = occluded_fractions(instance, frame.footprints(), number)
     # The old name stays for one release.
@@ -147,7 +149,13 @@ def _quality(recipe: Recipe, output: Path, frame: Frame) -> Quality | None:
     name = next(filter(None, images), None)
     if name is None:
         return None
-    return quality(read_png(output / name), frame.buffers.instance)
+    real = read_png(output / name)
+    return quality(*(_specimen(frame, image) for image in (real, frame.buffers.instance)))
+
+
+def _specimen(frame: Frame, image: NDArray[Any]) -> NDArray[Any]:
+    """Return the part of an image that shows the specimen and no data bar."""
+    return image[: frame.specimen_rows]
 
 
 @cache

@@ -35,6 +35,11 @@ class Frame(ABC):
         use and kept as long as the specimen does not change.
         """
 
+    @property
+    def specimen_rows(self) -> int:
+        """How many rows from the top show the specimen; those below them show a data bar."""
+        return len(self.buffers.instance)
+
     @abstractmethod
     def footprints(self) -> Iterator[tuple[int, Footprint]]:
         """Yield the id of each particle of interest and the pixels that it would show alone.

@@ -1,4 +1,4 @@
-"""The six rendering modes. Numpy only: everything comes from a frame."""
+"""The rendering modes. Numpy only: everything comes from a frame."""
 
 from __future__ import annotations
 
@@ -83,6 +83,20 @@ class NormalMap(RenderingMode):
         colors = np.rint((buffers.normal + 1.0) * 127.5).astype(np.uint8)
         colors[buffers.instance == 0] = 0
         return {"normal_map": colors}
+
+
+@final
+class Ignore(RenderingMode):
+    """Where `real` shows something other than the specimen: a data bar."""
+
+    name: ClassVar[str] = "ignore"
+    outputs: ClassVar[Mapping[str, str]] = {"ignore": "png"}
+
+    def render(self, frame: Frame) -> Mapping[str, Image]:
+        """Return ``ignore``: uint8, 255 where nothing can be known of the specimen, else 0."""
+        ignored = np.zeros(frame.buffers.instance.shape, dtype=np.uint8)
+        ignored[frame.specimen_rows :] = 255
+        return {"ignore": ignored}
 
 
 @final

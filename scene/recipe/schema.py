@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, final
+from typing import Annotated, Any, Self, final
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from scene.imaging.bar_rows import BarRows, DataBarPlace
 from scene.imaging.size import rendered_size
 from scene.language.element import Members
 from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictModel
 from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
 from scene.microscopy.chain import BitDepth
-from scene.microscopy.data_bar import rows as data_bar_rows
 from scene.prototypes.base import PARTICLE_FEATURES, Fidelity
 from scene.recipe.code import Code, code_of
 from scene.recipe.names import Features, RecipeNames
@@ -107,7 +107,7 @@ class RenderSettings(StrictModel):
     fidelity: Fidelity = "fast"
     scene_unit_nm: Annotated[float, BeforeValidator(_scene_unit)] = 1000.0
     bit_depth: BitDepth = 8
-    data_bar: Literal["none", "overlay", "below"] = "none"
+    data_bar: DataBarPlace = "none"
 
     @model_validator(mode="after")
     def _has_pixels(self) -> Self:
@@ -123,7 +123,8 @@ class RenderSettings(StrictModel):
     @model_validator(mode="after")
     def _has_room_for_its_data_bar(self) -> Self:
         width, height = self.size
-        if self.data_bar != "none" and (rows := data_bar_rows(width)) >= height:
+        rows = self.bar_rows.bar
+        if rows >= height:
             raise ValueError(
                 f"the data bar of an image {width} pixels wide has {rows} rows, so its height has "
                 f"to be at least {rows + 1} pixels, got {height}"
@@ -132,8 +133,13 @@ class RenderSettings(StrictModel):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the images in pixels."""
+        """Width and height of the images in pixels, without rows of their own for a data bar."""
         return rendered_size(self.resolution, self.resolution_percentage)
+
+    @property
+    def bar_rows(self) -> BarRows:
+        """Which rows of the images show the specimen, and which a data bar."""
+        return BarRows.of(self.size, self.data_bar)
 
 
 @final

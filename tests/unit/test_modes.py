@@ -16,6 +16,7 @@ from scene.imaging.modes import (
     LARGEST_ID,
     Categorical,
     DepthMap,
+    Ignore,
     NormalMap,
     Real,
     Stylized,
@@ -146,3 +147,11 @@ def test_every_mode_returns_what_it_declares() -> None:
     frame = plain_frame([[1, 0], [2, 2]])
     for mode in (Real, Categorical, DepthMap, NormalMap, Stylized, StylizedXray):
         assert set(mode().render(frame)) == set(mode.outputs)
+
+
+def test_what_shows_no_specimen_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = plain_frame([[1, 0], [0, 0], [2, 2]])
+    assert not Ignore().images(frame)["ignore"].any()
+    monkeypatch.setattr(FixedFrame, "specimen_rows", 2)
+    ignored = Ignore().images(frame)["ignore"]
+    assert (ignored.dtype, ignored.tolist()) == (np.uint8, [[0, 0], [0, 0], [255, 255]])
