@@ -106,7 +106,8 @@ class FeatureSpec:
         if self.integer and item != int(item):
             raise ValueError(f"{self.name} takes whole numbers, got {item!r}")
         if not self.minimum <= item <= self.maximum:
-            raise ValueError(f"{self.name} must lie in {self.range_text}, got {item!r}")
+            meaning = f" ({self.description})" if self.description else ""
+            raise ValueError(f"{self.name} must lie in {self.range_text}, got {item!r}{meaning}")
         return int(item) if self.integer else float(item)
 
     @property

@@ -19,7 +19,7 @@ from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.microscopy.probe import Probe
 from scene.microscopy.raster import Raster
 from scene.microscopy.scan import Scan, positions
-from scene.specimen.features import FeatureValue
+from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.streams import Streams
 
 DEFAULTS: dict[str, FeatureValue] = {spec.name: spec.default for spec in IMAGING_FEATURES}
@@ -61,6 +61,14 @@ def test_all_features_have_names_of_their_own() -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("spec", IMAGING_FEATURES, ids=lambda spec: spec.name)
+def test_what_a_feature_can_not_be_is_said_with_bounds_and_unit(spec: FeatureSpec) -> None:
+    value = 2 * spec.maximum + 1
+    with pytest.raises(ValueError, match=f"^{spec.name} must lie in ") as caught:
+        spec.checked(value)
+    assert f"{spec.range_text}, got {value!r} ({spec.description})" in str(caught.value)
+
+
 def test_default_features_are_a_chain_that_does_nothing() -> None:
     assert ImagingChain.of(DEFAULTS) == ImagingChain()
     assert ImagingChain.of(DEFAULTS, noise=2.0) == ImagingChain(noise=2.0)
@@ -68,10 +76,9 @@ def test_default_features_are_a_chain_that_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("spec", IMAGING_FEATURES, ids=lambda spec: spec.name)
-def test_every_feature_reaches_its_stage(spec: object) -> None:
-    name = spec.name  # type: ignore[attr-defined]
-    other = spec.minimum if spec.default != spec.minimum else spec.maximum  # type: ignore[attr-defined]
-    assert ImagingChain.of(DEFAULTS | {name: other}) != ImagingChain()
+def test_every_feature_reaches_its_stage(spec: FeatureSpec) -> None:
+    other = spec.minimum if spec.default != spec.minimum else spec.maximum
+    assert ImagingChain.of(DEFAULTS | {spec.name: other}) != ImagingChain()
 
 
 @given(signal=signals, margin=st.integers(0, 3))
