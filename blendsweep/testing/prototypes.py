@@ -94,7 +94,7 @@ class _PrototypeConformance:
 
     def test_a_particle_s_outline_is_that_of_its_rendered_mask(self, bench: _Bench) -> None:
         """Footprints, which visibility is told by, are computed from the shape, not rendered."""
-        for particle_id, footprint in bench.frame().footprints():
+        for particle_id, footprint in list(bench.frame().footprints()):
             rendered = bench.alone(particle_id).buffers.instance == particle_id
             computed = np.zeros(rendered.shape, bool)
             height, width = footprint.mask.shape

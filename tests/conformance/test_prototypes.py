@@ -25,6 +25,23 @@ class TestSemPatchySilicone(prototypes.MaterialConformance):
     on_substrate = True
 
 
+class TestSemMetalPowder(prototypes.MaterialConformance):
+    prototype = "sem_metal_powder"
+    technique = "scanning_electron_microscope"
+
+
+class TestSemCarbonTape(prototypes.MaterialConformance):
+    prototype = "sem_carbon_tape"
+    technique = "scanning_electron_microscope"
+    on_substrate = True
+
+
+class TestScanningElectronMicroscope(prototypes.MeasurementTechniqueConformance):
+    prototype = "scanning_electron_microscope"
+    material = "sem_metal_powder"
+    background = "sem_carbon_tape"
+
+
 class TestSecondaryElectronMicroscope(prototypes.MeasurementTechniqueConformance):
     prototype = "secondary_electron_microscope"
     render = {"resolution": [96, 96], "max_samples": 64}  # noqa: RUF012

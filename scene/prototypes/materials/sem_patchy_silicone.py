@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
+from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import Fidelity, MaterialPrototype
 from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue
@@ -31,6 +32,9 @@ RIM_WIDTH = 1.0
 RIM_TRANSMISSION = 0.25
 """Fraction of the light from below that rims let through."""
 
+
+ELECTRONS = ElectronSurface(secondary_electron_yield=0.25, patch_contrast=0.1, patch_size=3000.0)
+"""Smooth and uneven, half as bright as polystyrene. Flakes are not among what is computed."""
 
 SEEDS_AS_THEY_ARE = 1024
 """Seeds below this shift the pattern by themselves, as published."""
@@ -125,6 +129,10 @@ class SemPatchySilicone(MaterialPrototype):
         rims = _rims(shader, bump)
         surface = shader.node("AddShader", {0: ground.outputs["BSDF"], 1: rims})
         return shader.finish(surface.outputs["Shader"])
+
+    def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:  # noqa: ARG002
+        """Return that of a ground with faint patches, whatever the pattern of flakes."""
+        return ELECTRONS
 
 
 def _rims(shader: Shader, bump: bpy.types.NodeSocket) -> bpy.types.NodeSocket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
+from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import Fidelity, MaterialPrototype
 from scene.prototypes.shader import Shader
 from scene.specimen.features import FeatureSpec, FeatureValue
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 GRAY = 0.623
 SCATTERING_SCALE = 0.5
+
+ELECTRONS = ElectronSurface(secondary_electron_yield=0.5)
+"""Smooth; the yield is of the size measured on polymers at a few keV."""
 
 FAST_ALBEDO = 0.77
 """Albedo of the matt surface that sends back as much light as the scattering medium does.
@@ -59,6 +63,10 @@ class SemPolystyrene(MaterialPrototype):
                 subsurface_method="RANDOM_WALK_SKIN",
             )
         return shader.finish(surface.outputs["BSDF"])
+
+    def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:  # noqa: ARG002
+        """Return that of a smooth insulator."""
+        return ELECTRONS
 
 
 def _gray(value: float) -> tuple[float, float, float, float]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
-from scene.prototypes.base import (
-    MEASUREMENT_VOLUME,
-    SUBSTRATE,
-    Fidelity,
-    MeasurementTechniquePrototype,
-)
+from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.prototypes.shader import Shader
+from scene.prototypes.specimen_stage import (
+    CAMERA_HEIGHT,
+    add_camera,
+    add_mesh,
+    add_substrate,
+    add_volume,
+    cover,
+    volume_for,
+)
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 from scene.specimen.specimen import MeasurementVolume
 
@@ -23,10 +27,6 @@ if TYPE_CHECKING:
     import bpy
 
 # Lengths in scene units; fractions are of the larger of the image's width and height in pixels.
-CAMERA_HEIGHT = 51.2
-ORTHO_FRACTION = 0.1
-VOLUME_FRACTION = 0.125
-SUBSTRATE_FRACTION = 0.1
 CYLINDER_FRACTION = 0.2
 CYLINDER_SEGMENTS = 128
 CYLINDER_TILT = 0.209
@@ -89,18 +89,19 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
 
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
         """Return the measurement volume for a render of `resolution` (width, height) pixels."""
-        half = VOLUME_FRACTION * max(resolution) / 2
-        return MeasurementVolume(lower=(-half, -half, 0.0), upper=(half, half, CAMERA_HEIGHT))
+        return volume_for(resolution)
 
     def build(
         self, scene: bpy.types.Scene, resolution: tuple[int, int], fidelity: Fidelity
     ) -> None:
         """Put camera, illumination, substrate and render settings into an empty scene."""
         size = max(resolution)
-        self._add_camera(scene, size)
+        lens = add_camera(scene, size)
+        lens.dof.use_dof = True
+        lens.dof.aperture_fstop = 1.0
         self._add_illumination(scene, size, fidelity)
-        self._add_substrate(scene, size)
-        self._add_volume(scene, self.volume(resolution))
+        add_substrate(scene, size)
+        add_volume(scene, self.volume(resolution))
         self._set_up_rendering(scene)
         if fidelity == "fast":
             # Cycles' light tree looks for the lights that matter at a point; here all of them do.
@@ -123,7 +124,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
         scene.cycles.adaptive_threshold = number(features, "noise_threshold")
         seen = magnify(scene, features)
         # What lies beside the frame may still show in it, at most half a frame away.
-        self._cover(scene, seen if self.imaging_chain(features, fidelity).is_local else 2 * seen)
+        cover(scene, seen if self.imaging_chain(features, fidelity).is_local else 2 * seen)
 
     def imaging_chain(
         self, features: Mapping[str, FeatureValue], fidelity: Fidelity
@@ -133,20 +134,6 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             return ImagingChain.of(features)
         level = NOISE_FLOOR + NOISE_SLOPE * number(features, "noise_threshold")
         return ImagingChain.of(features, noise=number(features, "noise_coefficient") * level)
-
-    def _add_camera(self, scene: bpy.types.Scene, size: int) -> None:
-        import bpy
-
-        lens = bpy.data.cameras.new("Camera")
-        lens.type = "ORTHO"
-        lens.ortho_scale = ORTHO_FRACTION * size
-        lens.clip_end = 10_000.0
-        lens.dof.use_dof = True
-        lens.dof.aperture_fstop = 1.0
-        camera = bpy.data.objects.new("Camera", lens)
-        camera.location = (0.0, 0.0, CAMERA_HEIGHT)
-        scene.collection.objects.link(camera)
-        scene.camera = camera
 
     def _add_illumination(self, scene: bpy.types.Scene, size: int, fidelity: Fidelity) -> None:
         radius, half = CYLINDER_FRACTION * size, CYLINDER_FRACTION * size / 2
@@ -166,7 +153,7 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
             for low in range(0, len(vertices) - CYLINDER_SEGMENTS, CYLINDER_SEGMENTS)
             for i in range(CYLINDER_SEGMENTS)
         ]  # fmt: skip
-        cylinder = self._add_mesh(scene, ILLUMINATION, vertices, faces)
+        cylinder = add_mesh(scene, ILLUMINATION, vertices, faces)
         cylinder.data.materials.append(_light(ILLUMINATION))
         if fidelity == "fast":
             below = _light(ILLUMINATION_BELOW)
@@ -178,46 +165,6 @@ class SecondaryElectronMicroscope(MeasurementTechniquePrototype):
                 face.material_index = 1
         cylinder.rotation_euler = (0.0, CYLINDER_TILT, 0.0)
         cylinder.visible_camera = False
-
-    def _add_substrate(self, scene: bpy.types.Scene, size: int) -> None:
-        half = SUBSTRATE_FRACTION * size / 2
-        corners = [(-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)]
-        self._add_mesh(scene, SUBSTRATE, corners, [(0, 1, 2, 3)])
-
-    def _cover(self, scene: bpy.types.Scene, width: float) -> None:
-        """Make the substrate as wide as the image, and never narrower than it was built."""
-        substrate = scene.objects[SUBSTRATE]
-        built = SUBSTRATE_FRACTION * max(scene.render.resolution_x, scene.render.resolution_y)
-        factor = max(1.0, width / built)
-        if substrate.scale.x != factor:
-            substrate.scale = (factor, factor, 1.0)
-            # The pattern of its material goes on instead of being stretched.
-            substrate.data.use_auto_texspace = False
-            half = built / 2 / factor
-            substrate.data.texspace_size = (half, half, 1.0)
-
-    def _add_volume(self, scene: bpy.types.Scene, volume: MeasurementVolume) -> None:
-        (x0, y0, z0), (x1, y1, z1) = volume.lower, volume.upper
-        corners = [(x, y, z) for z in (z0, z1) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))]
-        faces = [(0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)]
-        box = self._add_mesh(scene, MEASUREMENT_VOLUME, corners, faces)
-        box.hide_render = True
-        box.display_type = "WIRE"
-
-    def _add_mesh(
-        self,
-        scene: bpy.types.Scene,
-        name: str,
-        vertices: list[tuple[float, float, float]],
-        faces: Sequence[tuple[int, ...]],
-    ) -> bpy.types.Object:
-        import bpy
-
-        mesh = bpy.data.meshes.new(name)
-        mesh.from_pydata(vertices, [], faces)
-        made = bpy.data.objects.new(name, mesh)
-        scene.collection.objects.link(made)
-        return made
 
     def _set_up_rendering(self, scene: bpy.types.Scene) -> None:
         import bpy

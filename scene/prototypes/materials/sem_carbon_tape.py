@@ -1,0 +1,45 @@
+"""Carbon tape, on which particles are brought into an electron microscope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, final
+
+from scene.microscopy.electron_surface import ElectronSurface
+from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.emitter import emitter_features, matt
+from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+
+if TYPE_CHECKING:
+    import bpy
+
+
+@final
+class SemCarbonTape(MaterialPrototype):
+    """A smooth, dark, slightly uneven ground: carbon has a low yield.
+
+    With other values of its features it stands for other grounds: a silicon wafer is brighter and
+    even.
+    """
+
+    features: ClassVar[tuple[FeatureSpec, ...]] = emitter_features(
+        ElectronSurface(
+            secondary_electron_yield=0.08,
+            relief_amplitude=40.0,
+            relief_wavelength=2500.0,
+            patch_contrast=0.12,
+            patch_size=4000.0,
+        )
+    )
+
+    def build(
+        self,
+        features: Mapping[str, FeatureValue],
+        fidelity: Fidelity,  # noqa: ARG002
+    ) -> bpy.types.Material:
+        """Return a new matt material, the brighter the higher the yield."""
+        return matt("sem_carbon_tape", features)
+
+    def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:
+        """Return what the features say."""
+        return ElectronSurface(**numbers(features, self.features))

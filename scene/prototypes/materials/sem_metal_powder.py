@@ -1,0 +1,45 @@
+"""Metal powder, as grown by gas atomisation, under an electron beam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, final
+
+from scene.microscopy.electron_surface import ElectronSurface
+from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.emitter import emitter_features, matt
+from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+
+if TYPE_CHECKING:
+    import bpy
+
+
+@final
+class SemMetalPowder(MaterialPrototype):
+    """A surface of shallow cells, which gives about half an electron for each of the beam.
+
+    With other values of its features it stands for other particles: silica is smooth and brighter.
+    """
+
+    features: ClassVar[tuple[FeatureSpec, ...]] = emitter_features(
+        ElectronSurface(
+            secondary_electron_yield=0.42,
+            relief_amplitude=25.0,
+            relief_wavelength=700.0,
+            patch_contrast=0.04,
+            patch_size=1500.0,
+        )
+    )
+    suits_points: ClassVar[bool] = True
+
+    def build(
+        self,
+        features: Mapping[str, FeatureValue],
+        fidelity: Fidelity,  # noqa: ARG002
+    ) -> bpy.types.Material:
+        """Return a new matt material, the brighter the higher the yield."""
+        return matt("sem_metal_powder", features)
+
+    def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:
+        """Return what the features say."""
+        return ElectronSurface(**numbers(features, self.features))
