@@ -108,30 +108,6 @@ def test_mlflow_holds_one_child_for_each_run(
     assert reported >= {"report/report.html", "report/contact_sheet.png"}
 
 
-@pytest.mark.ray
-def test_images_are_byte_equal_whichever_executor_made_them(
-    orchestrate: Orchestrate, ray_address: str, tiny_sweep: Path, tmp_path: Path
-) -> None:
-    digests = []
-    for name, arguments in {
-        "inline": ["--executor", "inline"],
-        "ray": ["--address", ray_address, "--workers", "2"],
-    }.items():
-        output = tmp_path / name
-        done = orchestrate(tiny_sweep, "--output", output, "--no-mlflow", *arguments)
-        assert done.code == 0, done.out + done.err
-        digests.append(
-            {
-                file["path"]: file["sha256"]
-                for row in manifest(output)
-                for file in row["files"]
-                if file["width"] is not None
-            }
-        )
-    assert len(digests[0]) == 4 * len(MODES)
-    assert digests[0] == digests[1]
-
-
 def test_resuming_renders_nothing_twice(
     orchestrate: Orchestrate, cheap_sweep: CheapSweep, tmp_path: Path
 ) -> None:
