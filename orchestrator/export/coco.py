@@ -22,7 +22,10 @@ from orchestrator.export.claims import wrong_target
 from orchestrator.export.masks import masks, read_instances
 from orchestrator.export.source import Example, Ids
 
-PARTICLE_COLUMNS = ("particle_id", "touches_border", "occluded_fraction", "occluded_share")
+PARTICLE_COLUMNS = (
+    *("particle_id", "touches_border", "occluded_fraction", "occluded_share"),
+    "equivalent_diameter_nm",
+)
 """What annotations keep of the particles table, where it has them."""
 
 _LICENSE = 1
@@ -110,6 +113,7 @@ class Coco(Format):
             "file_name": f"{example.run.folder}/{image.path}",
             "width": image.width,
             "height": image.height,
+            **example.scale,
             "blendsweep": example.described(),
         }
 

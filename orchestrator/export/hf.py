@@ -28,7 +28,11 @@ _LEADING = {
     "seed": pa.int64(),
     "specimen": pa.string(),
 }
-_COUNTS = {"visible_particles": pa.int32(), "coverage": pa.float64()}
+_COUNTS = {
+    "visible_particles": pa.int32(),
+    "coverage": pa.float64(),
+    "pixel_size_nm": pa.float64(),
+}
 
 _GROUP_BYTES = 32 * 10**6
 """A row group holds about so much, which readers and this writer have in memory at a time."""

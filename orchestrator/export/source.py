@@ -87,6 +87,12 @@ class Example:
         found: list[dict[str, Any]] = self.table.select(present).to_pylist()
         return found
 
+    @property
+    def scale(self) -> dict[str, float]:
+        """The side of a pixel in nm, by its name in exports; empty where it is not known."""
+        size = self.run.pixel_size_nm
+        return {} if size is None else {"pixel_size_nm": size}
+
     def described(self) -> dict[str, Any]:
         """Return what annotations say of the run: index, seed, specimen, values, features."""
         run = self.run
@@ -162,6 +168,15 @@ class Source:
     def seeds_of(self, split: str) -> int:
         """Return how many different seeds the runs of a split have."""
         return len(np.unique(self._seeds[self._codes == self.splits.names.index(split)]))
+
+    def pixel_sizes(self) -> dict[str, float]:
+        """Return the side of a pixel in nm by run id, of the runs for which it is known."""
+        found: dict[str, float] = {}
+        for part in self.data.tables[MANIFEST].parts(["run_id", "pixel_size_nm"]):
+            own = self._own(part.filter(pc.is_valid(part["pixel_size_nm"])))
+            sizes = own["pixel_size_nm"].to_pylist()
+            found.update(zip(own["run_id"].to_pylist(), sizes, strict=True))
+        return found
 
     def examples(self, ids: Ids, fetch: Sequence[str] = ()) -> Iterator[Example]:
         """Yield runs.

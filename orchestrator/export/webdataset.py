@@ -44,7 +44,8 @@ class WebDataset(ShardedFormat):
         for name, path, data in self.images(example):
             member = f"{self._keys[name]}{PurePosixPath(path).suffix}"
             contents[member], paths[member] = data, path
-        described = example.described() | {"images": paths, "particles": example.particles()}
+        described = example.described() | example.scale
+        described |= {"images": paths, "particles": example.particles()}
         contents["json"] = json.dumps(plain(described), allow_nan=False).encode()
         members = [
             _Member(_info(f"{example.run.run_id}.{ending}", data), data)

@@ -18,6 +18,9 @@ from orchestrator.export.claims import claimed, remember
 from orchestrator.export.masks import joined, masks, outlines, read_instances
 from orchestrator.export.source import Example
 
+SCALE = "pixel_sizes.csv"
+"""Table of the pixel size of each image, where they differ."""
+
 _HEADER = "# Made by Blendsweep. Folders are relative to the one that this file is in.\n"
 _NO_VALIDATION = "# No split `val` was asked for; Ultralytics insists on one.\n"
 
@@ -28,7 +31,9 @@ class Yolo(Format):
 
     name: ClassVar[str] = "yolo"
     # Keys of data.yaml that mean something else.
-    reserved: ClassVar[Set[str]] = frozenset({"names", "nc", "path", "download", "channels"})
+    reserved: ClassVar[Set[str]] = frozenset(
+        {"names", "nc", "path", "download", "channels", "pixel_size_nm"}
+    )
 
     @override
     def export(self) -> Written:
@@ -53,7 +58,8 @@ class Yolo(Format):
                 for example in source.examples(ids, [source.image, INSTANCES]):
                     self._write(target, split, example, numbers)
                     self.counter.advance()
-            target.write_file("data.yaml", self._description(classes).encode())
+            scale = self._scale(target, written)
+            target.write_file("data.yaml", self._description(classes, scale).encode())
         return written
 
     def _write(
@@ -76,7 +82,28 @@ class Yolo(Format):
         target.write_file(f"labels/{split}/{run_id}.txt", "".join(lines).encode())
         target.write_file(f"images/{split}/{run_id}{suffix}", data)
 
-    def _description(self, classes: list[str]) -> str:
+    def _scale(self, target: Storage, written: Written) -> float | None:
+        """Return the side of a pixel in nm if all images have the same one.
+
+        Else `SCALE` says it for each image, if there is any that has one.
+        """
+        known = self.source.pixel_sizes()
+        images = [
+            f"images/{split}/{name}"
+            for split in self.source.splits
+            for name in target.list(f"images/{split}")
+        ]
+        sizes = [known.get(PurePosixPath(image).stem) for image in images]
+        if len({*sizes}) == 1 or not known:
+            return sizes[0] if sizes else None
+        rows = (
+            f"{image},{'' if n is None else n}\n" for image, n in zip(images, sizes, strict=True)
+        )
+        target.write_file(SCALE, f"image,pixel_size_nm\n{''.join(rows)}".encode())
+        written.files.append(SCALE)
+        return None
+
+    def _description(self, classes: list[str], pixel_size_nm: float | None) -> str:
         names = list(self.source.splits)
         content: dict[str, Any] = {name: f"images/{name}" for name in names}
         header = _HEADER
@@ -86,4 +113,6 @@ class Yolo(Format):
             content["val"] = content["train"]
             header += _NO_VALIDATION
         content["names"] = dict(enumerate(classes))
+        if pixel_size_nm is not None:
+            content["pixel_size_nm"] = pixel_size_nm
         return header + yaml.safe_dump(content, sort_keys=False)

@@ -162,7 +162,12 @@ def test_coco_by_split_leaves_no_seed_in_two(rendered: Path, tmp_path: Path) -> 
 def test_yolo(rendered: Path, tmp_path: Path, filled: Filled) -> None:
     export_output("yolo", str(rendered), str(tmp_path), split=HALVES)
     described = yaml.safe_load((tmp_path / "data.yaml").read_text())
-    assert described == {"train": "images/train", "val": "images/val", "names": {0: "Bead"}}
+    assert described == {
+        "train": "images/train",
+        "val": "images/val",
+        "names": {0: "Bead"},
+        "pixel_size_nm": 1000.0,
+    }
     for row in manifest(rendered):
         split, run_id = ("train", "val")[row["seed"]], row["run_id"]
         image = tmp_path / "images" / split / f"{run_id}.png"
