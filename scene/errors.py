@@ -7,6 +7,7 @@
     ├── MissingLibraryError     a system library that bpy needs is not installed
     ├── DeviceError             Cycles can't use a reserved GPU
     ├── ThreadError             Blender belongs to another thread and would crash
+    ├── VariabilityError        nothing can be drawn with the parameters drawn for a run
     ├── StepError               a step of the synth chain failed
     ├── SpecimenDamagedError    a stored specimen is not what was stored
     ├── SimulationError         physics gave a senseless result
@@ -131,6 +132,27 @@ class SpecimenDamagedError(BlendsweepError):
 
     def __str__(self) -> str:
         return f"the stored specimen {self.specimen} is damaged: {self.reason}"
+
+
+class VariabilityError(BlendsweepError):
+    """The parameters that were drawn for a variability leave nothing that it can draw.
+
+    Parameters
+    ----------
+    name
+        The variability.
+    reason
+        What is wrong with them.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(name, reason)
+
+    def __str__(self) -> str:
+        place = f"process_conditions.feature_variabilities.{self.name}.variability"
+        return f"{place}: {self.reason}"
 
 
 class StepError(BlendsweepError):

@@ -20,7 +20,7 @@ from orchestrator.dataset.layout import PARTICLES, failure_log, in_run_folder, r
 from orchestrator.dataset.results import RunStatus
 from orchestrator.dataset.rows import content_of
 from orchestrator.dataset.run_files import INSTANCES, RunFiles, RunFilesError
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, VARIABILITY
 from orchestrator.dataset.storage.opening import open_storage
 from orchestrator.dataset.storage.storage import Storage
 from scene.errors import ConfigurationError, Problem
@@ -188,6 +188,11 @@ class RecordedRun(RunFiles):
     def features(self) -> dict[str, Any]:
         """The sampled features by name; of particles their ``.mean``, ``.std``, ..."""
         return self._columns(FEATURE)
+
+    @property
+    def variabilities(self) -> dict[str, float]:
+        """The parameters of variabilities that were drawn for the run, by ``<name>.<path>``."""
+        return self._columns(VARIABILITY)
 
     @property
     def error(self) -> str | None:

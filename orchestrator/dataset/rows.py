@@ -14,7 +14,14 @@ from orchestrator.common.versions import versions
 from orchestrator.dataset.arrow import Row, array, common_type, scalar_type
 from orchestrator.dataset.layout import run_folder
 from orchestrator.dataset.results import RunResult
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME, summarized
+from orchestrator.dataset.schema import (
+    FEATURE,
+    OVERRIDE,
+    QUALITY,
+    TIME,
+    VARIABILITY,
+    summarized,
+)
 from scene.execution.record import RunRecord
 from scene.recipe.code import Code, code_hash
 
@@ -125,6 +132,7 @@ def content_of(record: RunRecord, folder: str) -> Row:
             row |= _feature_columns(name, record.features[name])
     for name in record.particle_features:
         row |= _statistics(name, record.particles)
+    row |= {f"{VARIABILITY}{name}": float(n) for name, n in record.variabilities.items()}
     return row | {f"{TIME}{stage}": seconds for stage, seconds in record.timings.items()}
 
 

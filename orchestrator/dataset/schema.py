@@ -31,6 +31,9 @@ OVERRIDE = "override."
 FEATURE = "feature."
 """Begins the names of those that hold sampled features."""
 
+VARIABILITY = "variability."
+"""Begins the names of those that hold parameters of variabilities, drawn once a run."""
+
 TIME = "time."
 """Begins the names of those that hold seconds."""
 
@@ -125,6 +128,8 @@ class Columns:
         Features of all particles.
     sampled_particle_features
         Names of the particle features that a step sets.
+    variabilities
+        Parameters of variabilities that each run draws.
     timings
         Labels of all steps.
     """
@@ -133,6 +138,7 @@ class Columns:
     technique_features: Sequence[FeatureSpec] = ()
     particle_features: Sequence[FeatureSpec] = ()
     sampled_particle_features: Sequence[str] = ()
+    variabilities: Sequence[str] = ()
     timings: Sequence[str] = ()
 
 
@@ -161,6 +167,7 @@ def manifest_schema(columns: Columns) -> pa.Schema:
             for column in summarized(name, sizes[name].columns if name in sizes else (name,))
             for statistic, kind in _STATISTICS.items()
         ),
+        ((f"{VARIABILITY}{name}", pa.float64()) for name in columns.variabilities),
         _CONTENT.items(),
         ((f"{TIME}{stage}", pa.float64()) for stage in stages),
         _TRAILING.items(),

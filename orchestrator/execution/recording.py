@@ -51,6 +51,7 @@ def create(
 def _columns(sweep: Sweep, runs: Expansion) -> Columns:
     from orchestrator.dataset.schema import Columns
     from orchestrator.plan.checking import first_recipe
+    from scene.recipe.varying import varying_parameters
 
     recipe = first_recipe(runs, sweep)
     sampled = recipe.sampled_technique_features()
@@ -59,5 +60,6 @@ def _columns(sweep: Sweep, runs: Expansion) -> Columns:
         technique_features=tuple(recipe.technique_features[name] for name in sampled),
         particle_features=tuple(recipe.all_particle_features().values()),
         sampled_particle_features=recipe.sampled_particle_features(),
+        variabilities=varying_parameters(recipe),
         timings=recipe.timing_labels(),
     )

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from orchestrator.dataset.arrow import conform
-from orchestrator.dataset.schema import FEATURE, OVERRIDE
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, VARIABILITY
 from orchestrator.dataset.storage.storage import Storage
 from orchestrator.export.image_names import distinct
 from orchestrator.export.shards import Sample, ShardedFormat, Writer
@@ -118,7 +118,7 @@ class HuggingFace(ShardedFormat):
         chosen = {
             column.name: _kind(column)
             for column in self.source.manifest_schema
-            if column.name.startswith((OVERRIDE, FEATURE))
+            if column.name.startswith((OVERRIDE, FEATURE, VARIABILITY))
         }
         return _LEADING | chosen | _COUNTS
 

@@ -22,7 +22,7 @@ from orchestrator.dataset.arrow import as_one
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import PARTICLES
 from orchestrator.dataset.results import RunStatus
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME, VARIABILITY
 from orchestrator.report.swept_values import spread_runs
 
 MOST_RUNS = 20_000
@@ -92,14 +92,19 @@ class Sample:
 
     @cached_property
     def features(self) -> dict[str, Floats]:
-        """The measurement technique's features, name to value of each sampled run."""
+        """What was drawn once a run, name to value of each sampled run.
+
+        Features of the measurement technique, and parameters of variabilities.
+        """
         statistics = {"mean", "std", "min", "max", "count"}
         names = [
             name.removeprefix(FEATURE)
             for name in self.rows.schema.names
             if name.startswith(FEATURE) and name.rpartition(".")[2] not in statistics
         ]
-        return {name: self.numbers(f"{FEATURE}{name}") for name in names}
+        drawn = [name for name in self.rows.schema.names if name.startswith(VARIABILITY)]
+        features = {name: self.numbers(f"{FEATURE}{name}") for name in names}
+        return features | {name: self.numbers(name) for name in drawn}
 
     @cached_property
     def timings(self) -> dict[str, Floats]:
@@ -173,7 +178,7 @@ class _Smallest:
 
 
 def _wanted(column: str) -> bool:
-    return column.startswith((OVERRIDE, FEATURE, TIME)) or column in _OTHERS
+    return column.startswith((OVERRIDE, FEATURE, VARIABILITY, TIME)) or column in _OTHERS
 
 
 def _version(versions: Mapping[str, str | None] | None) -> str:

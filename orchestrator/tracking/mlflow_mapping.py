@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.common import commands
 from orchestrator.dataset.arrow import Row, text_of
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME, VARIABILITY
 
 ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
 """Tags that only a failed run has."""
@@ -67,8 +67,12 @@ def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def metrics(row: Row) -> dict[str, float]:
-    """Return the finite features, qualities, timings and counts, named as `metric_name` says."""
-    columns = [*_COUNTS, *(name for name in row if name.startswith((FEATURE, QUALITY, TIME)))]
+    """Return the finite features, drawn parameters, qualities, timings and counts.
+
+    They are named as `metric_name` says.
+    """
+    kinds = (FEATURE, VARIABILITY, QUALITY, TIME)
+    columns = [*_COUNTS, *(name for name in row if name.startswith(kinds))]
     return {
         entity_name(metric_name(column)): float(value)
         for column in columns

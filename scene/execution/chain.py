@@ -68,6 +68,8 @@ def execute(
     ------
     StepError
         If a step raises; it names the step.
+    VariabilityError
+        If nothing can be drawn with the parameters that are drawn for a variability.
     """
     stopwatch = Stopwatch()
     context = step_context(recipe, session, output, stopwatch)
@@ -107,6 +109,7 @@ def execute(
         technique_features=recipe.sampled_technique_features(),
         pixel_size_nm=None if shown is None else context.pixel_size_nm(),
         quality={} if measured is None else asdict(measured),
+        variabilities=dict(context.drawn_parameters),
     )
     write_preview(output, record.files)
     record.write(output / RECORD_FILE)

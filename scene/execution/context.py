@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scene.execution.stopwatch import Stopwatch
 from scene.recipe.schema import Recipe
+from scene.recipe.varying import drawn_variabilities
 from scene.specimen.specimen import Specimen
 from scene.specimen.streams import Streams
 from scene.steps.context import StepContext
@@ -32,10 +33,16 @@ def step_context(
         The run's folder.
     stopwatch
         Where the time goes.
+
+    Raises
+    ------
+    VariabilityError
+        If nothing can be drawn with the parameters that are drawn for a variability.
     """
     start = recipe.initial_runtime_state
     streams = Streams(start.seed)
     look_streams = streams if start.root_of_look == start.seed else Streams(start.root_of_look)
+    drawn = drawn_variabilities(recipe)
     stage: Stage | None = None
 
     def synced(specimen: Specimen) -> Stage:
@@ -56,7 +63,8 @@ def step_context(
         look_streams=look_streams,
         volume=recipe.volume,
         blueprints=recipe.blueprints,
-        distributions=recipe.process_conditions.feature_variabilities,
+        distributions=drawn.distributions,
+        drawn_parameters=drawn.parameters,
         sets=recipe.all_sets,
         technique_features=recipe.technique_features,
         particle_features=recipe.particle_features,

@@ -51,6 +51,9 @@ class RunRecord:
     specimen
         The hash that names the specimen, stored or not; None in old records and where it may
         depend on anything.
+    variabilities
+        Parameters of variabilities that were drawn for the run, ``<name>.<path>`` to number; empty
+        in old records.
     rendering
         How ``real`` was rendered: fidelity, samples, denoiser and the law of the noise, as
         `scene.blender.rendering` has it; empty where nothing was rendered, and in old records.
@@ -77,6 +80,7 @@ class RunRecord:
     versions: dict[str, str]
     code: dict[str, str] = dataclasses.field(default_factory=dict)
     specimen: str | None = None
+    variabilities: dict[str, float] = dataclasses.field(default_factory=dict)
     rendering: dict[str, str | int | float | None] = dataclasses.field(default_factory=dict)
     technique_features: tuple[str, ...] | None = None
     pixel_size_nm: float | None = None

@@ -128,8 +128,13 @@ class Configurable(StrictModel, ABC):
             raise problem(str(error), value, "_target_") from error
         parameters = {key: given for key, given in value.items() if key != "_target_"}
         try:
-            return found.model_validate(parameters, context=making)
+            return found.from_parameters(parameters, making)
         except ValidationError:
             raise
         except Exception as error:  # a plugin's own validation
             raise problem(failed(found, "checking its parameters", error), value) from error
+
+    @classmethod
+    def from_parameters(cls, parameters: dict[str, Any], making: Making) -> Self:
+        """Make an element of this class from its parameters in a recipe."""
+        return cls.model_validate(parameters, context=making)

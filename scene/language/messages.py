@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -82,6 +82,12 @@ def problem(message: str, value: object, *place: str | int) -> ValidationError:
         Where `value` lies below what is validated.
     """
     return ValidationError.from_exception_data("", [_problem(message, value, *place)])
+
+
+def problems(found: Mapping[Path, str], value: object) -> ValidationError:
+    """Return the error for several problems, each with its place below `value`."""
+    told = [_problem(message, value, *place) for place, message in found.items()]
+    return ValidationError.from_exception_data("", told)
 
 
 def _problem(message: str, value: object, *place: str | int) -> InitErrorDetails:

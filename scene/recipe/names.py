@@ -10,7 +10,8 @@ from scene.errors import unknown
 from scene.language.element import CheckContext, Members
 from scene.language.plugin_code import failed
 from scene.recipe.registry import Registry
-from scene.specimen.distributions import FeatureDistribution
+from scene.specimen.distributions import Distribution, FeatureDistribution
+from scene.specimen.distributions.parameters import where
 from scene.specimen.features import FeatureSpec
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import DIMENSIONS, MeasurementVolume
@@ -79,7 +80,7 @@ class RecipeNames(CheckContext):
         if problem := self.feature_problem(set_name, entry.feature_name):
             return problem
         try:
-            return self._misfit(entry, set_name)
+            return self._misfit(name, entry, set_name)
         except Exception as error:  # noqa: BLE001 (a plugin's own code)
             return failed(type(entry.variability), "unfit or extremes", error)
 
@@ -113,15 +114,20 @@ class RecipeNames(CheckContext):
         blueprints = self.particle_blueprints if of_particles else self.technique_blueprints
         return {name: value for name, value in blueprints.items() if found.includes(name)}
 
-    def _misfit(self, entry: FeatureDistribution, set_name: str) -> str | None:
-        """Return why no member of the set could have what is drawn."""
+    def _misfit(self, name: str, entry: FeatureDistribution, set_name: str) -> str | None:
+        """Return why no member of the set could have what is drawn, in some run at least."""
+        place = ("process_conditions", "feature_variabilities", name, "variability")
+        for numbers, case in entry.variability.cases():
+            if problem := self._never_fits(entry.feature_name, case, set_name):
+                return f"{problem}, {where(numbers, *place)}" if numbers else problem
+        return None
+
+    def _never_fits(self, feature: str, drawn: Distribution, set_name: str) -> str | None:
         members = self._blueprints(set_name)
         for features in members.values():
-            if features is not None and (
-                problem := entry.variability.unfit(features[entry.feature_name])
-            ):
+            if features is not None and (problem := drawn.unfit(features[feature])):
                 return problem
-        if not members or entry.feature_name != DIMENSIONS or self.volume is None:
+        if not members or feature != DIMENSIONS or self.volume is None:
             return None
-        drawn = [value for value in entry.variability.extremes() if isinstance(value, tuple)]
-        return self.volume.misfit(min(drawn, key=min)) if drawn else None
+        sizes = [value for value in drawn.extremes() if isinstance(value, tuple)]
+        return self.volume.misfit(min(sizes, key=min)) if sizes else None

@@ -60,8 +60,8 @@ class StepContext:
     volume
         The measurement volume, in scene units.
     blueprints, distributions, sets
-        The recipe's; the distributions are the entries of ``feature_variabilities``, and the
-        built-in sets are among the sets.
+        The recipe's; the distributions are the entries of ``feature_variabilities``, with all
+        parameters drawn, and the built-in sets are among the sets.
     technique_features
         Features of the measurement technique and its background material.
     particle_features
@@ -70,6 +70,8 @@ class StepContext:
         Returns a rendering mode by its name.
     synced_scene
         Returns Blender's scene, brought up to a specimen.
+    drawn_parameters
+        Parameters of the distributions that were drawn for this run, ``<name>.<path>`` to number.
     specimen
         Particles and measurement technique as they are now.
     files
@@ -87,6 +89,7 @@ class StepContext:
     particle_features: Mapping[str, Features]
     mode: Callable[[str], RenderingMode]
     synced_scene: Callable[[Specimen], Scene]
+    drawn_parameters: Mapping[str, float] = field(default_factory=dict)
     specimen: Specimen = field(default_factory=Specimen)
     files: list[FileRecord] = field(default_factory=list)
 

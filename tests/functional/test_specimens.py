@@ -16,6 +16,8 @@ import yaml
 pytestmark = pytest.mark.blender
 
 LOOKS = "initial_runtime_state.look_seed"
+SIZE = "variability.ParticleDimension.location"
+DEFOCUS = "variability.Defocus.location"
 RELAXED = "time.RelaxCollisions"
 
 type Bucket = Any
@@ -25,12 +27,17 @@ type Spawn = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
-    """Two specimens with three looks each."""
+    """Two specimens with three looks each, whose distributions differ from run to run."""
     path = tmp_path / "looks.yaml"
     overrides = [
         "render.resolution=[48,48]",
         "render.max_samples=4",
         "synth_chain.feature_generation_steps.5.num_frames=5",
+        *(
+            f"process_conditions.feature_variabilities.{name}.variability.location="
+            f"{{_target_: $builtins.UniformDistribution, low: {low}, high: {2 * low}}}"
+            for name, low in (("ParticleDimension", 4), ("Defocus", 0.2))
+        ),
         "blueprints.particles.Bead.number=3",
         "initial_runtime_state.seed=0,1",
         f"{LOOKS}=range(3)",
@@ -85,6 +92,14 @@ def test_each_specimen_is_relaxed_once_and_every_byte_is_as_without(
     assert len(relaxed(found)) == 2
     assert len({found[index]["seed"] for index in relaxed(found)}) == 2
     assert stored(output).keys() == {row["specimen"] for row in found}
+    assert len({row[SIZE] for row in found}) == 2
+    assert len({(row[SIZE], row["seed"]) for row in found}) == 2
+    assert len({row[DEFOCUS] for row in found}) == 3
+    assert len({(row[DEFOCUS], row[f"override.{LOOKS}"]) for row in found}) == 3
+    for row in found:
+        assert 4 <= row[SIZE] <= row["feature.dimensions.min"]
+        assert row["feature.dimensions.max"] <= row[SIZE] + 2
+        assert row[DEFOCUS] <= row["feature.defocus"]
 
     again = orchestrate(
         *(sweep, "--output", doubters, "--no-mlflow", "--json", "--executor", "inline"),

@@ -47,6 +47,7 @@ COLUMNS = Columns(
         FeatureSpec("subdivisions", 1, "levels", integer=True),
     ),
     sampled_particle_features=("dimensions", "subdivisions"),
+    variabilities=("Size.geometric_mean",),
     timings=("Relax",),
 )
 
@@ -84,6 +85,7 @@ def make_record(index: int, sizes: list[float]) -> RunRecord:
         technique_features=("defocus",),
         pixel_size_nm=100.0,
         quality={"snr": 12.5, "contrast": None, "noise": 0.01},
+        variabilities={"Size.geometric_mean": 4 + index},
     )
 
 
@@ -209,6 +211,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
         "quality.noise": 0.01,
         "quality.sharpness": None,
         "quality.saturated": None,
+        "variability.Size.geometric_mean": 7.0,
         "time.reset": 0.1,
         "time.specimen": None,
         "time.build": 0.2,

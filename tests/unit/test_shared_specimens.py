@@ -75,14 +75,30 @@ def variability(feature: str, target: str, **parameters: Any) -> dict[str, Any]:
     }
 
 
+def once(low: Any, high: Any, kind: str = "UniformDistribution") -> dict[str, Any]:
+    """Return a parameter that is drawn once a run."""
+    return {"_target_": f"$builtins.{kind}", "low": low, "high": high}
+
+
 VARIABILITIES = {
     "Size": variability("dimensions", "UniformDistribution3dHomogeneous", location=1, scale=2),
+    "Wide": variability(
+        "dimensions",
+        "UniformDistribution3dHomogeneous",
+        location=once(1, once(2, 3)),
+        scale=once(0, 2),
+    ),
     "Place": variability("location", "UniformlyRandomLocationInMeasurementVolume"),
     "Level": variability("subdivisions", "UniformDistributionInt", low=0, high=3),
     "Defocus": variability(
         "defocus", "UniformDistributionNdHomogeneous", location=0, scale=1, num_dimensions=1
     ),
-    "Scale": variability("patch_scale", "UniformDistributionInt", low=1, high=99),
+    "Scale": variability(
+        "patch_scale",
+        "UniformDistributionInt",
+        low=once(1, 9, "UniformDistributionInt"),
+        high=99,
+    ),
 }
 
 
@@ -116,7 +132,7 @@ INVOKE = [
     step("InvokeBlueprints", affected_set_name="AllParticleBlueprints"),
 ]
 DRAWN = [
-    *((name, of) for name in ("Size", "Place", "Level") for of in SETS),
+    *((name, of) for name in ("Size", "Wide", "Place", "Level") for of in SETS),
     *((name, "AllMeasurementTechniques") for name in ("Defocus", "Scale")),
     ("Scale", "Bead"),
 ]

@@ -3,7 +3,7 @@
 Randomness comes from the generator that `sample` is given and from nowhere else.
 """
 
-from scene.specimen.distributions.base import Distribution, FeatureDistribution
+from scene.specimen.distributions.base import Distribution
 from scene.specimen.distributions.bells import (
     LogNormal3dHomogeneous,
     NormalDistribution,
@@ -11,6 +11,7 @@ from scene.specimen.distributions.bells import (
     Weibull3dHomogeneous,
 )
 from scene.specimen.distributions.empirical import Empirical
+from scene.specimen.distributions.entry import FeatureDistribution
 from scene.specimen.distributions.listed import Choice, Constant
 from scene.specimen.distributions.mixture import Mixture, MixturePart
 from scene.specimen.distributions.uniform import (

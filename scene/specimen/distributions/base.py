@@ -1,27 +1,53 @@
-"""What a distribution is, and the two forms in which one random number is given."""
+"""What a distribution is, and what it is while some of its parameters are yet to be drawn.
+
+A parameter that is a number may be a distribution itself. Such a distribution stands in a recipe as
+a `Varying` one; each run draws the parameters once and goes on with what `drawn` returns.
+"""
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Annotated, final, override
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self, cast, final, override
 
 import numpy as np
-from pydantic import Field
+from pydantic import ValidationError
 
-from scene.language.element import CheckContext, Configurable
-from scene.language.fields import Int, Real
+from scene.language.canonical import Place, at_place
+from scene.language.element import CheckContext, Configurable, Making
+from scene.language.messages import in_sentences, problems, schema_problems
+from scene.language.number_places import fields_with_models, number_places
+from scene.specimen.distributions.parameters import (
+    dotted,
+    exchanged,
+    filled,
+    held,
+    one_number,
+    where,
+)
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
-type Positive = Annotated[Real, Field(gt=0)]
-type NonNegative = Annotated[Real, Field(ge=0)]
+type Corner = tuple[Mapping[Place, float], Distribution]
+type Draw = Callable[[Place, Distribution], float]
+
+_MOST_CORNERS = 256
+"""Combinations of extreme parameters that are looked at, where there are more."""
 
 
 class Distribution(Configurable):
     """A distribution of feature values; recipes call it a variability."""
 
     _called = "variability"
+
+    @classmethod
+    @override
+    def from_parameters(cls, parameters: dict[str, Any], making: Making) -> Self:
+        places = tuple(number_places(cls, parameters))
+        if not places:
+            return super().from_parameters(parameters, making)
+        return cast("Self", _varying(cls, parameters, places, making))
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
@@ -51,48 +77,214 @@ class Distribution(Configurable):
                 return str(error)
         return None
 
-
-class Number(Distribution):
-    """One random number r, given as (r, r, r)."""
-
-    @abstractmethod
-    def _draw(self, rng: np.random.Generator) -> float:
-        """Return r."""
-
-    @abstractmethod
-    def _ends(self) -> tuple[float, float]:
-        """Return the smallest and the largest r."""
-
     @override
-    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        return self._given(self._draw(rng))
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
+        for place, part in self._parts():
+            for key, message in part.check(context):
+                yield f"{dotted(place)}.{key}", message
 
-    @override
-    def extremes(self) -> tuple[FeatureValue, ...]:
-        return tuple(map(self._given, self._ends()))
+    def cases(self) -> Iterator[Corner]:
+        """Yield distributions that this one may be in a run, with the parameters drawn for them.
 
-    def _given(self, number: float) -> FeatureValue:
-        return (number,) * 3
+        They are the extreme ones; itself if nothing is drawn, and none if extremes are not known.
+        """
+        yield {}, self
 
+    def varying(self, place: Place = ()) -> Iterator[Place]:
+        """Yield the places of all parameters that are drawn once a run, below `place`."""
+        for part, inner in self._parts():
+            yield from inner.varying((*place, *part))
 
-class Repeated(Number):
-    """The same number `num_dimensions` times; a plain number for 1."""
+    def drawn(self, draw: Draw, place: Place = ()) -> Distribution:
+        """Return this distribution as it is in one run, its parameters drawn.
 
-    num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
+        Parameters
+        ----------
+        draw
+            Returns the number drawn for the parameter at a place.
+        place
+            Where this distribution stands.
 
-    @override
-    def _given(self, number: float) -> FeatureValue:
-        return number if self.num_dimensions == 1 else (number,) * self.num_dimensions
+        Raises
+        ------
+        ValueError
+            If nothing can be drawn with these parameters; the text is one sentence.
+        """
+        if next(self.varying(), None) is None:
+            return self
+
+        def settled(at: Place, part: Distribution) -> Distribution:
+            return part.drawn(draw, at)
+
+        fields = {
+            name: exchanged(getattr(self, name), Distribution, settled, (*place, name))
+            for name in fields_with_models(type(self))
+        }
+        try:
+            return type(self).model_validate(dict(self) | fields)
+        except ValidationError as error:
+            raise ValueError(_first(error, type(self))) from error
+
+    def _parts(self) -> Iterator[tuple[Place, Distribution]]:
+        """Yield the distributions that this one is made of, with their places."""
+        for name in fields_with_models(type(self)):
+            yield from held(getattr(self, name), Distribution, (name,))
 
 
 @final
-class FeatureDistribution(Configurable):
-    """A feature and what it is drawn from, an entry of ``feature_variabilities``."""
+class Varying(Distribution):
+    """A distribution some of whose parameters are drawn once a run.
 
-    feature_name: Annotated[str, Field(min_length=1)]
-    variability: Distribution
+    Parameters
+    ----------
+    kind
+        The class that its ``_target_`` names.
+    parameters
+        As they stand in the recipe.
+    inner
+        Place among the parameters to what is drawn from there.
+    corners
+        What it is where these are extreme, beside the numbers that they then are.
+    find
+        Returns the class for a ``_target_``; see `Making`.
+    """
+
+    kind: type[Distribution]
+    parameters: dict[str, Any]
+    inner: dict[Place, Distribution]
+    corners: tuple[Corner, ...]
+    find: Callable[..., type]
+
+    @override
+    def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
+        raise TypeError("its parameters are drawn first, by `drawn`")
+
+    @override
+    def extremes(self) -> tuple[FeatureValue, ...]:
+        return tuple(end for _, case in self.corners for end in case.extremes())
+
+    @override
+    def unfit(self, feature: FeatureSpec) -> str | None:
+        for numbers, case in self.corners:
+            if problem := case.unfit(feature):
+                return f"{problem}, {where(numbers)}"
+        return None
 
     @override
     def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
-        for key, message in self.variability.check(context):
-            yield f"variability.{key}", message
+        for place, inner in self.inner.items():
+            for key, message in inner.check(context):
+                yield f"{dotted(place)}.{key}", message
+        if self.corners:
+            yield from self.corners[0][1].check(context)
+
+    @override
+    def cases(self) -> Iterator[Corner]:
+        yield from self.corners
+
+    @override
+    def varying(self, place: Place = ()) -> Iterator[Place]:
+        for at, inner in self.inner.items():
+            yield (*place, *at)
+            yield from inner.varying((*place, *at))
+        if self.corners:
+            yield from self.corners[0][1].varying(place)
+
+    @override
+    def drawn(self, draw: Draw, place: Place = ()) -> Distribution:
+        numbers = {}
+        for at, inner in self.inner.items():
+            here = (*place, *at)
+            numbers[at] = draw(here, inner.drawn(draw, here))
+        parameters = filled(self.parameters, numbers)
+        try:
+            made = self.kind.model_validate(parameters, context=Making(self.find))
+        except ValidationError as error:
+            raise ValueError(f"{_first(error, self.kind)}, {where(numbers)}") from error
+        return made.drawn(draw, place)
+
+
+def _first(error: ValidationError, kind: type[Distribution]) -> str:
+    """Return the first problem in a sentence."""
+    place, message = next(schema_problems(in_sentences(error, kind)))
+    return f"{dotted(place)}: {message}" if place else message
+
+
+def _varying(
+    kind: type[Distribution], parameters: dict[str, Any], places: Sequence[Place], making: Making
+) -> Varying:
+    """Return the distribution with parameters that are drawn at `places`.
+
+    Raises
+    ------
+    ValidationError
+        With all that is wrong with the parameters, and with their combinations at the extremes.
+    """
+    found: dict[Place, str] = {}
+    inner: dict[Place, Distribution] = {}
+    ends: dict[Place, tuple[float | None, ...]] = {}
+    for place in places:
+        ends[place] = (None,)
+        try:
+            inner[place] = Distribution.model_validate(at_place(parameters, place), context=making)
+            ends[place] = _ends(inner[place], place)
+        except ValidationError as error:
+            told = schema_problems(in_sentences(error, Distribution))
+            found |= {(*place, *at): message for at, message in told}
+        except ValueError as error:
+            found[place] = str(error)
+    corners, wrong = _corners(kind, parameters, ends, making)
+    if found or wrong:
+        raise problems(wrong | found, parameters)
+    return Varying(kind=kind, parameters=parameters, inner=inner, corners=corners, find=making.find)
+
+
+def _ends(inner: Distribution, place: Place) -> tuple[float | None, ...]:
+    """Return the smallest and the largest number that is drawn; None if they are not known.
+
+    Raises
+    ------
+    ValueError
+        If something else than numbers is drawn.
+    """
+    numbers = [one_number(value) for value in inner.extremes()]
+    if numbers:
+        return tuple(sorted({min(numbers), max(numbers)}))
+    name = next(part for part in reversed(place) if isinstance(part, str))
+    if problem := inner.unfit(FeatureSpec(name, 0.0, "a parameter")):
+        raise ValueError(problem)
+    return (None,)
+
+
+def _corners(
+    kind: type[Distribution],
+    parameters: dict[str, Any],
+    ends: Mapping[Place, tuple[float | None, ...]],
+    making: Making,
+) -> tuple[tuple[Corner, ...], dict[Place, str]]:
+    """Return the distribution at all combinations of extremes, and what is wrong there, by place.
+
+    Parameters that are not known are left out, with what depends on them.
+    """
+    corners: list[Corner] = []
+    wrong: dict[Place, dict[str, list[str]]] = {}
+    combinations = list(itertools.islice(itertools.product(*ends.values()), _MOST_CORNERS))
+    unknown = [place for place, numbers in ends.items() if None in numbers]
+    for combination in combinations:
+        numbers = dict(zip(ends, combination, strict=True))
+        try:
+            made = kind.model_validate(filled(parameters, numbers), context=Making(making.find))
+        except ValidationError as error:
+            for at, message in schema_problems(in_sentences(error, kind)):
+                if at not in unknown:
+                    words = where({at: numbers[at]} if at in numbers else numbers)
+                    wrong.setdefault(at, {}).setdefault(message, []).append(words)
+        else:
+            known = {at: number for at, number in numbers.items() if number is not None}
+            if not unknown:
+                corners.append((known, made))
+    told = {}
+    for at, messages in wrong.items():
+        message, cases = next(iter(messages.items()))
+        told[at] = message if len(cases) == len(combinations) else f"{message}, {cases[0]}"
+    return tuple(corners), told

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from scene.language.fields import Real
-from scene.specimen.distributions.base import NonNegative, Number, Positive, Repeated
+from scene.specimen.distributions.numbers import NonNegative, Number, Positive, Repeated
 
 _SMALLEST_KEPT_FRACTION = 0.001
 """Of the draws of a truncated distribution."""

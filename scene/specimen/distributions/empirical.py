@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from scene.language.fields import Int, Real, Text
-from scene.specimen.distributions.base import Positive, Repeated
+from scene.specimen.distributions.numbers import Positive, Repeated
 
 MOST_VALUES = 1000
 """That a recipe holds; of more values in a file, this many quantiles."""

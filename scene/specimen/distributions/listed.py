@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
-from scene.specimen.distributions.base import Distribution, NonNegative
+from scene.specimen.distributions.base import Distribution
+from scene.specimen.distributions.numbers import NonNegative
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 

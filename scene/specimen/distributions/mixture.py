@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from scene.language.fields import StrictModel
-from scene.specimen.distributions.base import Distribution, NonNegative
+from scene.specimen.distributions.base import Distribution
+from scene.specimen.distributions.numbers import NonNegative
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 

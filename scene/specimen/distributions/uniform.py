@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from scene.language.fields import Int, Real
-from scene.specimen.distributions.base import Distribution, NonNegative, Number, Positive, Repeated
+from scene.specimen.distributions.base import Distribution
+from scene.specimen.distributions.numbers import NonNegative, Number, Positive, Repeated
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
