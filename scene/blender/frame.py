@@ -138,6 +138,8 @@ class BlenderFrame(Frame):
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
         with self._particles.selected(self._interest) as shown:
+            if self._sampling.positions is None:  # nothing from beyond the frame is seen
+                return self._bar_rows.image(render_xray(self._without_margin, shown), GROUND)
             return self._shown(render_xray(self._truth, shown), GROUND)
 
     @property
