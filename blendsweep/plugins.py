@@ -29,7 +29,7 @@ from scene.language.fields import (
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.image_model import ImageModel
-from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import View
 from scene.prototypes.base import (
@@ -41,6 +41,7 @@ from scene.prototypes.base import (
     MeasurementTechniquePrototype,
 )
 from scene.prototypes.few_samples import render_few_samples
+from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.sets import ObjectSet
@@ -50,6 +51,8 @@ from scene.steps.base import FeatureGenerationStep, RenderingStep
 from scene.steps.context import StepContext
 
 __all__ = [
+    "IMAGING_FEATURES",
+    "MAGNIFICATION",
     "MEASUREMENT_VOLUME",
     "SUBSTRATE",
     "BlendsweepError",
@@ -91,5 +94,6 @@ __all__ = [
     "Text",
     "Vector",
     "View",
+    "magnify",
     "render_few_samples",
 ]
