@@ -16,7 +16,7 @@ class _Nothing(Enum):
 
 
 ABSENT = _Nothing.ABSENT
-"""In the place of a value: there is no such key."""
+"""In the place of a value; there is no such key."""
 
 LONGEST_PATCHED = 100
 """Entries of a list that are compared and patched one by one."""

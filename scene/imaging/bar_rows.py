@@ -12,7 +12,7 @@ from scene.imaging.footprint import Footprint
 from scene.microscopy.data_bar import rows
 
 type DataBarPlace = Literal["none", "overlay", "below"]
-"""Where a data bar is: over the image's lowest rows, or below them in rows of its own."""
+"""Where a data bar is, over the image's lowest rows or below them in rows of its own."""
 
 
 @final

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REAL = "real"
-"""The mode whose gray values fill the range of their type: white is the largest number."""
+"""The mode whose gray values fill the range of their type; white is the largest number."""
 
 
 def eight_bit(pixels: NDArray[Any], mode: str = "") -> NDArray[Any]:

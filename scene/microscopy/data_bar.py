@@ -24,7 +24,7 @@ SMALLEST_WIDTH = 96
 """Pixels that an image with a data bar is wide at least."""
 
 PRINTED_WIDTH_NM = 127e6
-"""Width of the print that magnification refers to: 127 mm, that of a 4 x 5 inch Polaroid."""
+"""Width of the print that magnification refers to, that of a 4 x 5 inch Polaroid, 127 mm."""
 
 LONGEST_BAR = 0.25
 """Length of the scale bar over the image's width, at most."""

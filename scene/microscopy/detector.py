@@ -20,7 +20,7 @@ from scene.microscopy.image_model import Stream
 from scene.specimen.features import FeatureSpec, FeatureValue, numbers
 
 WIDEST = 10.0
-"""Bandwidth at which nothing is left of it: the correlation is 1e-27."""
+"""Bandwidth at which nothing is left of it, as the correlation is 1e-27."""
 
 FORGOTTEN = 0.01
 """Weight that a pixel still has in the amplifier where the frame begins, if it starts there."""
@@ -112,7 +112,7 @@ class Detector:
 
     @property
     def delay(self) -> int:
-        """Pixels by which the amplifier delays the signal, rounded: those it has to see after."""
+        """Pixels by which the amplifier delays the signal, rounded, which it has to see after."""
         return round(self.correlation / (1.0 - self.correlation))
 
 

@@ -32,7 +32,7 @@ from scene.microscopy.geometry import GeometryBuffers
 from scene.specimen.features import FeatureSpec, FeatureValue, numbers
 
 LIMIT = 0.427
-"""Of lambda: ``1 / (2 sqrt(2) max(D))**2``, D being Dawson's function."""
+"""Of lambda, ``1 / (2 sqrt(2) max(D))**2``, D being Dawson's function."""
 
 FLAT_LIMIT = 0.01
 """Lambda of a flat surface.

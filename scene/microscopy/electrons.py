@@ -24,7 +24,7 @@ EXACT_BELOW = 10.0
 """Expected counts below which a count is found by summing up probabilities."""
 
 _BLOCK = 1 << 15
-"""Pixels that are worked on at once: their numbers fit into a processor's cache."""
+"""Pixels that are worked on at once; their numbers fit into a processor's cache."""
 
 
 @final

@@ -27,7 +27,7 @@ type Normals = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float3
 SMALLEST_COSINE = np.float32(1e-3)
 
 _STEEPEST = 4.0
-"""Largest rise of heights above what the relief's own are: no more at steep places."""
+"""Largest rise of heights above what the relief's own are; no more at steep places."""
 
 
 def has_relief(view: View) -> bool:
