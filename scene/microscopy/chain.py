@@ -106,6 +106,7 @@ def _scanned(
         ]
     rows, columns = positions
     # The beam comes to a line and leaves it straight on.
-    ahead, behind = np.arange(-before, 0), np.arange(1, after + 1)
+    ahead = np.arange(-before, 0, dtype=np.float32)
+    behind = np.arange(1, after + 1, dtype=np.float32)
     columns = np.hstack([columns[:, :1] + ahead, columns, columns[:, -1:] + behind])
     return sampled(signal, np.pad(rows, ((0, 0), (before, after)), mode="edge"), columns)
