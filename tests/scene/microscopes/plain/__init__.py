@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blendsweep.plugins import (
+    IMAGING_FEATURES,
     ElectronSurface,
     FeatureSpec,
     ImageModel,
@@ -22,7 +23,6 @@ from blendsweep.plugins import (
     MeasurementVolume,
     View,
 )
-from scene.microscopy.imaging_chain import IMAGING_FEATURES
 
 if TYPE_CHECKING:
     import bpy
