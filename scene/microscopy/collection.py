@@ -40,14 +40,14 @@ class Collection:
     FEATURES: ClassVar[tuple[FeatureSpec, ...]] = (
         FeatureSpec(
             "detector_asymmetry",
-            0.15,
+            0.25,
             "how much brighter slopes are that face the detector, 0 for a detector all round",
             minimum=0.0,
             maximum=1.0,
         ),
         FeatureSpec(
             "detector_azimuth",
-            0.8,
+            1.6,
             "direction of the detector in the image in rad: 0 is to the right, pi/2 is upwards",
             minimum=-math.tau,
             maximum=math.tau,

@@ -1,9 +1,10 @@
 """Relief: the roughness of surfaces, as bumps on their normals and heights.
 
-A random surface of root mean square height A whose waves are L long has the root mean square slope
-``2 pi A / L``. It is looked up in three textures, one for each pair of axes in space, weighted by
-how far the surface faces each of them (triplanar mapping), so that it is as coarse and as steep
-at the limb of a particle as on its top.
+A random surface of root mean square height A whose cells repeat every L has the root mean square
+slope ``2 pi A / L``. It is looked up in three textures, one for each pair of axes in space,
+weighted by how far the surface faces each of them (triplanar mapping), so that it is as coarse and
+as steep at the limb of a particle as on its top. What is finer than a pixel, seen at its tilt,
+averages out in it.
 
 Slopes change the yield, through the law of edge brightening and the detector's position; heights
 make grooves lose electrons to their walls (`scene.microscopy.shadowing`).
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from scene.microscopy.electron_yield import by_id
 from scene.microscopy.image_model import Stream
-from scene.microscopy.texture import waves
+from scene.microscopy.texture import cells
 from scene.microscopy.view import View
 
 type Normals = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -26,8 +27,8 @@ type Normals = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float3
 
 SMALLEST_COSINE = np.float32(1e-3)
 
-_STEEPEST = 4.0
-"""Largest rise of heights above what the relief's own are; no more at steep places."""
+_FLATTEST = np.float32(0.25)
+"""Cosine of the tilt from which on a bump is neither higher nor finer in the image."""
 
 
 def has_relief(view: View) -> bool:
@@ -56,11 +57,17 @@ def with_relief(
     wavelength = by_id(view, "relief_wavelength")
     rough = np.flatnonzero(amplitude[view.buffers.instance].ravel())
     ids = view.buffers.instance.ravel()[rough]
-    own_amplitude = amplitude[ids]
-    # Waves that are shorter than a pixel look like noise whatever their length.
-    finest = np.maximum(wavelength, np.float32(view.raster.pixel_nm))
-    scale = (1 / finest).astype(np.float32)[ids]
     normal = [component.ravel()[rough] for component in normals]
+    pixel = np.float32(view.raster.pixel_nm)
+    # Of what is shorter than a pixel nothing is left, so that its length does not matter.
+    scale = np.reciprocal(np.maximum(wavelength, pixel))[ids]
+    upright = np.maximum(normal[2], _FLATTEST)
+    # The mean of a wave over a pixel, to second order in its length there: sinc(x) ~ exp(-x^2/6).
+    turns = scale / upright
+    turns *= pixel * np.float32(math.pi)
+    turns *= turns
+    turns *= np.float32(-1 / 6)
+    resolved = np.exp(turns, out=turns) * amplitude[ids]
     place = _places(rough, height, view, scale, ids, stream)
 
     found = [np.zeros_like(scale) for _ in range(4)]  # height, and the slopes along x, y, z
@@ -68,15 +75,15 @@ def with_relief(
     for axis in range(3):
         first, second = (axis + 1) % 3, (axis + 2) % 3
         square = normal[axis] * normal[axis]
-        values = waves().at(place[first], place[second])
+        values = cells().at(place[first], place[second])
         for target, channel in ((0, 0), (first + 1, 1), (second + 1, 2)):
             found[target] += square * values[:, channel]
         square_twice = square * square
         power += square_twice
         slope_power += square_twice * (1 + square)
     # Sums of independent fields, made as high and, within the surface, as steep as one of them.
-    bump = found[0] * own_amplitude / np.sqrt(power)
-    steepness = (amplitude / np.maximum(wavelength, 1))[ids] / np.sqrt(slope_power / 2)
+    bump = found[0] * resolved / np.sqrt(power)
+    steepness = resolved * scale / np.sqrt(slope_power / 2)
     slopes = [slope * steepness for slope in found[1:]]
     outwards = sum(slope * component for slope, component in zip(slopes, normal, strict=True))
     tilted = [
@@ -89,7 +96,7 @@ def with_relief(
     for whole, component in zip(bumpy, tilted, strict=True):
         whole.ravel()[rough] = component / length
     raised = height.copy()
-    raised.ravel()[rough] += bump / np.maximum(normal[2], np.float32(1 / _STEEPEST))
+    raised.ravel()[rough] += bump / upright
     return (bumpy[0], bumpy[1], bumpy[2]), raised
 
 

@@ -65,14 +65,14 @@ class Shadowing:
     FEATURES: ClassVar[tuple[FeatureSpec, ...]] = (
         FeatureSpec(
             "shadowing",
-            0.7,
+            0.8,
             "fraction that is lost of the electrons that leave towards higher neighbours",
             minimum=0.0,
             maximum=1.0,
         ),
         FeatureSpec(
             "shadowing_range",
-            6000.0,
+            8000.0,
             "distance in nm up to which higher neighbours matter",
             minimum=0.0,
             maximum=1e6,

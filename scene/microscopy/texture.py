@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 SIZE = 1024
 """Texels along each side, a power of two."""
 
-PERIODS = 16
-"""How often the mean wave fits into a side, roughly."""
+_GROOVE = 0.25
+"""Width of the grooves between cells, in standard deviations of the field they are made from."""
 
 
 @final
@@ -55,20 +55,26 @@ class Texture:
 
 
 @cache
-def waves() -> Texture:
-    """Return a surface with bumps of much the same size: value and both slopes.
+def cells() -> Texture:
+    """Return a surface of rounded cells with narrow grooves between them: value and both slopes.
 
-    The unit of length is 2 pi over the root mean square of the slope: the wavelength of a sine wave
-    that is as steep and as high.
+    As the surface of a metal that solidified; smooth in the grooves, too. The unit of length is
+    2 pi over the root mean square of the slope: the wavelength of a sine wave that is as steep and
+    as high. Cells follow each other at about this distance.
     """
-    frequency, spectrum = _random_spectrum(1)
-    spectrum *= np.exp(-0.5 * ((np.hypot(*frequency) - PERIODS) / (PERIODS / 4)) ** 2)
+    mean = SIZE / 128
+    frequency, spectrum = _random_spectrum(1, finest=4 * mean)
+    spectrum *= np.exp(-0.5 * ((np.hypot(*frequency) - mean) / (mean / 4)) ** 2)
     turns = [2j * np.pi * axis / SIZE for axis in frequency]
     value, *slopes = (_field(part) for part in (spectrum, *(turn * spectrum for turn in turns)))
     deviation = value.std()
-    steepness = np.sqrt(sum((slope**2).mean() for slope in slopes)) / deviation  # a texel
-    texels = 2 * np.pi / steepness
-    channels = [value / deviation, *(slope / deviation * texels for slope in slopes)]
+    # The grooves are where a field with waves of both signs is near 0: (f^2 + g^2)^(1/4).
+    square = (value / deviation) ** 2 + _GROOVE**2
+    height = square**0.25
+    grown = 0.5 * value / deviation**2 * square**-0.75 / height.std()
+    slopes = [slope * grown for slope in slopes]
+    texels = 2 * np.pi / np.sqrt(sum((slope**2).mean() for slope in slopes))
+    channels = ((height - height.mean()) / height.std(), *(slope * texels for slope in slopes))
     values = np.stack([channel.ravel() for channel in channels], axis=1).astype(np.float32)
     return Texture(values, float(texels))
 
@@ -76,22 +82,26 @@ def waves() -> Texture:
 @cache
 def clouds() -> Texture:
     """Return a field without a preferred size of its patches, but a smallest one: 1."""
-    frequency, spectrum = _random_spectrum(2)
+    fullest = SIZE / 64
+    frequency, spectrum = _random_spectrum(2, finest=4 * fullest)
     radius = np.hypot(*frequency)
-    spectrum *= np.exp(-0.5 * (radius / PERIODS) ** 2) / np.maximum(radius, 1.0)
+    spectrum *= np.exp(-0.5 * (radius / fullest) ** 2) / np.maximum(radius, 1.0)
     spectrum[0, 0] = 0.0
     value = _field(spectrum)
-    return Texture((value / value.std()).astype(np.float32).reshape(-1, 1), SIZE / PERIODS)
+    return Texture((value / value.std()).astype(np.float32).reshape(-1, 1), SIZE / fullest)
 
 
-def _random_spectrum(seed: int) -> tuple[tuple[NDArray[np.float64], ...], NDArray[np.complex128]]:
-    """Return frequencies along rows and columns, in periods a side, and white noise for them."""
+def _random_spectrum(
+    seed: int, finest: float
+) -> tuple[tuple[NDArray[np.float64], ...], NDArray[np.complex128]]:
+    """Return frequencies along rows and columns, in waves a side, and white noise for them."""
     rows = np.fft.fftfreq(SIZE, 1 / SIZE)[:, np.newaxis]
-    columns = np.fft.rfftfreq(SIZE, 1 / SIZE)[np.newaxis]
+    columns = np.arange(finest)[np.newaxis]
     generator = np.random.Generator(np.random.Philox(seed))
     parts = generator.standard_normal((2, rows.size, columns.size))
     return (rows, columns), parts[0] + 1j * parts[1]
 
 
 def _field(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
-    return np.fft.irfft2(spectrum, s=(SIZE, SIZE))
+    # What is finer than the spectrum goes is not transformed along the rows.
+    return np.fft.irfft(np.fft.ifft(spectrum, axis=0), n=SIZE, axis=1)

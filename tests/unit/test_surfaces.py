@@ -14,7 +14,7 @@ from scene.microscopy.patches import patchy
 from scene.microscopy.raster import Raster
 from scene.microscopy.relief import Normals, slope_rms, with_relief
 from scene.microscopy.secondary_electrons import SecondaryElectrons
-from scene.microscopy.texture import clouds, waves
+from scene.microscopy.texture import cells, clouds
 from scene.microscopy.view import View
 from scene.specimen.streams import Streams
 from tests.views import seen
@@ -91,6 +91,15 @@ def test_relief_does_not_stretch_at_the_limb() -> None:
     assert crossings((arc > 250) & (arc < 400)) == pytest.approx(crossings(arc < 150), rel=0.35)
 
 
+@pytest.mark.parametrize("pixels", [0.5, 2.0, 4.0, 12.0])
+def test_of_bumps_as_fine_as_a_pixel_their_mean_is_left(pixels: float) -> None:
+    """A sine wave's mean over a pixel is sinc(x) as high, x being half its phase there."""
+    surface = ElectronSurface(relief_amplitude=5.0, relief_wavelength=pixels * RASTER.pixel_nm)
+    _, height = relief(seen(RASTER, [], ground=surface))
+    mean = np.sinc(1 / pixels) if pixels >= 1 else 0.0
+    assert height.std() / 5.0 == pytest.approx(mean, abs=0.2 if pixels < 1 else 0.06)
+
+
 def test_normals_stay_unit_vectors_that_face_the_beam() -> None:
     steep = ElectronSurface(relief_amplitude=1000.0, relief_wavelength=100.0)
     view = seen(RASTER, [(120, 120, 100, 100)], ground=steep, particles=steep)
@@ -141,7 +150,7 @@ def test_patches_have_the_contrast_and_the_size_of_the_material(size: float) -> 
 
 
 def test_textures_have_unit_deviation_and_the_slope_of_a_unit_wave() -> None:
-    values = waves().values.astype(np.float64)
+    values = cells().values.astype(np.float64)
     assert values[:, 0].mean() == pytest.approx(0, abs=1e-4)
     assert values[:, 0].std() == pytest.approx(1, abs=1e-5)
     assert np.sqrt((values[:, 1:] ** 2).sum(axis=1).mean()) == pytest.approx(math.tau, rel=1e-5)

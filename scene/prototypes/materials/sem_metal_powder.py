@@ -23,11 +23,11 @@ class SemMetalPowder(MaterialPrototype):
 
     features: ClassVar[tuple[FeatureSpec, ...]] = emitter_features(
         ElectronSurface(
-            secondary_electron_yield=0.42,
-            relief_amplitude=25.0,
+            secondary_electron_yield=0.35,
+            relief_amplitude=35.0,
             relief_wavelength=700.0,
-            patch_contrast=0.04,
-            patch_size=1500.0,
+            patch_contrast=0.06,
+            patch_size=800.0,
         )
     )
     suits_points: ClassVar[bool] = True
