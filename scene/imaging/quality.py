@@ -14,13 +14,13 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from scene.microscopy.chain import Gray
+
 EDGE_REACH = 4
 """Pixels on each side of an outline that `Quality.sharpness` looks at."""
 
 _MEDIAN_OF_NORMAL = 0.6744897501960817
 """Median of the absolute value of a standard normal number."""
-
-type Gray = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @final

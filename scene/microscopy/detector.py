@@ -2,7 +2,7 @@
 
 The video signal passes an amplifier of limited bandwidth, its gain is not quite the same from line
 to line, and it gets noise that does not depend on it: L. Reimer, Scanning Electron Microscopy, 2nd
-ed. (1998), section 5.2.
+ed. (1998), chapter 5.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ _RESOLVED = 2.0**-24
 @dataclass(frozen=True, slots=True)
 class Detector:
     """How good the detector's electronics are. By default they do nothing to the signal.
+
+    In this order: bandwidth, gain, noise. So `read_noise`, which is that of the last stage, is not
+    correlated, unlike that of counted electrons.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 A beam of current I that dwells for a time t brings I t / e electrons to a pixel. How many secondary
 electrons of them are detected follows, to a good approximation, Poisson's distribution: L. Reimer,
-Scanning Electron Microscopy, 2nd ed. (1998), section 4.2. So the variance of a pixel is a line in
+Scanning Electron Microscopy, 2nd ed. (1998), chapter 4. So the variance of a pixel is a line in
 its mean, and a longer dwell time makes an image less noisy.
 """
 
