@@ -133,6 +133,19 @@ def test_a_wider_margin_changes_nothing(extra: int) -> None:
     assert np.mean(wider != written(picture(margin), EVERYTHING, margin)) < 0.02
 
 
+def test_the_reaches_of_the_stages_add_up() -> None:
+    raster = Raster(64, 64, 0, 10.0)
+    parts = [
+        ImagingChain(probe=EVERYTHING.probe),
+        ImagingChain(scan=EVERYTHING.scan),
+        ImagingChain(detector=EVERYTHING.detector),
+    ]
+    reaches = [part.reach_px(raster, highest=900.0) for part in parts]
+    assert min(reaches) > 0
+    assert EVERYTHING.reach_px(raster, highest=900.0) == sum(reaches)
+    assert not any(part.is_local for part in parts)
+
+
 def test_what_is_beyond_the_reach_does_not_matter() -> None:
     margin = EVERYTHING.reach_px(Raster(64, 64, 0, 10.0))
     whole = picture(margin + 3)
