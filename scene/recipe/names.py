@@ -10,6 +10,7 @@ from scene.errors import unknown
 from scene.language.element import CheckContext, Members
 from scene.language.plugin_code import failed
 from scene.recipe.registry import Registry
+from scene.recipe.sight import Sight
 from scene.specimen.distributions import Distribution, FeatureDistribution
 from scene.specimen.distributions.parameters import where
 from scene.specimen.features import FeatureSpec
@@ -38,6 +39,8 @@ class RecipeNames(CheckContext):
         Particle blueprint to the number of particles that are made from it.
     volume
         The measurement volume, if the recipe is sound enough to have one.
+    sight
+        What its images can show, if that is known.
     """
 
     registry: Registry
@@ -47,6 +50,7 @@ class RecipeNames(CheckContext):
     technique_blueprints: Mapping[str, Features | None]
     numbers: Mapping[str, int]
     volume: MeasurementVolume | None = None
+    sight: Sight | None = None
 
     @override
     def set_problem(self, name: str, *allowed: Members) -> str | None:
@@ -127,7 +131,9 @@ class RecipeNames(CheckContext):
         for features in members.values():
             if features is not None and (problem := drawn.unfit(features[feature])):
                 return problem
-        if not members or feature != DIMENSIONS or self.volume is None:
-            return None
         sizes = [value for value in drawn.extremes() if isinstance(value, tuple)]
-        return self.volume.misfit(min(sizes, key=min)) if sizes else None
+        if not members or feature != DIMENSIONS or not sizes:
+            return None
+        if self.volume is not None and (problem := self.volume.misfit(min(sizes, key=min))):
+            return problem
+        return None if self.sight is None else self.sight.problem(sizes)

@@ -19,9 +19,10 @@ from scene.language.plugin_code import described, failed
 from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.recipe.blueprint_checks import PARTICLES, TECHNIQUES, blueprint_features
 from scene.recipe.chain_checks import chain_problems
-from scene.recipe.names import RecipeNames
+from scene.recipe.names import Features, RecipeNames
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
+from scene.recipe.sight import Sight, sight_of
 from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.sets import BUILTIN_SETS, ObjectSet
 from scene.specimen.specimen import MeasurementVolume
@@ -83,6 +84,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
             if isinstance(blueprint, dict) and isinstance(blueprint.get("number"), int)
         },
         volume=None if recipe is None or found else _volume(recipe, registry, found),
+        sight=None if recipe is None else _sight(recipe, technique_features),
     )
     for path in sets:
         if path[-1] in BUILTIN_SETS:
@@ -131,6 +133,12 @@ def _volume(
         )
     found.append((("blueprints", TECHNIQUES, name, key), message))
     return None
+
+
+def _sight(recipe: Recipe, techniques: Mapping[str, Features | None]) -> Sight | None:
+    drawn = recipe.process_conditions.feature_variabilities.values()
+    features = next(iter(techniques.values()), None)
+    return sight_of(recipe.render.resolution, recipe.render.scene_unit_nm, features, drawn)
 
 
 def _items(tree: Any, place: Path) -> list[tuple[str | int, Any]]:

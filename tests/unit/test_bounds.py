@@ -151,3 +151,61 @@ def test_a_particle_is_too_large_where_nothing_sensible_could_come_of_it(
 ) -> None:
     volume = MeasurementVolume((-60.0, -60.0, 0.0), (60.0, 60.0, 51.2))
     assert (volume.misfit(dimensions) is None) == fits
+
+
+NEAR = f"{VARIABILITY}.IlluminationStrength={{feature_name: magnification, variability: "
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ((f"{SIZE}.location=0.05", f"{SIZE}.scale=0.04"), "smaller"),
+        ((f"{SIZE}.location=0.05", f"{SIZE}.scale=0.06"), None),
+        ((f"{SIZE}.location=0.05", f"{SIZE}.scale=0", "render.resolution_percentage=1"), "smaller"),
+        (("render.resolution_percentage=1",), None),  # a preview
+        ((f"{SIZE}.location=0.05", f"{SIZE}.scale=0", "at 2 to 3"), None),
+        ((f"{SIZE}.location=0.04", f"{SIZE}.scale=0", "at 2 to 3"), None),
+        ((f"{SIZE}.location=0.03", f"{SIZE}.scale=0", "at 2 to 3"), "smaller"),
+        (("at 20 to 30",), "larger"),
+        (("at 10 to 30",), None),
+        (("at 20 to 30", "render.resolution=[96,1200]"), None),
+        (("at 2 to 30", f"{SIZE}.location=50"), "larger"),
+        (("at 1 to 30", f"{SIZE}.location=50"), None),
+        (("at 20 to 30", f"{SIZE}.location=4"), None),  # some may be small enough
+    ],
+)
+def test_particles_that_no_image_can_show_are_told_before_the_start(
+    composition: Composition, overrides: tuple[str, ...], told: str | None
+) -> None:
+    texts = []
+    for text in overrides:
+        if text.startswith("at "):
+            low, _, high = text[3:].partition(" to ")
+            text = f"{NEAR}{{_target_: $builtins.UniformDistributionNdHomogeneous, "
+            text += f"location: {low}, scale: {int(high) - int(low)}, num_dimensions: 1}}}}"
+        texts.append(text)
+    found = problems(composition, *texts)
+    path = f"{STEPS}.2.feature_variability_name"
+    assert found.keys() == ({path} if told else set())
+    assert told is None or told in found[path]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            [f"{SIZE}.location=0.05", f"{SIZE}.scale=0", "render.scene_unit_nm=200"],
+            "particles of at most 0.05 scene units (10 nm) are smaller than a pixel of 0.1 scene "
+            "units (20 nm)",
+        ),
+        (
+            [f"{NEAR}{{_target_: $builtins.Constant, value: 50}}}}"],
+            "particles of at least 5 scene units (5000 nm) are larger than the image, which shows "
+            "1.92 scene units (1920 nm) at magnification 50",
+        ),
+    ],
+)
+def test_a_size_that_no_image_can_show_is_told_in_both_units(
+    composition: Composition, overrides: list[str], told: str
+) -> None:
+    assert problems(composition, *overrides) == {f"{STEPS}.2.feature_variability_name": told}
