@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from scene.execution.record import RunRecord
+from scene.recipe.varying import drawn_variabilities
 from scene.specimen.specimen import POSE
 
 if TYPE_CHECKING:
@@ -16,16 +18,20 @@ if TYPE_CHECKING:
 _LONGEST_VALUE = 60
 """A parameter of more characters, such as a long list of choices, is cut."""
 
+_MOST_VALUES = 40
+"""More of a list are never shown."""
+
 
 def drawn_features(recipe: Recipe, record: RunRecord) -> Iterator[str]:
     """Yield two lines for each feature that a step draws: its values, and what they are from.
 
-    A pose is shown as it was drawn, before particles were relaxed.
+    A pose is shown as it was drawn, before particles were relaxed. Parameters that are drawn once a
+    run are shown as they were drawn.
     """
-    variabilities = recipe.process_conditions.feature_variabilities
+    variabilities = drawn_variabilities(recipe).distributions
     for step in recipe.synth_chain.feature_generation_steps:
         name = getattr(step, "feature_variability_name", None)
-        if name in variabilities:
+        if isinstance(name, str) and name in variabilities:
             entry = variabilities[name]
             yield f"{entry.feature_name}: {_values(entry.feature_name, record)}"
             yield f"    from {name}: {_described(entry.variability)}"
@@ -68,12 +74,18 @@ def _spread(values: Sequence[float | None]) -> str:
     return f"{low:.4g} to {high:.4g}, mean {np.mean(numbers):.4g}, of {len(numbers)} particles"
 
 
-def _described(variability: Any) -> str:
-    parameters: Mapping[str, Any] = variability.model_dump()
-    given = ", ".join(f"{key}={_plain(value)}" for key, value in parameters.items())
-    return f"{type(variability).__name__}({given})"
+def _described(element: BaseModel) -> str:
+    given = (f"{name}={_shortened(_plain(value))}" for name, value in element if value is not None)
+    return f"{type(element).__name__}({', '.join(given)})"
 
 
 def _plain(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, BaseModel):
+        return _described(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_plain, value[:_MOST_VALUES]))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

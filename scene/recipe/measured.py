@@ -68,7 +68,6 @@ class MeasuredFiles:
                 for key in _OF_FILES:
                     node.pop(key, None)
                 node |= numbers
-                return
             for key, value in node.items():
                 self.inline(value, (*place, key))
         elif isinstance(node, list):

@@ -20,6 +20,8 @@ SWEEP = "name: s\nrecipe: {recipe}\noverrides: []\n"
 NUMBER = "blueprints.particles.Bead.number"
 STEPS = "synth_chain.rendering_steps"
 
+SIZE = "process_conditions.feature_variabilities.ParticleDimension.variability"
+
 NINE = [f"{name}: &{name} [{', '.join(9 * [f'*{before}'])}]"
         for before, name in itertools.pairwise("abcdefghi")]  # fmt: skip
 BOMB = "\n".join(["a: &a [x]", *NINE])
@@ -43,6 +45,15 @@ OVERRIDES = {
     f"{NUMBER}=-5": "at least 1",
     f"{NUMBER}=1000000000000000000000000": "at most 65535",
     f"{NUMBER}=many": "number",
+    f"{NUMBER}={{_target_: $builtins.UniformDistributionInt, low: 1, high: 2}}": "whole number",
+    f"{SIZE}.location={{_target_: $builtins.UniformDistribution, low: 2, high: 1}}": "low (2.0)",
+    f"{SIZE}.location={{_target_: $builtins.LogUniform, low: 1, high: 1e9}}": "location is 1e+09",
+    f"{SIZE}.location={{_target_: os.system}}": f"{SIZE}.location._target_: only '$builtins.'",
+    f"{SIZE}={{_target_: $builtins.Empirical}}": "needs a file, or values",
+    f"{SIZE}={{_target_: $builtins.Empirical, file: no.csv}}": f"{SIZE}.file: no.csv: no such",
+    f"{SIZE}={{_target_: $builtins.Empirical, file: tests}}": "tests: is a folder; give the CSV",
+    f"{SIZE}={{_target_: $builtins.Empirical, file: pyproject.toml}}": "pyproject.toml: line ",
+    f"{SIZE}={{_target_: $builtins.Mixture, parts: [{{weight: 1}}]}}": "variability: is mis",
     f"{NUMBER}=.nan": "number",
     f"{NUMBER}=[1": "Hydra's grammar",
     f"{NUMBER}": "Hydra's grammar",

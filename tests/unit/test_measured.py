@@ -107,6 +107,19 @@ def test_a_file_in_the_part_of_a_mixture_is_found(folder: Path) -> None:
     assert parts[0]["variability"]["values"] == [3, 4.5, 5]
 
 
+def test_a_file_of_a_parameter_that_is_drawn_is_found(folder: Path) -> None:
+    (folder / "factors.csv").write_text("1\n1.5\n")
+    factor = "factor: {_target_: $builtins.Empirical, file: factors.csv}"
+    (folder / "r.yaml").write_text(RECIPE.replace("num_dimensions", f"{factor}, num_dimensions"))
+    recipe = Composition(folder / "r.yaml").resolve()
+    assert measured(recipe) == {
+        "values": [3, 4.5, 5],
+        "factor": {"_target_": "$builtins.Empirical", "values": [1, 1.5]},
+    }
+    sizes = parse(recipe, "r.yaml", Registry()).process_conditions.feature_variabilities
+    assert max(sizes["ParticleDimension"].variability.extremes()) == (7.5,) * 3
+
+
 def test_a_key_file_of_something_else_is_left_alone(folder: Path) -> None:
     (folder / "x.yaml").write_text("a: {_target_: $plugins.a.B, file: sizes.csv}\nb: {file: c}\n")
     made = Composition(folder / "x.yaml").resolve()

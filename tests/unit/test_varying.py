@@ -17,6 +17,8 @@ from pydantic import BaseModel
 
 from scene.errors import ConfigurationError, VariabilityError
 from scene.execution.context import step_context
+from scene.execution.record import RunRecord
+from scene.execution.run_summary import drawn_features
 from scene.execution.stopwatch import Stopwatch
 from scene.language.fields import Int, Real, Text
 from scene.language.number_places import number_places
@@ -451,3 +453,14 @@ def test_whatever_stands_for_a_number_is_drawn_or_reported(
             assert "fails in" not in problem.message
     else:
         drawn_variabilities(recipe)
+
+
+def test_a_summary_shows_what_was_drawn(spheres: Tree) -> None:
+    recipe = parse(changed(spheres, **{SIZE: mixture(a=1)}), "r.yaml", Registry())
+    record = RunRecord(0, {}, (), {}, None, None, (), {}, "CPU", {})
+    shown = dict(zip(*2 * [iter(drawn_features(recipe, record))], strict=True))
+    described = shown["dimensions: no particle has it"].strip()
+    assert described.startswith("from ParticleDimension: Mixture(parts=(MixturePart(weight=1, ")
+    single = parse(changed(spheres, **{SIZE: log_normal(between(4, 6))}), "r.yaml", Registry())
+    (mean,) = drawn_variabilities(single).parameters.values()
+    assert f"geometric_mean={mean:g}" in "".join(drawn_features(single, record))
