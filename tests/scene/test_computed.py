@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ from scene.microscopy.probe import Probe, blurred
 from scene.microscopy.view import View
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 
-from .conftest import MICROSCOPES, StageFactory, bead, ellipsoid, scattered
+from .conftest import StageFactory, bead, ellipsoid, scattered
 
 if TYPE_CHECKING:
     from scene.blender.stage import Stage
@@ -254,48 +256,67 @@ def test_what_computed_an_image_is_on_record(new_stage: StageFactory) -> None:
     }
 
 
-RENDER = f"""
-import hashlib
+EFFECTS = {
+    "probe_diameter": 1500.0, "convergence_angle": 20.0, "focus_height": 9000.0,
+    "astigmatism": 900.0,
+    "drift": 9000.0, "drift_walk": 2000.0, "vibration": 700.0, "flagging": 3000.0,
+    "beam_current": 20.0, "video_bandwidth": 0.5, "line_noise": 0.02, "read_noise": 0.01,
+    "automatic_contrast": 1, "gamma": 1.2, "vignetting": 0.2,
+}  # fmt: skip
+"""All that the imaging chain can do."""
+
+IDS = frozenset(range(1, 31))
+
+
+def everything_at_once() -> Specimen:
+    technique = MeasurementTechnique(
+        "SEM", "scanning_electron_microscope", "sem_carbon_tape", dict(EFFECTS)
+    )
+    return Specimen(scattered(30), [technique])
+
+
+def digest(stage: Stage) -> str:
+    """Return what becomes of all images of a frame."""
+    stage.sync(everything_at_once())
+    frame = stage.frame(IDS)
+    images = frame.real(), frame.xray(), frame.buffers.depth, frame.buffers.normal
+    outlines = [(key, shape.top, shape.left, shape.mask.tobytes()) for key, shape in
+                sorted(frame.footprints(), key=itemgetter(0))]  # fmt: skip
+    found = [*(image.tobytes() for image in images), repr(outlines).encode()]
+    return hashlib.sha256(b"".join(found)).hexdigest()
+
+
+RENDER = """
 from scene.blender.session import Session
 from scene.blender.stage import Stage
 from scene.machine.resources import Resources
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.streams import Streams
-from tests.scene.test_computed import IDS, world
+from tests.scene.test_computed import digest
 with (session := Session(Resources(cpus=1))).captured():
     session.reset()
     settings = RenderSettings(resolution_percentage=10, max_samples=16)
-    stage = Stage(session, Registry([{str(MICROSCOPES)!r}]), settings, Streams(7))
-    stage.sync(world())
-    found = hashlib.sha256(stage.frame(IDS).real().tobytes()).hexdigest()
+    found = digest(Stage(session, Registry(), settings, Streams(7)))
 print("FOUND", found)
 """
-IDS = frozenset(range(1, 31))
-
-
-def world() -> Specimen:
-    return plain(*scattered(30), reach=7000.0)
 
 
 def test_same_specimen_same_bytes_whatever_the_threads_and_the_process(
     new_stage: StageFactory,
 ) -> None:
-    import hashlib
-
     import bpy
 
     found = set()
     for threads in (1, 2, 3):
         stage = new_stage()
         bpy.context.scene.render.threads = threads
-        stage.sync(world())
-        found.add(hashlib.sha256(stage.frame(IDS).real().tobytes()).hexdigest())
+        found.add(digest(stage))
     done = subprocess.run(
         [sys.executable, "-c", RENDER], capture_output=True, text=True, check=True
     )
-    found |= {line for line in done.stdout.splitlines() if line.startswith("FOUND ")}
-    assert len({text.removeprefix("FOUND ") for text in found}) == 1
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+    assert found == {line.removeprefix("FOUND ")}
 
 
 @pytest.mark.parametrize("computed", [1.0, 0.0])
