@@ -309,7 +309,6 @@ def test_a_step_that_raises_is_named(execute: Execute, tmp_path: Path) -> None:
         execute(
             tmp_path / "run",
             f"{RENDER}.0={{_target_: $plugins.breaking.Break}}",
-            f"~{RENDER}.0.name",
             plugins=tmp_path / "plugins",
         )
     where = f"(plugin {package / '__init__.py'}, line 4)"
