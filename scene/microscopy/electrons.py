@@ -108,6 +108,7 @@ def counted(
     """
     normal = generator.standard_normal(signal.shape, dtype=np.float32).ravel()
     flat = np.ascontiguousarray(signal).ravel()
+    at_one = max(at_one, float(np.finfo(np.float32).tiny))  # or 1 / at_one overflows
     seen = np.empty(flat.shape, dtype=np.float32)
     for start in range(0, flat.size, _BLOCK):
         block = slice(start, start + _BLOCK)

@@ -208,3 +208,28 @@ def test_electrons_are_counted_before_the_display_spreads_them() -> None:
         chain = ImagingChain(electrons=electrons, display=Display(contrast=contrast))
         seen = written(signal, chain, bits=16).astype(float) / 65_535
         assert seen.std() == pytest.approx(contrast * np.sqrt(0.5 / at_one), rel=0.03)
+
+
+@given(
+    values=st.fixed_dictionaries(
+        {
+            spec.name: st.sampled_from([spec.minimum, spec.maximum, spec.default])
+            | (
+                st.integers(int(spec.minimum), int(spec.maximum))
+                if spec.integer
+                else st.floats(spec.minimum, spec.maximum)
+            )
+            for spec in (*Electrons.FEATURES, *Detector.FEATURES, *Display.FEATURES)
+        }
+    ),
+    scale=st.sampled_from([0.0, 1e-6, 1.0, 1e6]),
+)
+@settings(deadline=None)
+def test_any_settings_within_their_bounds_give_an_image(
+    values: dict[str, FeatureValue], scale: float
+) -> None:
+    """Without a warning of NumPy's, which would be an error."""
+    chain = ImagingChain.of(DEFAULTS | values)
+    margin = chain.reach_px(Raster(16, 16, 0, 10.0))
+    signal = picture(margin, 16) * np.float32(scale)
+    assert written(signal, chain, margin).shape == (16, 16)
