@@ -11,6 +11,11 @@ Its mean over all directions is the solid angle of the sky, weighted by the cosi
 pi: in radiation, the view factor between the surface and the sky. So the loss is the mean of
 ``sin(h)**2``.
 
+A detector at one side draws electrons that leave at low angles above others, and these are the ones
+that meet neighbours. If those that leave at the elevation e count as ``cos(e)**(2 s - 2)``, then
+``cos(h)**(2 s)`` gets away. Hence the exponent s on the fraction that is not hidden, on the mean
+of all directions instead of in each: a likeness, with the cosine law at 1.
+
 A tilted surface is a horizon to itself. That part is no loss: the yield of a tilted surface
 (`scene.microscopy.edge`) has been measured on flat ones, which have it too. What counts is by
 how much ``sin(h)**2`` exceeds that of the surface's own plane; so a convex particle, alone,
@@ -49,12 +54,13 @@ _ROWS = 32
 @final
 @dataclass(frozen=True, slots=True)
 class Shadowing:
-    """How much of what neighbours stand in the way of is lost.
+    """How much is lost to neighbours that stand in the way.
 
     Parameters
     ----------
     shadowing
-        Fraction of it, between 0 and 1: the field of the detector pulls part of it out.
+        Exponent of the fraction of the sky that they leave free. Below 1, the field of the detector
+        pulls part of what they hide out; above 1 it prefers electrons that leave at low angles.
     shadowing_range
         Distance in nm up to which neighbours matter.
     """
@@ -65,10 +71,11 @@ class Shadowing:
     FEATURES: ClassVar[tuple[FeatureSpec, ...]] = (
         FeatureSpec(
             "shadowing",
-            0.8,
-            "fraction that is lost of the electrons that leave towards higher neighbours",
+            1.5,
+            "exponent of the fraction of the sky that higher neighbours leave free: 0 loses "
+            "nothing to them, 1 what the cosine law says, more where low directions count for more",
             minimum=0.0,
-            maximum=1.0,
+            maximum=10.0,
         ),
         FeatureSpec(
             "shadowing_range",
@@ -92,7 +99,8 @@ class Shadowing:
 
 def unshaded(loss: NDArray[np.float32], shadowing: Shadowing) -> NDArray[np.float32]:
     """Return the fraction of the electrons that gets away, for what `hidden_sky` returns."""
-    return 1 - np.float32(shadowing.shadowing) * loss
+    free = np.maximum(1 - loss, np.float32(0.0))
+    return free if shadowing.shadowing == 1 else free ** np.float32(shadowing.shadowing)
 
 
 def hidden_sky(

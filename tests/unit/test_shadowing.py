@@ -14,7 +14,7 @@ from scene.microscopy.collection import Collection
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.raster import Raster
 from scene.microscopy.secondary_electrons import SecondaryElectrons
-from scene.microscopy.shadowing import Shadowing, hidden_sky
+from scene.microscopy.shadowing import Shadowing, hidden_sky, unshaded
 from scene.specimen.streams import Streams
 from tests.views import Ball, raised, seen
 
@@ -41,6 +41,18 @@ def test_the_loss_beside_a_wall_is_its_view_factor(axis: int) -> None:
     np.testing.assert_allclose(middle, known[100:], atol=0.07)
     assert abs(middle - known[100:]).mean() < 0.015
     assert (hidden[:, :100] == 0).all()
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0, 2.0])
+def test_low_directions_count_for_more_with_a_higher_exponent(exponent: float) -> None:
+    """In a round pit whose rim stands at h all around, integrated over what leaves the surface."""
+    rim = np.array([0.0, 0.3, 0.8, 1.3])
+    elevation = np.linspace(0, math.pi / 2, 20_001)[:-1]
+    leaving = np.sin(elevation) * np.cos(elevation) ** (2 * exponent - 1)
+    free = [leaving[elevation >= own].sum() / leaving.sum() for own in rim]
+    hidden = (np.sin(rim) ** 2).astype(np.float32)
+    found = unshaded(hidden, Shadowing(exponent, 1.0))
+    np.testing.assert_allclose(found, free if exponent else 1.0, atol=2e-3)
 
 
 def visible_ball(distance: float, radius: float) -> float:
