@@ -100,11 +100,13 @@ class Margins(NamedTuple):
     bottom: float
 
 
-def histograms(values: Mapping[str, Floats], counted: Mapping[str, str]) -> Picture:
+def histograms(called: str, values: Mapping[str, Floats], counted: Mapping[str, str]) -> Picture:
     """Draw one histogram for each named set of values.
 
     Parameters
     ----------
+    called
+        The picture's name.
     values
         At least one set; those beyond `MOST_PANELS` are left out.
     counted
@@ -125,7 +127,7 @@ def histograms(values: Mapping[str, Floats], counted: Mapping[str, str]) -> Pict
             axis.xaxis.set_major_locator(MaxNLocator(4, integer=whole))
         for axis in axes[len(shown) :]:
             axis.set_visible(False)
-        return _picture(figure, "features")
+        return _picture(figure, called)
 
 
 def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Picture:

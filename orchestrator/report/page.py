@@ -44,6 +44,8 @@ class Page:
         What was drawn, and what rendered it.
     running
         Whether to say that a sweep is at work on the data set, where one is.
+    scale
+        How large pixels are, in a sentence.
     swept
         Short name, key and values in words of each swept key.
     rows
@@ -57,6 +59,7 @@ class Page:
     status: Status
     sample: Sample
     running: bool
+    scale: str | None
     swept: Sequence[tuple[str, str, str]]
     rows: Sequence[SheetRow]
     sections: Sequence[Section]

@@ -14,7 +14,7 @@ from orchestrator.report.contact_sheet import SheetRow, contact_sheet, modes_of,
 from orchestrator.report.labels import swept_names
 from orchestrator.report.page import Page, render
 from orchestrator.report.sample import Sample, read_sample
-from orchestrator.report.sections import constants, range_of, sections_of
+from orchestrator.report.sections import constants, range_of, scale_line, sections_of
 
 DEFAULT_RUNS = 9
 
@@ -46,6 +46,7 @@ def build_report(
         status=status,
         sample=sample,
         running=not brief,
+        scale=scale_line(sample),
         swept=[(names[key], key, range_of(values)) for key, values in sample.swept.items()],
         rows=rows,
         sections=sections,

@@ -22,7 +22,7 @@ from orchestrator.dataset.arrow import as_one
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import PARTICLES
 from orchestrator.dataset.results import RunStatus
-from orchestrator.dataset.schema import FEATURE, OVERRIDE, TIME, VARIABILITY
+from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME, VARIABILITY
 from orchestrator.report.swept_values import spread_runs
 
 MOST_RUNS = 20_000
@@ -35,8 +35,12 @@ PARTICLE_PARTS = 24
 PARTICLES_PER_PART = 8_000
 """At most this many particles are sampled, evenly, of each of at most `PARTICLE_PARTS` parts."""
 
-_OTHERS = {"run_id", "index", "status", "recipe_hash", "device", "coverage", "finished_at",
-           "versions", "rendering"}  # fmt: skip
+DIAMETER = "equivalent_diameter_nm"
+"""Column of the particles' sizes in nm."""
+
+_OTHERS = {"run_id", "index", "status", "recipe_hash", "device", "coverage", "pixel_size_nm",
+           "finished_at", "versions", "rendering"}  # fmt: skip
+_KINDS = (OVERRIDE, FEATURE, VARIABILITY, QUALITY, TIME)
 
 type Floats = NDArray[np.float64]
 
@@ -51,7 +55,7 @@ class Sample:
     rows
         Rows of the manifest, by the order of the sweep; all, or `MOST_RUNS` of them.
     particles
-        Column name to sampled values of the particles' sampled features.
+        Column name to sampled values of the particles' sampled features and `DIAMETER`.
     particle_parts
         How many parts of the particles' table were read, and how many there are.
     last
@@ -178,7 +182,7 @@ class _Smallest:
 
 
 def _wanted(column: str) -> bool:
-    return column.startswith((OVERRIDE, FEATURE, VARIABILITY, TIME)) or column in _OTHERS
+    return column.startswith(_KINDS) or column in _OTHERS
 
 
 def _version(versions: Mapping[str, str | None] | None) -> str:
@@ -197,7 +201,7 @@ def _rendering(text: str) -> str:
 
 
 def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats], int]:
-    """Return sampled values of the particles' sampled features by column, and how many parts gave.
+    """Return sampled values of the particles' features and sizes, and how many parts gave them.
 
     A vector whose components are always equal, such as the dimensions of a sphere, is one.
     """
@@ -211,7 +215,7 @@ def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats]
     features = list(
         dict.fromkeys(f[:-2] if f.endswith(("_x", "_y", "_z")) else f for f in features)
     )
-    wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")}
+    wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")} | {DIAMETER}
     found: dict[str, list[Floats]] = {}
     read = 0
     for part in data.tables[PARTICLES].parts(wanted.__contains__, most=PARTICLE_PARTS):

@@ -7,14 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.dataset.schema import QUALITY
 from orchestrator.report import figures
 from orchestrator.report.figures import Grouping
-from orchestrator.report.labels import feature_name
+from orchestrator.report.labels import feature_name, length, unit_of
 from orchestrator.report.page import Section
-from orchestrator.report.sample import Floats, Sample
+from orchestrator.report.sample import DIAMETER, Floats, Sample
 from orchestrator.report.swept_values import MOST_GROUPS, grouped, most_telling
 
 MOST_PAIRED = 6
+
+SIZES = ("particle size", "equivalent diameter")
+"""Begin the names of what says how large particles are."""
+
+_MEASURES = {
+    "snr": "signal-to-noise ratio",
+    "contrast": "contrast to the ground",
+    "noise": "noise (fraction of the range)",
+    "sharpness": "sharpness of outlines",
+    "saturated": "saturated pixels (fraction)",
+}
+"""What the measures of quality are called."""
 
 _CONTROL = 1e-12
 """Values that differ by less, compared with their size, are taken for one."""
@@ -39,6 +52,8 @@ def sections_of(sample: Sample, names: Mapping[str, str], *, brief: bool) -> lis
         text += "A box holds half of the runs, its whiskers 90 %; points are single runs."
         sections.append(Section("Coverage", text, [shown], [f"Coverage against {group.name}"]))
     sections += _features(sample)
+    if not brief:
+        sections += _quality(sample)
     paired = _paired(sample, coverage)
     if len(paired) > 1 and len(sample.rows) > 2 and not brief:
         sections.append(_pairs(sample, paired, group))
@@ -48,10 +63,9 @@ def sections_of(sample: Sample, names: Mapping[str, str], *, brief: bool) -> lis
 
 def _features(sample: Sample) -> list[Section]:
     varied = _varied(sample)
-    particles = {feature_name(name): v for name, v in sample.particles.items() if _varies(v)}
-    size = feature_name("dimensions")
-    # The size first: it is what most people look for.
-    order = sorted(particles, key=lambda name: name != size)
+    particles = {name: v for name, v in _particles(sample).items() if _varies(v)}
+    # The sizes first: they are what most people look for.
+    order = sorted(particles, key=lambda name: [not name.startswith(size) for size in SIZES])
     shown = varied | {name: particles[name] for name in order}
     if not shown:
         return []
@@ -61,8 +75,46 @@ def _features(sample: Sample) -> list[Section]:
     if left_out:
         text += f" {len(left_out)} more are not shown, among them {', '.join(left_out[:3])}."
     counted = {name: "runs" if name in varied else "particles" for name in shown}
-    picture = figures.histograms(shown, counted)
+    picture = figures.histograms("features", shown, counted)
     return [Section("Sampled features", text, [picture], [f"Histograms of {_some(shown)}"])]
+
+
+def _particles(sample: Sample) -> dict[str, Floats]:
+    """Return the particles' values by names in words, lengths in nm as they are best read."""
+    found = {}
+    for column, values in sample.particles.items():
+        if column == DIAMETER:
+            unit, factor = unit_of(values)
+            found[f"equivalent diameter ({unit})"] = values / factor
+        else:
+            found[feature_name(column)] = values
+    return found
+
+
+def _quality(sample: Sample) -> list[Section]:
+    measured = {words: sample.numbers(f"{QUALITY}{name}") for name, words in _MEASURES.items()}
+    measured = {words: values for words, values in measured.items() if np.isfinite(values).any()}
+    if not measured:
+        return []
+    middle = (f"{words} {np.nanmedian(values):.3g}" for words, values in measured.items())
+    text = (
+        f"Of the lifelike image of all particles of each run; in the median, {', '.join(middle)}."
+    )
+    varied = {words: values for words, values in measured.items() if _varies(values)}
+    if not varied:
+        return [Section("Image quality", text, [], [])]
+    picture = figures.histograms("quality", varied, dict.fromkeys(varied, "runs"))
+    return [Section("Image quality", text, [picture], [f"Histograms of {_some(varied)}"])]
+
+
+def scale_line(sample: Sample) -> str | None:
+    """Return how large the images' pixels are, in a sentence; None if that is not known."""
+    sizes = sample.numbers("pixel_size_nm")
+    sizes = sizes[np.isfinite(sizes)]
+    if not sizes.size:
+        return None
+    low, high = (length(float(size)) for size in (sizes.min(), sizes.max()))
+    return f"A pixel is {low} wide." if low == high else f"Pixels are {low} to {high} wide."
 
 
 def _varied(sample: Sample) -> dict[str, Floats]:
@@ -144,12 +196,12 @@ def _explains(fraction: float) -> str:
 
 def constants(sample: Sample) -> list[tuple[str, str]]:
     """Return the features that are the same in all runs, in words, and their values."""
-    both = {**sample.features, **sample.particles}
+    features = {feature_name(name): values for name, values in sample.features.items()}
     found = []
-    for name, values in both.items():
+    for name, values in {**features, **_particles(sample)}.items():
         finite = values[np.isfinite(values)]
         if finite.size and not _varies(values):
-            found.append((feature_name(name), f"{finite[0]:g}"))
+            found.append((name, f"{finite[0]:g}"))
     return found
 
 

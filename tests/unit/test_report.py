@@ -72,6 +72,21 @@ def result(index: int, *, features: int = 2, error: str | None = None) -> RunRes
     return RunResult(run, RunStatus.FAILED if failure else RunStatus.SUCCEEDED, 1, outcome)
 
 
+def measured(index: int, **changed: object) -> RunResult:
+    """Return a run with a scale and a quality."""
+    made = result(index)
+    assert made.outcome.record is not None
+    sizes = [5000.0 + index, 6000.0, 7500.0]
+    record = dataclasses.replace(
+        made.outcome.record,
+        particles=made.outcome.record.particles | {"equivalent_diameter_nm": sizes},
+        pixel_size_nm=100.0,
+        quality={"snr": 4.0 + index, "noise": 0.02, "contrast": None, "saturated": 0.0},
+    )
+    record = dataclasses.replace(record, **changed)  # type: ignore[arg-type]
+    return dataclasses.replace(made, outcome=dataclasses.replace(made.outcome, record=record))
+
+
 def data_set(folder: Path, results: Iterable[RunResult], runs: int = 9) -> Storage:
     storage = open_storage(str(folder))
     sink = ManifestSink(storage, Origin("beads & <co>", "beads", HASH), Columns())
@@ -116,6 +131,35 @@ def test_shared_specimens_are_told_of(tmp_path: Path) -> None:
     plan = ids.replace_schema_metadata({"blendsweep": json.dumps(described)})
     pq.write_table(plan, tmp_path / "plan.parquet")
     assert "3 runs show 1 specimen, each with several looks." in page(storage)
+
+
+def test_scale_sizes_and_quality_are_shown(tmp_path: Path) -> None:
+    storage = data_set(tmp_path, map(measured, range(5)))
+    text = page(storage)
+    assert "A pixel is 100 nm wide." in text
+    assert (
+        "in the median, signal-to-noise ratio 6, noise (fraction of the range) 0.02, "
+        "saturated pixels (fraction) 0." in text
+    )
+    files = build_report(DataSet(storage), 9)
+    html = files["report.html"].decode()
+    assert "particle size (scene units), equivalent diameter (µm)" in html
+    assert 'aria-label="Histograms of signal-to-noise ratio"' in html
+    assert "quality.png" in files
+    assert "quality.png" not in build_report(DataSet(storage), 9, brief=True)
+
+
+def test_what_differs_from_run_to_run_is_shown_as_a_range(tmp_path: Path) -> None:
+    sizes = (80.0, 2500.0, None)
+    runs = (measured(n, pixel_size_nm=size, quality={"snr": 3.0}) for n, size in enumerate(sizes))
+    text = page(data_set(tmp_path, runs))
+    assert "Pixels are 80 nm to 2.5 µm wide." in text
+    assert "in the median, signal-to-noise ratio 3." in text
+
+
+def test_without_scale_and_quality_nothing_is_said_of_them(tmp_path: Path) -> None:
+    text = page(data_set(tmp_path, map(result, range(5))))
+    assert not re.search("pixel is|Pixels are|Image quality|diameter", text)
 
 
 def test_failures_alone_are_told_by_cause_with_their_logs(tmp_path: Path) -> None:
