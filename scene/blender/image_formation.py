@@ -59,14 +59,14 @@ class ImageFormation:
         """Return how many pixels beyond a frame still matter inside, on each side.
 
         What the chain takes from elsewhere is right itself only with the surroundings that the
-        model needs, so both add up. Of the model's, at most half of the frame's larger side is
-        given, or `SMALLEST_BOUND` if that is more: a specimen is not rendered for a frame that
-        hardly shows a part of it.
+        model needs, so both add up. Of the model's, at most a quarter of the frame's larger side
+        is given, or `SMALLEST_BOUND` if that is more: with half, a view so near that this matters
+        would cost twice as much and be 1 to 2 % darker.
         """
         reach = 0
         if not self.chain.is_local:
             reach = self.chain.reach_px(frame, highest=self.room * self.scene_unit_nm)
         if self.model is not None:
-            bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 2)
+            bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 4)
             reach += math.ceil(min(self.model.reach_nm / frame.pixel_nm, bound))
         return max(_SMALLEST_MARGIN, reach) if reach > 0 else 0

@@ -39,10 +39,10 @@ def patchy(view: View, stream: Stream) -> NDArray[np.float32]:
     uneven = np.flatnonzero(contrast[instance])
     ids = instance[uneven]
     pixel = np.float32(view.raster.pixel_nm)
-    scale = (pixel / np.maximum(size, pixel))[ids]
-    row, column = np.divmod(uneven.astype(np.int32), np.int32(view.raster.shape[1]))
+    scale = np.reciprocal(np.maximum(size, pixel))[ids]
+    right, up = view.raster.places_nm(uneven)
     shift = stream("patches").random((2, 2**16), dtype=np.float32) * 16
-    values = clouds().at(row * scale + shift[0][ids], column * scale + shift[1][ids])
+    values = clouds().at(right * scale + shift[0][ids], up * scale + shift[1][ids])
     factor = np.ones(view.raster.shape, np.float32)
     factor.ravel()[uneven] += contrast[ids] * values[:, 0]
     return np.maximum(factor, np.float32(0.0), out=factor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -32,6 +33,29 @@ class Raster:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of an array that covers the frame and its margin."""
         return self.height + 2 * self.margin, self.width + 2 * self.margin
+
+    def places_nm(
+        self, pixels: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return where pixels lie on the specimen, to the right of and above the frame's middle.
+
+        So a place does not depend on the margin, on how large pixels are, or on how many there are.
+
+        Parameters
+        ----------
+        pixels
+            (N,) indices into a flattened array of `shape`.
+
+        Returns
+        -------
+        tuple
+            Two of (N,), in nm.
+        """
+        rows, columns = self.shape
+        row, column = np.divmod(pixels.astype(np.int32), np.int32(columns))
+        side = np.float32(self.pixel_nm)
+        right = (column - np.float32((columns - 1) / 2)) * side
+        return right, (np.float32((rows - 1) / 2) - row) * side
 
     def inner(self, whole: NDArray[Any]) -> NDArray[Any]:
         """Return the frame's part of an array of `shape`, whatever further axes it has."""

@@ -109,13 +109,9 @@ def _places(
     stream: Stream,
 ) -> list[NDArray[np.float32]]:
     """Return where pixels lie in space, in wavelengths, each particle somewhere else."""
-    row, column = np.divmod(rough.astype(np.int32), np.int32(height.shape[1]))
-    pixel = np.float32(view.raster.pixel_nm)
     shift = stream("relief").random((3, 2**16), dtype=np.float32) * 16
-    across = column.astype(np.float32) * pixel, row.astype(np.float32) * -pixel
-    return [
-        own * scale + shift[axis][ids] for axis, own in enumerate((*across, height.ravel()[rough]))
-    ]
+    place = *view.raster.places_nm(rough), height.ravel()[rough]
+    return [own * scale + shift[axis][ids] for axis, own in enumerate(place)]
 
 
 def slope_rms(amplitude: float, wavelength: float) -> float:
