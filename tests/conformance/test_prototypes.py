@@ -36,16 +36,32 @@ class TestSemCarbonTape(prototypes.MaterialConformance):
     on_substrate = True
 
 
+# What the features of the imaging chain, which all microscopes have, need to show.
+RENDER = {"resolution": [256, 64], "max_samples": 2, "data_bar": "overlay"}
+LARGEST = {"scene_unit_nm": 1e6}
+BESIDE = {
+    "probe_diameter": 200.0, "convergence_angle": 20.0, "astigmatism": 100.0,
+    "drift": 300.0, "vibration": 200.0, "flagging": 300.0, "beam_current": 20.0,
+    "line_noise": 0.02, "video_bandwidth": 0.4, "automatic_contrast": 1,
+}  # fmt: skip
+CHANGED = {
+    "focus_height": 5000.0, "drift": 3000.0, "drift_walk": 500.0, "vibration": 500.0,
+    "flagging": 600.0, "astigmatism_angle": 1.0, "drift_direction": 1.0,
+    "vibration_direction": 1.0, "automatic_contrast": 0,
+}  # fmt: skip
+
+
 class TestScanningElectronMicroscope(prototypes.MeasurementTechniqueConformance):
     prototype = "scanning_electron_microscope"
+    render, largest, beside, changed = RENDER, LARGEST, BESIDE, CHANGED
     material = "sem_metal_powder"
     background = "sem_carbon_tape"
 
 
 class TestSecondaryElectronMicroscope(prototypes.MeasurementTechniqueConformance):
     prototype = "secondary_electron_microscope"
-    render = {"resolution": [96, 96], "max_samples": 64}  # noqa: RUF012
-    changed = {"noise_threshold": 1.0}  # noqa: RUF012
+    render, largest, beside = RENDER, LARGEST, BESIDE
+    changed = {**CHANGED, "noise_threshold": 1.0}  # noqa: RUF012
 
 
 def test_every_built_in_prototype_is_tested_here() -> None:

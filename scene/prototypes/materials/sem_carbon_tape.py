@@ -24,7 +24,7 @@ class SemCarbonTape(MaterialPrototype):
 
     features: ClassVar[tuple[FeatureSpec, ...]] = emitter_features(
         ElectronSurface(
-            secondary_electron_yield=0.07,
+            secondary_electron_yield=0.09,
             relief_amplitude=40.0,
             relief_wavelength=2500.0,
             patch_contrast=0.12,
