@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
@@ -41,13 +42,15 @@ def differences(
         for key in one | other:
             before, after = one.get(key, ABSENT), other.get(key, ABSENT)
             yield from differences(before, after, (*place, key))
-    elif (
-        isinstance(one, list)
-        and isinstance(other, list)
-        and len(one) == len(other) <= LONGEST_PATCHED
-    ):
-        for index, pair in enumerate(zip(one, other, strict=True)):
-            yield from differences(*pair, (*place, index))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        entries = itertools.chain.from_iterable(
+            differences(*pair, (*place, index))
+            for index, pair in enumerate(zip(one, other, strict=True))
+        )
+        if len(one) <= LONGEST_PATCHED:
+            yield from entries
+        elif any(entries):
+            yield place, other
     elif type(one) is not type(other) or one != other:
         yield place, other
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
 
 from scene.imaging.frame import IMAGE_ENDINGS, RenderingMode
 from scene.language.element import Members
 from scene.prototypes.base import Prototype
+from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec
 from scene.specimen.sets import ObjectSet
 
@@ -63,6 +67,12 @@ def _set(cls: type) -> Iterator[str]:
         yield f"its 'members' must be one of Members, not {members!r:.60}"
 
 
+def _distribution(cls: type[Distribution]) -> Iterator[str]:
+    own = {name for name in dir(Distribution) if not hasattr(BaseModel, name)}
+    for name in cls.model_fields.keys() & own:
+        yield f"its field {name!r} hides what a distribution has of this name; rename it"
+
+
 def _instance(cls: type) -> Iterator[str]:
     try:
         cls()
@@ -70,7 +80,8 @@ def _instance(cls: type) -> Iterator[str]:
         yield f"it can't be made without arguments: {type(error).__name__}: {error}"
 
 
-_CHECKS: dict[type, Callable[[type], Iterator[str]]] = {
+_CHECKS: dict[type, Callable[[Any], Iterator[str]]] = {
+    Distribution: _distribution,
     Prototype: _prototype,
     RenderingMode: _mode,
     ObjectSet: _set,

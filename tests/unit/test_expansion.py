@@ -28,6 +28,8 @@ h: {i: {j: null}}
 k: ['${c.e}', true]
 n: '0'
 m: '${c.e.${n}}'
+t: {_target_: A, x: 1, y: {_target_: B, z: 2}}
+u: '${t.y}'
 """
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -89,11 +91,19 @@ values = st.lists(numbers.map(repr) | words, min_size=1, max_size=4, unique=True
 sweeps = st.dictionaries(
     st.sampled_from(["a", "b", "c.d", "c.e.1", "h.i", "h.i.j", "+new"]), values, max_size=3
 )
+kinds = st.sampled_from(
+    ["5", "{z:1}", "{_target_:A,x:2}", "{_target_:B,z:3}", "{_target_:B,x:{_target_:A}}"]
+)
+sweeps_of_kinds = st.dictionaries(
+    st.sampled_from(["t", "t.x", "t.y", "t.y.z", "u"]),
+    st.lists(kinds, min_size=1, max_size=3, unique=True),
+    max_size=2,
+)
 choosers = st.lists(st.sampled_from(["'0'", "'1'", "'2'"]), max_size=3, unique=True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(sweep=sweeps, chooser=choosers)
+@given(sweep=sweeps | sweeps_of_kinds, chooser=choosers)
 def test_runs_are_the_product_rightmost_fastest_resolved_as_one_by_one(
     composition: Composition, sweep: dict[str, list[str]], chooser: list[str]
 ) -> None:
@@ -216,6 +226,15 @@ def test_ten_million_runs_take_neither_time_nor_memory(composition: Composition)
     assert last.recipe["c"]["d"] == 9_999_999
     assert peak < 20_000_000
     assert seconds < 10
+
+
+def test_of_a_long_list_every_entry_counts(composition: Composition) -> None:
+    lists = [[*range(150)], [*range(149), 7], [*range(1, 150), True], [*range(1, 151)], [1] * 150]
+    texts = [str(entries).replace("True", "true") for entries in lists]
+    runs = list(expansion(composition, f"c.e={','.join(texts)}", "a=1,2"))
+    assert len({run.run_id for run in runs}) == 10
+    assert [run.recipe["c"]["e"] for run in runs[::2]] == lists
+    assert [run.run_id for run in runs] == [run_id(run.recipe) for run in runs]
 
 
 def test_a_word_that_chooses_a_key_is_not_taken_for_a_copy_of_it(tmp_path: Path) -> None:

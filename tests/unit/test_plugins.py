@@ -131,6 +131,16 @@ def test_a_package_may_be_called_like_an_installed_one(
     assert tmp_path not in Path(str(module.__file__)).parents
 
 
+HIDING = """
+import warnings
+from blendsweep.plugins import Distribution
+warnings.simplefilter("ignore")  # pydantic warns of it, too
+class X(Distribution):
+    drawn: float
+    def sample(self, rng, volume): ...
+"""
+
+
 @pytest.mark.parametrize(
     ("files", "target", "expected"),
     [
@@ -157,6 +167,8 @@ def test_a_package_may_be_called_like_an_installed_one(
          "it derives from object, not from Distribution"),
         ({"a/__init__.py": "from scene.specimen.distributions import Distribution as X"}, "a.X",
          "it has no sample"),
+        ({"a/__init__.py": HIDING}, "a.X",
+         "its field 'drawn' hides what a distribution has of this name; rename it"),
         ({"a/__init__.py": "class Y: pass"}, "a.X", "unknown variability '$plugins.a.X'"),
     ],
 )  # fmt: skip
