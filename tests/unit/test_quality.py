@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from scene.imaging.quality import Quality, contrast, noise, quality, sharpness
+from scene.microscopy.chain import imaged
+from scene.microscopy.display import Display
+from scene.microscopy.electrons import Electrons
+from scene.microscopy.imaging_chain import ImagingChain
+from scene.microscopy.probe import Probe
+from scene.microscopy.raster import Raster
 
 SIDE = 240
 GROUND, PARTICLES = 80.0, 160.0
@@ -136,6 +143,50 @@ def test_pixels_at_either_end_of_the_range_are_saturated(bits: int) -> None:
     image = rounded(np.full((20, 50), 100.0), bits)
     image[:, :5], image[:, 5:7] = 0, np.iinfo(image.dtype).max
     assert quality(image).saturated == pytest.approx(7 / 50)
+
+
+def through(side: int = SIDE, **stages: Any) -> Quality:
+    """Return the quality of the discs' image after a chain with pixels of 10 nm."""
+    labels, chain = discs(side), ImagingChain(**stages)
+    raster = Raster(side, side, margin=chain.reach_px(Raster(side, side, 0, 10.0)), pixel_nm=10.0)
+    signal = np.pad((gray(labels) / 255).astype(np.float32), raster.margin, mode="reflect")
+    heights = np.zeros(raster.shape, np.float32)
+    image = imaged(
+        signal, raster, chain, lambda name: np.random.default_rng(len(name)), lambda: heights, 16
+    )
+    return quality(image, labels)
+
+
+def test_a_quarter_of_the_electrons_is_twice_the_noise() -> None:
+    found = [through(electrons=Electrons(current)) for current in (400.0, 100.0, 25.0)]
+    levels = [measured.noise for measured in found if measured.noise]
+    assert levels[1] / levels[0] == pytest.approx(2, rel=0.05)
+    assert levels[2] / levels[1] == pytest.approx(2, rel=0.05)
+    # The ground is most of the image, and its noise that of its counts.
+    ground = math.sqrt(GROUND / 255 / Electrons(100.0).at_one(ImagingChain().scan.dwell_time))
+    assert ground < levels[1] < ground * 1.25
+    ratios = [measured.snr for measured in found if measured.snr]
+    assert ratios[0] / ratios[1] == pytest.approx(2, rel=0.06)
+
+
+def test_a_wider_probe_is_less_sharp_and_leaves_the_contrast() -> None:
+    found = [through(probe=Probe(diameter)) for diameter in (0.0, 10.0, 20.0, 40.0, 80.0)]
+    widths = [measured.sharpness for measured in found if measured.sharpness]
+    assert len(widths) == 5
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] == pytest.approx(1, abs=0.01)
+    assert widths[-1] < 0.25
+    assert found[1].contrast == pytest.approx(found[0].contrast, abs=0.01)
+
+
+def test_contrast_and_saturation_are_those_of_the_display() -> None:
+    plain, half = (through(display=Display(contrast=factor)) for factor in (1.0, 0.5))
+    bright, dark = (0.5 + 0.5 * (value / 255 - 0.5) for value in (PARTICLES, GROUND))
+    assert plain.contrast == pytest.approx(80 / 240, abs=1e-3)
+    assert half.contrast == pytest.approx((bright - dark) / (bright + dark), abs=1e-3)
+    bright_ones = through(display=Display(brightness=0.5))  # particles go beyond white
+    assert bright_ones.saturated == pytest.approx((discs() > 0).mean())
+    assert plain.saturated == 0
 
 
 CONSTANT = Quality(snr=None, contrast=None, noise=0.0, sharpness=None, saturated=0.0)
