@@ -1,16 +1,17 @@
 """The microscope in physical units: what each effect costs, and whether it does what is set.
 
     uv run --dev just bench microscope
-    uv run python -m bench.microscope --sheet
+    uv run python -m bench.microscope --docs
 
-The second draws docs/images/microscope.jpg: each effect off and on.
+The second also writes the tables into docs/microscope.md and draws docs/images/microscope.jpg, each
+effect off and on.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import find_objects
 
-from bench.measure import Row, Stats, at_most, cpu_seconds, paired, publish, shown
+from bench.measure import Row, Stats, at_most, cpu_seconds, machine, paired, publish, shown
 from bench.scenes import NUMBER, all_ids, generated
 from scene.microscopy.chain import LARGEST_16_BIT, imaged
 from scene.microscopy.data_bar import DataBar, draw, scale_bar
@@ -45,7 +46,8 @@ MOST_SECONDS = 1.0
 
 PIXEL_NM = 100.0
 SIZE = 960
-SHEET = Path(__file__).parents[1] / "docs" / "images" / "microscope.jpg"
+PAGE = Path(__file__).parents[1] / "docs" / "microscope.md"
+SHEET = PAGE.parent / "images" / "microscope.jpg"
 TILE, GAP, CAPTION, FONT, COLUMNS, QUALITY = 150, 3, 24, 14, 4, 80
 PART = np.s_[:TILE, :TILE]
 LOOK: Features = {"edge_exponent": 0.6, "shadowing": 0.6, "gamma": 1.3}
@@ -173,12 +175,12 @@ def costs(rounds: int) -> list[Row]:
     for name, features in EFFECTS.items():
         found = paired(rounds, without=nothing, effect=timed(microscope.frame(**features)))
         more = zip(found["effect"].values, found["without"].values, strict=True)
-        rows.append(shown(f"CPU, {name}", Stats(tuple(a - b for a, b in more))))
+        rows.append(shown(name, Stats(tuple(1000 * (a - b) for a, b in more)), "ms"))
     found = paired(rounds, none=nothing, all=timed(microscope.frame(**TOGETHER)))
     return [
-        shown("CPU, yield of the materials alone, rounded", found["none"]),
         *rows,
-        at_most("CPU, all effects at once, of usual strength", found["all"], MOST_SECONDS),
+        shown("none: the yields of the materials, rounded", found["none"]),
+        at_most("all at once, of usual strength", found["all"], MOST_SECONDS),
     ]
 
 
@@ -189,9 +191,9 @@ def timed(frame: BlenderFrame) -> Callable[[], float]:
 
 def check(what: str, measured: float, expected: float, unit: str, tolerance: float) -> Row:
     """Return a row whose target is what was set, within a fraction of it."""
-    target = f"{expected:.4g} {unit}".strip() + f" within {tolerance:.0%}"
-    met = abs(measured - expected) <= tolerance * abs(expected)
-    return Row(what, f"{measured:.4g} {unit}".strip(), target, met)
+    found, target = (f"{value:.4g} {unit}".strip() for value in (measured, expected))
+    met = bool(abs(measured - expected) <= tolerance * abs(expected))
+    return Row(what, found, f"{target} within {tolerance:.0%}", met)
 
 
 def through(chain: ImagingChain, signal: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -348,12 +350,12 @@ def scale() -> list[Row]:
         diameter = 2 * math.sqrt(pixels / math.pi) * PIXEL_NM / magnification
         rows.append(check(f"diameter of a sphere by its pixels, magnification {magnification:g}",
                           diameter, 8000.0, "nm", 0.01))  # fmt: skip
-    bar = draw(SIZE, PIXEL_NM, DataBar())
-    line = bar[bar.shape[0] // 2] == 255
+    bar, promised = draw(SIZE, PIXEL_NM, DataBar()), scale_bar(SIZE, PIXEL_NM)
+    line = bar[bar.shape[0] // 2] == bar.max()
     ends = np.flatnonzero(np.diff(np.concatenate([[0], line, [0]])))
-    length = (ends[1::2] - ends[::2]).max() * PIXEL_NM
-    rows.append(check(f"scale bar of {scale_bar(SIZE, PIXEL_NM).text} by its pixels", length,
-                      scale_bar(SIZE, PIXEL_NM).length_nm, "nm", 0.01))  # fmt: skip
+    length = float((ends[1::2] - ends[::2]).max() * PIXEL_NM) / 1000
+    rows.append(check(f"scale bar of {promised.text} by its pixels", length,
+                      promised.length_nm / 1000, "um", 0.01))  # fmt: skip
     return rows
 
 
@@ -381,13 +383,30 @@ def main() -> None:
     """Measure, and print the table; or draw the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sheet", action="store_true", help="draw docs/images/microscope.jpg")
+    parser.add_argument("--docs", action="store_true", help="bring the page up to date")
     arguments = parser.parse_args()
-    if arguments.sheet:
+    found = [*counting(), *edges(), *profile(), *scale(), *motion()]
+    taken = costs(arguments.rounds)
+    publish("microscope", f"the microscope in physical units, {BEADS} beads, 960 x 960",
+            [*found, *(replace(row, what=f"CPU time, {row.what}") for row in taken)])  # fmt: skip
+    if arguments.docs:
+        page = PAGE.read_text(encoding="utf-8")
+        page = with_table(page, "checks", ["what", "set", "measured"],
+                          [(row.what, row.target, row.found) for row in found])  # fmt: skip
+        page = with_table(page, "costs", ["effect", "CPU time"],
+                          [(row.what, row.found) for row in taken])  # fmt: skip
+        PAGE.write_text(page, encoding="utf-8")
         sheet()
-        return
-    rows = [*counting(), *edges(), *profile(), *scale(), *motion(), *costs(arguments.rounds)]
-    publish("microscope", f"the microscope in physical units, {BEADS} beads, 960 x 960", rows)
+
+
+def with_table(page: str, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a page with the table between the comments of this name replaced."""
+    lines = [machine() + ":", ""]
+    lines += [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]
+    before, _, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    assert end
+    return f"{before}<!-- {name} -->\n\n{'\n'.join(lines)}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

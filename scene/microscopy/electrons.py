@@ -125,7 +125,7 @@ def poisson_quantile(
     That is the smallest count whose cumulative probability is at least that of the normal number.
     Below `EXACT_BELOW` expected counts it is found by summing up probabilities; from there on by an
     asymptotic expansion in which at most 1 in 2,000 counts is off, by one (M. B. Giles, ACM
-    Transactions on Mathematical Software 42 (2016) 7, equation for :math:`Q_{N3}`).
+    Transactions on Mathematical Software 42 (2016) 7, equation for Q_N3).
 
     Parameters
     ----------
