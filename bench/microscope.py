@@ -50,7 +50,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "microscope.md"
 SHEET = PAGE.parent / "images" / "microscope.jpg"
 TILE, GAP, CAPTION, FONT, COLUMNS, QUALITY = 150, 3, 24, 14, 4, 80
 PART = np.s_[:TILE, :TILE]
-LOOK: Features = {"edge_exponent": 0.6, "shadowing": 0.6, "gamma": 1.3}
+LOOK: Features = {"edge_exponent": 0.6, "shadowing": 1.0, "gamma": 1.3}
 """What is there in both pictures of a pair, unless it is what the pair shows."""
 
 SECOND = 1e6
@@ -80,7 +80,7 @@ NEUTRAL: Features = {
 
 EFFECTS: Mapping[str, Features] = {
     "edge brightening": {"edge_exponent": 0.8},
-    "shadowing": {"shadowing": 0.8},
+    "shadowing": {"shadowing": 3.0},
     "detector at one side": {"detector_asymmetry": 0.5},
     "delocalised signal": {"backscatter_fraction": 0.4, "backscatter_range": 1500.0},
     "charging": {"charging": 0.5},
@@ -107,7 +107,7 @@ EFFECTS: Mapping[str, Features] = {
 
 TOGETHER: Features = {
     "edge_exponent": 0.7,
-    "shadowing": 0.7,
+    "shadowing": 1.5,
     "detector_asymmetry": 0.2,
     "backscatter_fraction": 0.2,
     "backscatter_range": 600.0,
