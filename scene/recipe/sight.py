@@ -44,13 +44,15 @@ class Sight:
         sizes = list(sizes)
         largest, smallest = max(map(max, sizes)), min(map(min, sizes))
         pixel = 1 / (PIXELS_PER_UNIT * self.highest)
-        field = max(self.resolution) / (PIXELS_PER_UNIT * self.lowest)
+        plain = max(self.resolution) / PIXELS_PER_UNIT
+        field = plain / self.lowest
         if largest < pixel:
             return (
                 f"particles of at most {self._length(largest)} are smaller than a pixel of "
                 f"{self._length(pixel)}{_at(self.highest)}"
             )
-        if smallest > field:
+        # An image that is too small without any magnification is someone's quick trial.
+        if field < smallest <= plain:
             return (
                 f"particles of at least {self._length(smallest)} are larger than the image, which "
                 f"shows {self._length(field)}{_at(self.lowest)}"

@@ -170,6 +170,8 @@ NEAR = f"{VARIABILITY}.IlluminationStrength={{feature_name: magnification, varia
         (("at 10 to 30",), None),
         (("at 20 to 30", "render.resolution=[96,1200]"), None),
         (("at 2 to 30", f"{SIZE}.location=50"), "larger"),
+        (("at 2 to 30", f"{SIZE}.location=50", "render.resolution=[96,96]"), None),
+        (("render.resolution=[48,32]",), None),
         (("at 1 to 30", f"{SIZE}.location=50"), None),
         (("at 20 to 30", f"{SIZE}.location=4"), None),  # some may be small enough
     ],
