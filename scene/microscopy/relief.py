@@ -27,6 +27,9 @@ type Normals = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float3
 
 SMALLEST_COSINE = np.float32(1e-3)
 
+_FEWEST_TEXELS = 3.0
+"""Texels in a pixel from which on the nearest one will do."""
+
 _FLATTEST = np.float32(0.25)
 """Cosine of the tilt from which on a bump is neither higher nor finer in the image."""
 
@@ -70,12 +73,16 @@ def with_relief(
     resolved = np.exp(turns, out=turns) * amplitude[ids]
     place = _places(rough, height, view, scale, ids, stream)
 
+    texture = cells()
+    texels_in_a_pixel = float(pixel * scale.min(initial=1.0)) * texture.texels
+    look_up = texture.at if texels_in_a_pixel > _FEWEST_TEXELS else texture.between
+
     found = [np.zeros_like(scale) for _ in range(4)]  # height, and the slopes along x, y, z
     power, slope_power = np.zeros_like(scale), np.zeros_like(scale)
     for axis in range(3):
         first, second = (axis + 1) % 3, (axis + 2) % 3
         square = normal[axis] * normal[axis]
-        values = cells().at(place[first], place[second])
+        values = look_up(place[first], place[second])
         for target, channel in ((0, 0), (first + 1, 1), (second + 1, 2)):
             found[target] += square * values[:, channel]
         square_twice = square * square

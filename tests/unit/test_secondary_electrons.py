@@ -131,6 +131,36 @@ def test_all_ids_have_their_material() -> None:
     np.testing.assert_array_equal(signal(SecondaryElectrons(), view), expected)
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    pixel=st.floats(1.0, 1e5),
+    rise=st.floats(0.0, 1e6),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_geometry_gives_an_image(
+    seed: int, shape: tuple[int, int], pixel: float, rise: float
+) -> None:
+    """However ragged it is: each pixel another particle, tilt and height, some of them none."""
+    rng = np.random.default_rng(seed)
+    instance = rng.choice(np.array([0, 1, 2, 65_535], np.uint16), shape)
+    normal = rng.normal(size=(*shape, 3)).astype(np.float32)
+    normal[..., 2] = np.maximum(abs(normal[..., 2]), 1e-3)
+    normal *= ((instance > 0) / np.linalg.norm(normal, axis=-1))[..., np.newaxis]
+    height = np.where(instance > 0, rng.random(shape) * rise, 0).astype(np.float32)
+    depth = np.where(instance > 0, 2e6 - height, np.inf).astype(np.float32)
+    rough = ElectronSurface(0.5, 30.0, 500.0, 0.3, 900.0)
+    view = View(
+        Raster(shape[1], shape[0], 0, pixel),
+        GeometryBuffers(depth, normal.astype(np.float32), instance),
+        height,
+        (rng.random(shape) * rise).astype(np.float32),
+        GROUND,
+        {rough: np.array([1, 65_535]), PARTICLE: np.array([2])},
+    )
+    signal(DEFAULT, view)
+
+
 def test_values_are_looked_up_by_id() -> None:
     view = seen(RASTER, BALLS, ground=GROUND, particles=PARTICLE)
     table = by_id(view, "secondary_electron_yield")

@@ -150,6 +150,19 @@ def test_patches_have_the_contrast_and_the_size_of_the_material(size: float) -> 
     assert (factor >= 0).all()
 
 
+@pytest.mark.parametrize("texels_apart", [0.2, 0.9])
+def test_between_texels_a_surface_is_smooth(texels_apart: float) -> None:
+    """Heights are those of the slopes, not of a stair."""
+    texture = cells()
+    step = np.float32(texels_apart / texture.texels)
+    along = np.arange(400, dtype=np.float32) * step
+    height, slope, _ = texture.between(along, np.full_like(along, 3.21)).T
+    error = np.diff(height) / step - (slope[1:] + slope[:-1]) / 2
+    assert error.std() < 0.1 * slope.std()
+    stair = texture.at(along, np.full_like(along, 3.21))[:, 0]
+    assert abs(np.diff(height, 2)).max() < abs(np.diff(stair, 2)).max() / 2
+
+
 def test_textures_have_unit_deviation_and_the_slope_of_a_unit_wave() -> None:
     values = cells().values.astype(np.float64)
     assert values[:, 0].mean() == pytest.approx(0, abs=1e-4)
