@@ -128,6 +128,15 @@ def test_each_particle_has_its_own_bumps() -> None:
     assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 0.3
 
 
+def test_rough_particles_that_no_pixel_shows_change_nothing() -> None:
+    view = seen(RASTER, [(60, 120, 50, 50), (60, 120, 120, 50)])
+    view.particles.clear()  # type: ignore[attr-defined]
+    view.particles.update({ROUGH: np.array([1]), ElectronSurface(): np.array([2])})  # type: ignore[attr-defined]
+    normals, height = relief(view)
+    np.testing.assert_array_equal(height, view.height)
+    np.testing.assert_array_equal(normals[0], view.buffers.normal[..., 0])
+
+
 def test_materials_differ_from_particle_to_particle() -> None:
     view = seen(RASTER, [(60, 120, 50, 50), (180, 120, 50, 50)])
     view.particles.clear()  # type: ignore[attr-defined]
