@@ -44,6 +44,9 @@ BEADS = 600
 MOST_SECONDS = 1.0
 """Bound on the CPU time of an image beyond its buffers."""
 
+MARGIN, MOST_FOR_MARGIN = 64, 1.4
+"""Pixels on each side, which are 1.28 times as many in all, and the bound on what they cost."""
+
 PIXEL_NM = 100.0
 SIZE = 960
 PAGE = Path(__file__).parents[1] / "docs" / "microscope.md"
@@ -181,7 +184,24 @@ def costs(rounds: int) -> list[Row]:
         *rows,
         shown("none: the yields of the materials, rounded", found["none"]),
         at_most("all at once, of usual strength", found["all"], MOST_SECONDS),
+        margins(rounds),
     ]
+
+
+def margins(rounds: int) -> Row:
+    """Return how much more it costs to render a frame with what lies around it.
+
+    The scene is brought up to the features, too, so that each frame is a new one.
+    """
+    microscope = Microscope(f"{NUMBER}={BEADS}")
+    around = {"shadowing": 1.0, "shadowing_range": MARGIN * PIXEL_NM}
+    found = paired(
+        rounds,
+        bare=lambda: cpu_seconds(microscope.frame),
+        wide=lambda: cpu_seconds(lambda: microscope.frame(**around)),
+    )
+    ratio = found["wide"].over(found["bare"])
+    return at_most(f"buffers with {MARGIN} pixels around, over bare", ratio, MOST_FOR_MARGIN, "")
 
 
 def timed(frame: BlenderFrame) -> Callable[[], float]:
