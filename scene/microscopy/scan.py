@@ -157,6 +157,26 @@ class Scan:
         return width * self.dwell_time * (1.0 + self.line_time_overhead)
 
 
+def displacements(raster: Raster, scan: Scan) -> dict[str, float]:
+    """Return by how many pixels each part of a scan moves a pixel at most, by its feature.
+
+    Parameters
+    ----------
+    raster
+        How the pixels lie on the specimen; its margin does not matter.
+    scan
+        How the beam goes over it.
+    """
+    half_frame = raster.height * scan.line_time(raster.width) / _SECOND / 2
+    parts = {
+        "drift": scan.drift * half_frame,
+        "drift_walk": WALK_BOUND * scan.drift_walk * math.sqrt(half_frame),
+        "vibration": scan.vibration,
+        "flagging": abs(scan.flagging),
+    }
+    return {name: length / raster.pixel_nm for name, length in parts.items()}
+
+
 def reach_px(raster: Raster, scan: Scan) -> int:
     """Return how many pixels beyond the frame a scan may reach, at most.
 
@@ -174,15 +194,8 @@ def reach_px(raster: Raster, scan: Scan) -> int:
     """
     if scan.is_neutral:
         return 0
-    half_frame = raster.height * scan.line_time(raster.width) / _SECOND / 2
-    parts = {
-        "drift": scan.drift * half_frame,
-        "drift_walk": WALK_BOUND * scan.drift_walk * math.sqrt(half_frame),
-        "vibration": scan.vibration,
-        "flagging": abs(scan.flagging),
-    }
-    reach = sum(parts.values()) / raster.pixel_nm
-    bound = FARTHEST * max(raster.width, raster.height)
+    parts = displacements(raster, scan)
+    reach, bound = sum(parts.values()), FARTHEST * max(raster.width, raster.height)
     if not reach <= bound:
         largest = max(parts, key=parts.__getitem__)
         raise ValueError(

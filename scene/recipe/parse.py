@@ -21,6 +21,7 @@ from scene.recipe.blueprint_checks import PARTICLES, TECHNIQUES, blueprint_featu
 from scene.recipe.chain_checks import chain_problems
 from scene.recipe.names import Features, RecipeNames
 from scene.recipe.registry import Registry
+from scene.recipe.scan_check import scan_problem
 from scene.recipe.schema import Recipe
 from scene.recipe.sight import Sight, sight_of
 from scene.specimen.distributions import FeatureDistribution
@@ -93,6 +94,8 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         if element is not None:
             found += _element_problems(path, element, names)
     found += chain_problems(generation, rendering, names)
+    if recipe is not None:
+        found += _scan_problems(recipe, technique_features)
     if recipe is None or found:
         ordered = sorted(dict.fromkeys(found), key=lambda item: [str(part) for part in item[0]])
         raise ConfigurationError(
@@ -139,6 +142,16 @@ def _sight(recipe: Recipe, techniques: Mapping[str, Features | None]) -> Sight |
     drawn = recipe.process_conditions.feature_variabilities.values()
     features = next(iter(techniques.values()), None)
     return sight_of(recipe.render.resolution, recipe.render.scene_unit_nm, features, drawn)
+
+
+def _scan_problems(
+    recipe: Recipe, techniques: Mapping[str, Features | None]
+) -> Iterator[tuple[Path, str]]:
+    features = next(iter(techniques.values()), None)
+    drawn = recipe.process_conditions.feature_variabilities
+    if features is not None and (problem := scan_problem(recipe.render, features, drawn)):
+        name, message = problem
+        yield (*_DISTRIBUTIONS, name), message
 
 
 def _items(tree: Any, place: Path) -> list[tuple[str | int, Any]]:

@@ -82,15 +82,29 @@ def sight_of(
     """
     if technique is None or technique.get(MAGNIFICATION.name) != MAGNIFICATION:
         return None
-    entries = [entry for entry in drawn if entry.feature_name == MAGNIFICATION.name]
+    return Sight(resolution, scene_unit_nm, *extremes_of(MAGNIFICATION, drawn))
+
+
+def extremes_of(spec: FeatureSpec, drawn: Iterable[FeatureDistribution]) -> tuple[float, float]:
+    """Return the least and the largest value that a recipe may give a plain number.
+
+    Parameters
+    ----------
+    spec
+        The number.
+    drawn
+        What features are drawn from; without an entry, it keeps its default.
+    """
+    entries = [entry for entry in drawn if entry.feature_name == spec.name]
+    if not entries:
+        default = float(str(spec.default))
+        return default, default
     cases = [case for entry in entries for _, case in entry.variability.cases()]
     values = [value for case in cases for value in case.extremes()]
-    factors = [float(value) for value in values if isinstance(value, int | float)]
-    if not entries:
-        factors = [float(str(MAGNIFICATION.default))]
-    elif not factors:  # a plugin's distribution does not say
-        factors = [MAGNIFICATION.minimum, MAGNIFICATION.maximum]
-    return Sight(resolution, scene_unit_nm, min(factors), max(factors))
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    if not numbers:  # a plugin's distribution does not say
+        return spec.minimum, spec.maximum
+    return min(numbers), max(numbers)
 
 
 def _at(magnification: float) -> str:

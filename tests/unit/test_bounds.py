@@ -211,3 +211,25 @@ def test_a_size_that_no_image_can_show_is_told_in_both_units(
     composition: Composition, overrides: list[str], told: str
 ) -> None:
     assert problems(composition, *overrides) == {f"{STEPS}.2.feature_variability_name": told}
+
+
+DRIFT = f"{VARIABILITY}.IlluminationStrength={{feature_name: drift, variability: "
+CONSTANT, RANGE = "_target_: $builtins.Constant", "_target_: $builtins.UniformDistribution"
+
+
+@pytest.mark.parametrize(
+    ("value", "further", "told"),
+    [
+        (f"{CONSTANT}, value: 90000", (), True),
+        (f"{RANGE}, low: 20000, high: 90000", (), True),
+        (f"{RANGE}, low: 0, high: 90000", (), False),
+        (f"{CONSTANT}, value: 90000", ("render.scene_unit_nm=50000",), False),
+        (f"{CONSTANT}, value: 90000", ("render.resolution_percentage=20",), False),  # soon done
+    ],
+)
+def test_a_scan_that_is_too_far_off_whatever_is_drawn_is_told_before_the_start(
+    composition: Composition, value: str, further: tuple[str, ...], told: bool
+) -> None:
+    found = problems(composition, f"{DRIFT}{{{value}}}}}", *further)
+    assert found.keys() == ({f"{VARIABILITY}.IlluminationStrength"} if told else set())
+    assert all("most of it is drift: lower it, or dwell_time" in text for text in found.values())
