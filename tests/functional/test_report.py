@@ -87,8 +87,11 @@ def test_a_report_shows_runs_features_and_times(
     assert "0 left of 4" in text
     assert "Bead.number 3, 5 ( blueprints.particles.Bead.number )" in text
     assert page.headings == [
-        "Contact sheet", "Coverage", "Sampled features", "Pairs of features", "Time", "Going on",
+        "Contact sheet", "Coverage", "Sampled features", "Image quality", "Pairs of features",
+        "Time", "Going on",
     ]  # fmt: skip
+    assert "A pixel is 100 nm wide." in text
+    assert "in the median, signal-to-noise ratio" in text
     assert "blendsweep 0" in text
     assert "bpy 5.2" in text
     histograms = next(text for text in page.drawings if text and text.startswith("Histograms"))
