@@ -15,6 +15,8 @@ The suites render small images, some seconds altogether, on the main thread of p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +24,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from blendsweep.testing.views import seen
 from scene.machine.resources import Resources
+from scene.microscopy.electron_surface import ElectronSurface
+from scene.microscopy.image_model import ImageModel
+from scene.microscopy.raster import Raster
+from scene.microscopy.view import View
 from scene.prototypes.base import (
     GeometryPrototype,
     MaterialPrototype,
@@ -128,13 +135,19 @@ class _PrototypeConformance:
             same = all(np.array_equal(before[name], after[name]) for name in before)
             assert not same, f"{spec.name}={value} shows in no image"
 
+    @classmethod
+    def bounds(cls) -> Iterator[dict[str, FeatureValue]]:
+        """Yield each bound of a feature, alone."""
+        for spec in cls.specs():
+            for bound in sorted({spec.minimum, spec.maximum} - {-np.inf, np.inf}):
+                value = spec.checked((bound,) * spec.components if spec.components > 1 else bound)
+                yield {spec.name: value}
+
     def test_every_bound_of_a_feature_can_be_built(self, bench: _Bench) -> None:
         """Recipes are allowed every value within the bounds."""
-        for spec in self.specs():
-            for bound in {spec.minimum, spec.maximum} - {-np.inf, np.inf}:
-                value = spec.checked((bound,) * spec.components if spec.components > 1 else bound)
-                frame = bench.frame({spec.name: value}, self.largest)
-                assert set(np.unique(frame.buffers.instance)) <= {0, *_IDS}
+        for features in self.bounds():
+            frame = bench.frame(features, self.largest)
+            assert set(np.unique(frame.buffers.instance)) <= {0, *_IDS}
 
 
 class GeometryConformance(_PrototypeConformance):
@@ -193,6 +206,16 @@ class MaterialConformance(_PrototypeConformance):
             difference = np.abs(grays[1] - grays[0])[shown].mean()
             assert difference < 5, f"points and meshes differ by {difference:.1f} gray levels"
 
+    def test_an_electron_beam_finds_a_surface(self) -> None:
+        """Equal features give equal surfaces, whose particles are one material then."""
+        material = Registry(self.plugins).prototype(MaterialPrototype, self.prototype)
+        defaults = {spec.name: spec.default for spec in material.features}
+        for features in ({}, *self.bounds()):
+            surface = material.electron_surface(defaults | features)
+            assert isinstance(surface, ElectronSurface)
+            assert all(0 <= value < np.inf for value in astuple(surface)), surface
+            assert {surface} == {material.electron_surface(defaults | features)}
+
 
 class MeasurementTechniqueConformance(_PrototypeConformance):
     """Tests of a measurement technique prototype."""
@@ -215,6 +238,73 @@ class MeasurementTechniqueConformance(_PrototypeConformance):
         """Particles are placed in it."""
         assert all(side > 0 for side in bench.volume.sides)
         assert (bench.frame().buffers.instance > 0).any()
+
+    @classmethod
+    def image_models(cls) -> list[ImageModel]:
+        """Return what computes the image with the features' defaults, and with each bound.
+
+        Nothing where Cycles renders it.
+        """
+        technique = Registry(cls.plugins).prototype(MeasurementTechniquePrototype, cls.prototype)
+        defaults = {spec.name: spec.default for spec in technique.features}
+        found: list[ImageModel] = []
+        for features in ({}, *cls.bounds()):
+            model = technique.image_model(defaults | features)
+            if model is not None and model not in found:
+                found.append(model)
+        return found
+
+    def test_a_computed_signal_is_finite_and_not_negative(self) -> None:
+        """Whatever there is to see: particles, bare ground, or nothing at all."""
+        for model in self.image_models():
+            assert 0 <= model.reach_nm < np.inf, model
+            for balls, ground in ((2, _SURFACE), (0, _SURFACE), (2, None), (0, None)):
+                view = _view(Raster(20, 16, 8, 100.0), _BALLS[:balls], ground)
+                signal = model.signal(view, Streams(_SEED).counted)
+                assert signal.dtype == np.float32, model
+                assert signal.shape == view.raster.shape, model
+                assert np.isfinite(signal).all(), model
+                assert (signal >= 0).all(), model
+
+    def test_a_computed_signal_is_the_same_at_any_time_on_any_thread(self) -> None:
+        """It depends on the view and on its streams alone, and leaves both as they are."""
+        view = _view(Raster(20, 16, 8, 100.0), _BALLS, _SURFACE)
+        for model in self.image_models()[:1]:
+            with ThreadPoolExecutor(4) as pool:
+                signals = pool.map(
+                    lambda _, model=model: model.signal(view, Streams(_SEED).counted).tobytes(),
+                    range(8),
+                )
+            assert set(signals) == {model.signal(view, Streams(_SEED).counted).tobytes()}
+
+    def test_nothing_beyond_its_reach_shows_in_a_computed_signal(self) -> None:
+        """To 5% of the largest signal, since what is widely spread thins out."""
+        for model in self.image_models():
+            reach = 12
+            raster = Raster(16, 16, 2 * reach, max(model.reach_nm, 1.0) / reach)
+            middle, beyond = (32.0, 32.0, 6.0, 6.0), (6.0, 32.0, 5.0, 5.0)
+            with_one, with_both = (
+                raster.inner(model.signal(_view(raster, balls, _SURFACE), Streams(_SEED).counted))
+                for balls in ([middle], [middle, beyond])
+            )
+            difference = np.abs(with_both - with_one).max() / with_one.max()
+            assert difference < 0.05, f"{difference:.0%} of the largest signal with {model}"
+
+
+_SURFACE = ElectronSurface(0.3, 20.0, 300.0, 0.1, 500.0)
+_BALLS = [(14.0, 14.0, 6.0, 6.0), (24.0, 18.0, 9.0, 7.0)]
+
+
+def _view(
+    raster: Raster,
+    balls: Sequence[tuple[float, float, float, float]],
+    ground: ElectronSurface | None,
+) -> View:
+    """Return a view that can't be changed."""
+    view = seen(raster, balls, ground=ground, particles=_SURFACE)
+    for array in (view.height, view.buffers.depth, view.buffers.normal, view.buffers.instance):
+        array.flags.writeable = False
+    return view
 
 
 class _Bench:

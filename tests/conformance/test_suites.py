@@ -7,7 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from blendsweep.testing.prototypes import MeasurementTechniqueConformance
+from scene.microscopy.image_model import ImageModel, Stream
+from scene.microscopy.view import View
 
 pytestmark = pytest.mark.blender
 
@@ -144,7 +151,87 @@ def test_a_faulty_prototype_fails_where_it_is_faulty_and_a_sound_one_nowhere(
         ("Round", "what_passes_for_a_sphere_is_one"),
         ("Wooden", "what_suits_points_looks_the_same_on_them"),
     }, done.stdout
-    assert re.search(r"^6 failed, 37 passed", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^6 failed, 38 passed", done.stdout, re.MULTILINE), done.stdout
+
+
+class Model(ImageModel):
+    """A sound one, with a blur whose half width is its reach."""
+
+    reach_nm = 500.0
+
+    def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:
+        del stream
+        bright: NDArray[np.float32] = (view.buffers.instance > 0).astype(np.float32)
+        width = 2 * int(500.0 / view.raster.pixel_nm) + 1
+        return ndimage.uniform_filter(bright, width, mode="constant") + np.float32(0.1)
+
+
+class Negative(Model):
+    def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:
+        return super().signal(view, stream) - np.float32(0.2)
+
+
+class Double(Model):
+    def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:
+        return super().signal(view, stream).astype(np.float64)  # type: ignore[return-value]
+
+
+class Divides(Model):
+    def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:
+        with np.errstate(invalid="ignore"):
+            return super().signal(view, stream) * (view.height / view.height.max())
+
+
+class Restless(Model):
+    def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:
+        noise = np.random.default_rng().random(dtype=np.float32)
+        return super().signal(view, stream) + np.float32(0.01) * noise
+
+
+class Changes(Model):
+    def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:
+        view.height[:] = 0.0
+        return super().signal(view, stream)
+
+
+class Nearsighted(Model):
+    reach_nm = 100.0
+
+
+FINITE, ALIKE, REACH = (
+    "a_computed_signal_is_finite_and_not_negative",
+    "a_computed_signal_is_the_same_at_any_time_on_any_thread",
+    "nothing_beyond_its_reach_shows_in_a_computed_signal",
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "faults"),
+    [
+        (Model, set()),
+        (Negative, {FINITE}),
+        (Double, {FINITE}),
+        (Divides, {FINITE}),
+        (Restless, {ALIKE}),
+        (Changes, {FINITE, ALIKE, REACH}),
+        (Nearsighted, {REACH}),
+    ],
+)
+def test_a_faulty_image_model_fails_where_it_is_faulty_and_a_sound_one_nowhere(
+    model: type[Model], faults: set[str]
+) -> None:
+    class Suite(MeasurementTechniqueConformance):
+        @classmethod
+        def image_models(cls) -> list[ImageModel]:
+            return [model()]
+
+    failed = set()
+    for name in (FINITE, ALIKE, REACH):
+        try:
+            getattr(Suite(), f"test_{name}")()
+        except (AssertionError, ValueError):  # an array can't be written
+            failed.add(name)
+    assert failed == faults
 
 
 def test_a_subclass_that_lacks_its_maker_fails_instead_of_being_passed_over(

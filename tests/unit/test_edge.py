@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from blendsweep.testing.views import seen
 from scene.microscopy.edge import FLAT_LIMIT, LIMIT, Edge, curvature, edge_brightening
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.raster import Raster
 from scene.microscopy.secondary_electrons import SecondaryElectrons
 from scene.specimen.streams import Streams
-from tests.views import seen
 
 PIXEL = 50.0
 

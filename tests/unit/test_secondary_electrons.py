@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from blendsweep.testing.views import Ball, seen
 from scene.microscopy.blur import blurred
 from scene.microscopy.charging import Charging, charged, faded, with_streaks
 from scene.microscopy.collection import Collection, collected
@@ -23,7 +24,6 @@ from scene.microscopy.raster import Raster
 from scene.microscopy.secondary_electrons import SecondaryElectrons
 from scene.microscopy.view import View
 from scene.specimen.streams import Streams
-from tests.views import Ball, seen
 
 RASTER = Raster(64, 48, 8, 100.0)
 GROUND, PARTICLE = ElectronSurface(0.1), ElectronSurface(0.5)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from blendsweep.testing.views import Ball, raised, seen
 from scene.microscopy.collection import Collection
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.raster import Raster
 from scene.microscopy.secondary_electrons import SecondaryElectrons
 from scene.microscopy.shadowing import Shadowing, hidden_sky, unshaded
 from scene.specimen.streams import Streams
-from tests.views import Ball, raised, seen
 
 GROUND = ElectronSurface(0.25)
 ALL_LOST = Shadowing(1.0, 12_800.0)

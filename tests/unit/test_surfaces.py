@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from blendsweep.testing.views import seen
 from scene.microscopy.edge import Edge
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.patches import patchy
@@ -17,7 +18,6 @@ from scene.microscopy.secondary_electrons import SecondaryElectrons
 from scene.microscopy.texture import cells, clouds
 from scene.microscopy.view import View
 from scene.specimen.streams import Streams
-from tests.views import seen
 
 ROUGH = ElectronSurface(relief_amplitude=15.0, relief_wavelength=600.0)
 """A slope of 0.157."""

@@ -1,4 +1,4 @@
-"""Views of spheres above a plane, from geometry alone: what a microscope's tests look at."""
+"""Views of spheres above a plane, from geometry alone: what tests of a microscope look at."""
 
 from __future__ import annotations
 
