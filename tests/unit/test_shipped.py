@@ -61,7 +61,7 @@ def test_a_recipe_of_an_unknown_name_is_told_the_nearest_that_ships() -> None:
             "unknown sweep 'quikstart' among those that ship; did you mean 'quickstart'?",
         ),
         ("statsu", "--help lists the commands"),
-        ("zzz", "valid are: quickstart, sem"),
+        ("zzz", "valid are: quickstart, sem, sem_physical"),
         ("sweeps/quickstart.yaml", "the sweep that ships is called 'quickstart' alone"),
         ("sem.yaml", "the sweep that ships is called 'sem' alone"),
         ("sweeps/mine.yaml", "no such file"),
@@ -89,7 +89,8 @@ def test_sweeps_are_not_offered_nor_taken_as_recipes(tmp_path: Path) -> None:
     sweep.write_text("recipe: beads\n")
     assert "did you mean 'bead'? (searched" in problem(sweep)
     sweep.write_text("recipe: nothing_like_it\n")
-    assert "valid are: BaseRecipe, bead, spheres_sem (searched" in problem(sweep)
+    valid = "BaseRecipe, bead, spheres_sem, spheres_sem_physical"
+    assert f"valid are: {valid} (searched" in problem(sweep)
 
 
 def test_recipes_and_unreadable_files_are_no_sweeps(tmp_path: Path) -> None:
