@@ -196,7 +196,7 @@ class BlenderFrame(Frame):
             unseen = self._height(self._rendered_buffers(self._overlapping, frozenset()))
         view = View(
             raster=raster,
-            buffers=buffers,
+            buffers=_read_only(buffers),
             height=self._height(buffers),
             unseen_height=unseen,
             ground=formation.ground,
@@ -255,3 +255,11 @@ class BlenderFrame(Frame):
                     yield made, "hide_render", False
                 if made.visible_camera != visible:
                     yield made, "visible_camera", visible
+
+
+def _read_only(buffers: GeometryBuffers) -> GeometryBuffers:
+    """Return the same arrays for others to look at; ground truth is taken from them, too."""
+    seen = GeometryBuffers(buffers.depth.view(), buffers.normal.view(), buffers.instance.view())
+    for array in (seen.depth, seen.normal, seen.instance):
+        array.flags.writeable = False
+    return seen

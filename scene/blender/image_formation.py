@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
+from scene.language.plugin_code import described
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
@@ -68,5 +69,15 @@ class ImageFormation:
             reach = self.chain.reach_px(frame, highest=self.room * self.scene_unit_nm)
         if self.model is not None:
             bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 4)
-            reach += math.ceil(min(self.model.reach_nm / frame.pixel_nm, bound))
+            reach += math.ceil(min(_reach_nm(self.model) / frame.pixel_nm, bound))
         return max(_SMALLEST_MARGIN, reach) if reach > 0 else 0
+
+
+def _reach_nm(model: ImageModel) -> float:
+    reach: Any = model.reach_nm  # whatever a plugin gives
+    if not isinstance(reach, int | float) or not reach >= 0:
+        raise TypeError(
+            f"{described(type(model))}: reach_nm must be a length in nm that is not negative, got "
+            f"{reach!r:.60}"
+        )
+    return reach

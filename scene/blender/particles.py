@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.points import PARTICLE_ID, Cloud, Sphere
-from scene.language.plugin_code import described
+from scene.language.plugin_code import described, given
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
@@ -58,13 +58,8 @@ class MaterialLibrary:
         """Return how the material with that key answers an electron beam."""
         name, values = key
         prototype = self._registry.prototype(MaterialPrototype, name)
-        surface: object = prototype.electron_surface(_named(prototype.features, values))
-        if not isinstance(surface, ElectronSurface):
-            raise TypeError(
-                f"{described(type(prototype))}: electron_surface must give an ElectronSurface, "
-                f"got {surface!r:.60}"
-            )
-        return surface
+        surface = prototype.electron_surface(_named(prototype.features, values))
+        return given(surface, ElectronSurface, type(prototype), "electron_surface")
 
     def discard_unused(self) -> None:
         """Remove the materials that nothing wears any more."""

@@ -22,7 +22,10 @@ from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
 from scene.errors import SimulationError
+from scene.language.plugin_code import given
 from scene.machine.scratch import memory_folder, scratch_folder
+from scene.microscopy.image_model import ImageModel
+from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
@@ -192,14 +195,15 @@ class Stage:
         values: dict[str, FeatureValue],
     ) -> ImageFormation:
         settings = self._truth.settings
+        kind = type(prototype)
         chain = prototype.imaging_chain(values, settings.fidelity)
         model = prototype.image_model(values)
         name = technique.background_material if model is not None else None
         ground = None if name is None else self._materials.key(name, technique.features)
         volume = prototype.volume(settings.resolution)
         return ImageFormation(
-            model=model,
-            chain=chain,
+            model=None if model is None else given(model, ImageModel, kind, "image_model"),
+            chain=given(chain, ImagingChain, kind, "imaging_chain"),
             scene_unit_nm=settings.scene_unit_nm,
             ground_height=volume.lower[2],
             room=volume.sides[2],

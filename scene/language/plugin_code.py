@@ -29,6 +29,21 @@ def described(cls: type) -> str:
     return cls.__name__ if file is None else f"plugin class {cls.__name__} in {file}"
 
 
+def given[T](made: object, kind: type[T], cls: type, method: str) -> T:
+    """Return what a method of a class gave.
+
+    Raises
+    ------
+    TypeError
+        If it is not of that kind.
+    """
+    if not isinstance(made, kind):
+        raise TypeError(
+            f"{described(cls)}: {method} must give an instance of {kind.__name__}, got {made!r:.60}"
+        )
+    return made
+
+
 def failed(cls: type, doing: str, error: BaseException) -> str:
     """Return the sentence for code of `cls` that raised, or returned something unusable."""
     text = " ".join(str(error).split())

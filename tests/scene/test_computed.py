@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -233,6 +234,50 @@ def test_what_a_model_gives_is_looked_at(
         complaint = rf"ByHeight in .*finite float32 of \(96, 96\), got {shown}"
         with pytest.raises(TypeError, match=complaint):
             stage.frame(frozenset({1})).real()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong", "sentence"),
+    [
+        ("Plain", "image_model", 5, "Plain in .*: image_model must give an instance of ImageModel"),
+        ("Plain", "imaging_chain", None, "Plain in .*: imaging_chain must give an instance of Ima"),
+        ("Metal", "electron_surface", 1.0, "Metal in .*: electron_surface must give .*, got 1.0"),
+        ("ByHeight", "reach_nm", math.nan, "ByHeight in .*: reach_nm must be a length .*, got nan"),
+        ("ByHeight", "reach_nm", "far", "ByHeight in .*: reach_nm must be a length .*, got 'far'"),
+    ],
+)
+def test_what_else_a_plugin_gives_is_looked_at(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch, owner: str, name: str, wrong: object,
+    sentence: str,
+) -> None:  # fmt: skip
+    stage = new_stage()
+    stage.sync(plain())
+    kind = getattr(sys.modules[type(stage._formation.model).__module__], owner)
+    given = property(lambda _: wrong) if name == "reach_nm" else lambda *_: wrong
+    monkeypatch.setattr(kind, name, given)
+
+    def look() -> None:
+        stage.sync(plain(bead(1, (0.0, 0.0, 5.0)), reach=1.0))
+        stage.frame(frozenset({1})).real()
+
+    with pytest.raises(TypeError, match=sentence):
+        look()
+
+
+def test_a_model_can_not_change_ground_truth(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = new_stage()
+    stage.sync(plain(bead(1, (0.0, 0.0, 5.0))))
+    frame = stage.frame(frozenset({1}))
+
+    def careless(_: object, view: View, __: object) -> None:
+        view.buffers.depth[:] = 1.0
+
+    monkeypatch.setattr(type(stage._formation.model), "signal", careless)
+    with pytest.raises(ValueError, match="read-only"):
+        frame.real()
+    assert frame.buffers.depth.max() == np.inf
 
 
 def test_all_views_of_a_specimen_show_one_ground(new_stage: StageFactory) -> None:
