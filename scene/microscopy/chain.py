@@ -46,7 +46,7 @@ def imaged(
     signal
         ``raster.shape``, of any range; where nothing is done to it, 0 is black and 1 is white.
     raster
-        How the pixels lie on the specimen; its margin is at least ``chain.reach_px(raster)``.
+        How the pixels lie on the specimen; its margin is at least what ``chain.reach_px`` says.
     chain
         What is done to it.
     stream
@@ -65,9 +65,9 @@ def imaged(
     numpy.ndarray
         (height, width), without the margin.
     """
-    probe, detector, display = chain.probe, chain.detector, chain.display
-    if not probe.is_neutral:
-        signal = blurred(signal, heights() if probe.needs_height else None, raster, probe)
+    detector, display = chain.detector, chain.display
+    if not chain.probe.is_neutral:
+        signal = _blurred(signal, raster, chain, heights)
     # From here on in 8-bit gray values, where white is 255 instead of 1.
     gray = _scanned(signal, raster, chain, positions) * np.float32(WHITE)
     levels = 0.0, WHITE
@@ -93,6 +93,26 @@ def _rounded(gray: NDArray[np.float32], bit_depth: BitDepth) -> Gray:
     fine = gray * np.float32(LARGEST_16_BIT / WHITE)
     sixteen: NDArray[np.uint16] = np.rint(np.clip(fine, 0.0, LARGEST_16_BIT)).astype(np.uint16)
     return sixteen
+
+
+def _blurred(
+    signal: NDArray[np.float32],
+    raster: Raster,
+    chain: ImagingChain,
+    heights: Callable[[], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Return a signal as the beam sees it, as far beyond the frame as the later stages look.
+
+    The margin that an image's model needs may be far wider.
+    """
+    height = heights() if chain.probe.needs_height else None
+    highest = 0.0 if height is None else float(height.max())
+    spare = max(raster.margin - chain.reach_px(raster, highest), 0)
+    within = tuple(slice(spare, side - spare) for side in signal.shape)
+    seen = signal.copy()
+    near = None if height is None else height[within]
+    seen[within] = blurred(signal[within], near, raster, chain.probe)
+    return seen
 
 
 def _scanned(

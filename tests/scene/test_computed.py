@@ -378,8 +378,11 @@ def test_a_beam_is_as_wide_as_its_focus_is_far(new_stage: StageFactory, computed
     height = frame._height(frame._whole_buffers)
     assert height.max() == pytest.approx(45_000, rel=0.01)
     seen = raster.inner(blurred(signal, height, raster, probe))
-    real = frame.real()
-    assert real.tobytes() == np.rint(np.clip(seen * np.float32(255), 0, 255)).astype("u1").tobytes()
+    expected = np.rint(np.clip(seen * np.float32(255), 0, 255)).astype(int)
+    real = frame.real().astype(int)
+    # The chain blurs no more of the margin than it needs, by another Fourier transform.
+    assert np.abs(real - expected).max() <= 1
+    assert np.mean(real != expected) < 0.002
     assert (np.abs(raster.inner(signal) - seen) > 0.01).any()
 
 

@@ -16,7 +16,7 @@ from scene.microscopy.detector import Detector
 from scene.microscopy.display import Display
 from scene.microscopy.electrons import Electrons
 from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
-from scene.microscopy.probe import Probe
+from scene.microscopy.probe import Probe, blurred
 from scene.microscopy.raster import Raster
 from scene.microscopy.scan import Scan, positions
 from scene.specimen.features import FeatureSpec, FeatureValue
@@ -131,6 +131,17 @@ def test_a_wider_margin_changes_nothing(extra: int) -> None:
     wider = written(picture(margin + extra), EVERYTHING, margin + extra)
     # Positions are of single precision, counted from the margin's corner.
     assert np.mean(wider != written(picture(margin), EVERYTHING, margin)) < 0.02
+
+
+def test_the_beam_is_as_wide_at_the_frames_edges_and_beyond_them() -> None:
+    """As far as the scan looks; the rest of a wide margin is left alone."""
+    scan = Scan(flagging=-50.0, flagging_time=1e5)  # five pixels to the left, everywhere
+    chain = ImagingChain(probe=Probe(60.0), scan=scan)
+    whole = picture(40)
+    raster = Raster(64, 64, 40, 10.0)
+    seen = np.roll(blurred(whole, None, raster, chain.probe), 5, axis=1)
+    expected = np.rint(raster.inner(seen) * np.float32(255)).astype(int)
+    assert np.abs(written(whole, chain, 40).astype(int) - expected).max() <= 1
 
 
 def test_the_reaches_of_the_stages_add_up() -> None:
