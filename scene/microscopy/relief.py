@@ -13,6 +13,7 @@ make grooves lose electrons to their walls (`scene.microscopy.shadowing`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,11 @@ type Normals = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float3
 
 SMALLEST_COSINE = np.float32(1e-3)
 
-_FEWEST_TEXELS = 3.0
+_FEWEST_TEXELS = 2.0
 """Texels in a pixel from which on the nearest one will do."""
+
+_BLOCK = 2**15
+"""Pixels worked on at once, few enough for a processor's cache."""
 
 _FLATTEST = np.float32(0.25)
 """Cosine of the tilt from which on a bump is neither higher nor finer in the image."""
@@ -56,27 +60,53 @@ def with_relief(
     stream
         Decides where in the texture each particle lies.
     """
-    amplitude = by_id(view, "relief_amplitude")
-    wavelength = by_id(view, "relief_wavelength")
-    rough = np.flatnonzero(amplitude[view.buffers.instance].ravel())
-    ids = view.buffers.instance.ravel()[rough]
-    normal = [component.ravel()[rough] for component in normals]
     pixel = np.float32(view.raster.pixel_nm)
+    amplitude = by_id(view, "relief_amplitude")
     # Of what is shorter than a pixel nothing is left, so that its length does not matter.
-    scale = np.reciprocal(np.maximum(wavelength, pixel))[ids]
-    upright = np.maximum(normal[2], _FLATTEST)
-    # The mean of a wave over a pixel, to second order in its length there: sinc(x) ~ exp(-x^2/6).
-    turns = scale / upright
-    turns *= pixel * np.float32(math.pi)
+    wavelength = np.maximum(by_id(view, "relief_wavelength"), pixel)
+    shift = stream("relief").random((3, wavelength.size), dtype=np.float32) * 16
+    texture = cells()
+    magnified = wavelength * np.float32(_FEWEST_TEXELS) > pixel * np.float32(texture.texels)
+
+    instance, elevation = view.buffers.instance.ravel(), height.ravel()
+    raised, bumpy = height.copy(), (normals[0].copy(), normals[1].copy(), normals[2].copy())
+    for look_up, suits in ((texture.at, ~magnified), (texture.between, magnified)):
+        rough = np.flatnonzero((suits & (amplitude > 0))[instance])
+        for start in range(0, rough.size, _BLOCK):
+            part = rough[start : start + _BLOCK]
+            ids = instance[part]
+            normal = [component.ravel()[part] for component in normals]
+            scale = np.reciprocal(wavelength[ids])
+            place = *view.raster.places_nm(part), elevation[part]
+            own = [axis * scale + lies[ids] for axis, lies in zip(place, shift, strict=True)]
+            visible = amplitude[ids] * _resolved(scale * pixel, normal[2])
+            tilted, bump = _bumps(normal, own, look_up, visible, scale)
+            for whole, component in zip(bumpy, tilted, strict=True):
+                whole.ravel()[part] = component
+            raised.ravel()[part] += bump
+    return bumpy, raised
+
+
+def _resolved(pixel: NDArray[np.float32], cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what is left of a wave's height in its mean over pixels of so many wavelengths.
+
+    To second order in the part of a wave that a pixel covers, at its tilt: sinc(x) ~ exp(-x^2/6).
+    """
+    turns = pixel / np.maximum(cosine, _FLATTEST)
+    turns *= np.float32(math.pi)
     turns *= turns
     turns *= np.float32(-1 / 6)
-    resolved = np.exp(turns, out=turns) * amplitude[ids]
-    place = _places(rough, height, view, scale, ids, stream)
+    return np.exp(turns, out=turns)
 
-    texture = cells()
-    texels_in_a_pixel = float(pixel * scale.min(initial=1.0)) * texture.texels
-    look_up = texture.at if texels_in_a_pixel > _FEWEST_TEXELS else texture.between
 
+def _bumps(
+    normal: Sequence[NDArray[np.float32]],
+    place: Sequence[NDArray[np.float32]],
+    look_up: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]],
+    amplitude: NDArray[np.float32],
+    scale: NDArray[np.float32],
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return normals with bumps, and how much the bumps raise what is seen."""
     found = [np.zeros_like(scale) for _ in range(4)]  # height, and the slopes along x, y, z
     power, slope_power = np.zeros_like(scale), np.zeros_like(scale)
     for axis in range(3):
@@ -89,36 +119,23 @@ def with_relief(
         power += square_twice
         slope_power += square_twice * (1 + square)
     # Sums of independent fields, made as high and, within the surface, as steep as one of them.
-    bump = found[0] * resolved / np.sqrt(power)
-    steepness = resolved * scale / np.sqrt(slope_power / 2)
+    bump = found[0] * amplitude
+    bump /= np.sqrt(power)
+    steepness = amplitude * scale
+    steepness /= np.sqrt(slope_power / 2)
     slopes = [slope * steepness for slope in found[1:]]
-    outwards = sum(slope * component for slope, component in zip(slopes, normal, strict=True))
-    tilted = [
-        component * (1 + outwards) - slope for component, slope in zip(normal, slopes, strict=True)
-    ]
+    outwards = np.ones_like(scale)
+    for slope, component in zip(slopes, normal, strict=True):
+        outwards += slope * component
+    tilted = [component * outwards for component in normal]
+    for component, slope in zip(tilted, slopes, strict=True):
+        component -= slope
     np.maximum(tilted[2], SMALLEST_COSINE, out=tilted[2])
     length = np.sqrt(sum(component * component for component in tilted))
-
-    bumpy = [component.copy() for component in normals]
-    for whole, component in zip(bumpy, tilted, strict=True):
-        whole.ravel()[rough] = component / length
-    raised = height.copy()
-    raised.ravel()[rough] += bump / upright
-    return (bumpy[0], bumpy[1], bumpy[2]), raised
-
-
-def _places(
-    rough: NDArray[np.intp],
-    height: NDArray[np.float32],
-    view: View,
-    scale: NDArray[np.float32],
-    ids: NDArray[np.uint16],
-    stream: Stream,
-) -> list[NDArray[np.float32]]:
-    """Return where pixels lie in space, in wavelengths, each particle somewhere else."""
-    shift = stream("relief").random((3, 2**16), dtype=np.float32) * 16
-    place = *view.raster.places_nm(rough), height.ravel()[rough]
-    return [own * scale + shift[axis][ids] for axis, own in enumerate(place)]
+    for component in tilted:
+        component /= length
+    bump /= np.maximum(normal[2], _FLATTEST)
+    return tilted, bump
 
 
 def slope_rms(amplitude: float, wavelength: float) -> float:

@@ -101,6 +101,15 @@ def test_of_bumps_as_fine_as_a_pixel_their_mean_is_left(pixels: float) -> None:
     assert height.std() / 5.0 == pytest.approx(mean, abs=0.2 if pixels < 1 else 0.06)
 
 
+def test_a_surface_seen_from_near_is_no_stair() -> None:
+    """Its heights change from pixel to pixel as the slopes say, however large its bumps are."""
+    surface = ElectronSurface(relief_amplitude=500.0, relief_wavelength=20_000.0)
+    (x, _, z), height = relief(seen(RASTER, [], ground=surface))
+    rise = np.diff(height, axis=1) / RASTER.pixel_nm
+    slope = (-x / z)[:, 1:]
+    assert (rise - slope).std() < 0.1 * slope.std()
+
+
 def test_normals_stay_unit_vectors_that_face_the_beam() -> None:
     steep = ElectronSurface(relief_amplitude=1000.0, relief_wavelength=100.0)
     view = seen(RASTER, [(120, 120, 100, 100)], ground=steep, particles=steep)
@@ -128,10 +137,11 @@ def test_each_particle_has_its_own_bumps() -> None:
     assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 0.3
 
 
-def test_rough_particles_that_no_pixel_shows_change_nothing() -> None:
-    view = seen(RASTER, [(60, 120, 50, 50), (60, 120, 120, 50)])
+@pytest.mark.parametrize("ids", [[], [3]])
+def test_rough_particles_that_no_pixel_shows_change_nothing(ids: list[int]) -> None:
+    view = seen(RASTER, [(60, 120, 50, 50)])
     view.particles.clear()  # type: ignore[attr-defined]
-    view.particles.update({ROUGH: np.array([1]), ElectronSurface(): np.array([2])})  # type: ignore[attr-defined]
+    view.particles.update({ROUGH: np.array(ids, np.intp), ElectronSurface(): np.array([1])})  # type: ignore[attr-defined]
     normals, height = relief(view)
     np.testing.assert_array_equal(height, view.height)
     np.testing.assert_array_equal(normals[0], view.buffers.normal[..., 0])
