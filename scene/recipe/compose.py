@@ -20,12 +20,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem, unknown
+from scene.language.canonical import at_place
 from scene.language.override_texts import grammar_sentence
 from scene.language.paths import is_file, is_there
 from scene.language.yaml_files import YAML_ENDINGS, write_mapping
 from scene.recipe.defaults import compose, first_sentence, make_way
 from scene.recipe.kinds import differ
-from scene.recipe.measured import MeasuredFiles
+from scene.recipe.measured import MeasuredFiles, is_measured, named_files
 from scene.recipe.optional_keys import give_optional_keys, leave_out_defaults
 from scene.recipe.references import calls_function, is_index, texts, too_large
 
@@ -114,13 +115,17 @@ class Composition:
         return recipe
 
     def document(self) -> str:
-        """Return the composed recipe as YAML, which needs no other file; nothing is resolved.
+        """Return the composed recipe as YAML, which needs no other file.
 
-        Only a file that is missing, or named by reference, is named as the recipe does.
+        Nothing is resolved but the files of measured distributions; one that is missing is named as
+        in the recipe.
         """
         plain = _plain(self._config)
         recipe = leave_out_defaults(plain, plain)
-        with suppress(ConfigurationError):
+        with suppress(ConfigurationError, OmegaConfBaseException):
+            for place, file in named_files(recipe):
+                if "${" in file and is_measured(node := at_place(recipe, place)):
+                    node["file"] = OmegaConf.select(self._config, ".".join(map(str, place)))["file"]
             self._measured.inline(recipe)
         return write_mapping(recipe)
 

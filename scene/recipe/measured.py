@@ -63,7 +63,7 @@ class MeasuredFiles:
             If a file can't be read or does not hold what its distribution asks for.
         """
         if isinstance(node, dict):
-            if is_measured(node) and _names_a_file(node):
+            if is_measured(node) and node.get("file") is not None and node.get("values") is None:
                 numbers = self._numbers(node, place)
                 for key in _OF_FILES:
                     node.pop(key, None)
@@ -134,13 +134,6 @@ class MeasuredFiles:
 
     def _error(self, place: Place, message: str) -> ConfigurationError:
         return ConfigurationError([Problem(self._source, ".".join(map(str, place)), message)])
-
-
-def _names_a_file(node: Mapping[str, Any]) -> bool:
-    """Return whether there are numbers to be read; not yet through a reference, nor twice."""
-    file = node.get("file")
-    refers = isinstance(file, str) and "${" in file
-    return file is not None and not refers and node.get("values") is None
 
 
 def _reduced(values: list[float], file: str) -> list[float]:

@@ -461,7 +461,9 @@ def test_a_defaults_list_without_self_is_told(
 def test_sweeps_are_not_offered_as_recipes(tmp_path: Path) -> None:
     (tmp_path / "my_sweep.yaml").write_text("recipe: r\n")
     (tmp_path / "r.yaml").write_text("defaults: [zzz]\n")
-    with pytest.raises(ConfigurationError, match=r"valid are: BaseRecipe, spheres_sem$"):
+    with pytest.raises(
+        ConfigurationError, match=r"valid are: BaseRecipe, spheres_sem, spheres_sem_physical$"
+    ):
         Composition(tmp_path / "r.yaml")
 
 

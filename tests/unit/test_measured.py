@@ -120,6 +120,22 @@ def test_a_file_of_a_parameter_that_is_drawn_is_found(folder: Path) -> None:
     assert max(sizes["ParticleDimension"].variability.extremes()) == (7.5,) * 3
 
 
+def test_a_file_that_another_entry_names_is_found(folder: Path) -> None:
+    other = f"{KEY.replace('ParticleDimension', 'Other')}.file"
+    (folder / "r.yaml").write_text(
+        RECIPE.replace("file: sizes.csv", f"file: '${{{other}}}'")
+        + "    Other:\n      feature_name: dimensions\n      variability:\n"
+        "        {_target_: $builtins.Empirical, file: sizes.csv, num_dimensions: 3}\n"
+    )
+    composition = Composition(folder / "r.yaml")
+    values = {"values": [3, 4.5, 5]}
+    assert measured(composition.resolve()) == values
+    assert measured(yaml.safe_load(composition.document())) == values
+    (folder / "other.csv").write_text("7\n8\n")
+    moved = composition.resolve([f"{other}={folder}/other.csv"])
+    assert measured(moved) == {"values": [7, 8]}
+
+
 def test_a_key_file_of_something_else_is_left_alone(folder: Path) -> None:
     (folder / "x.yaml").write_text("a: {_target_: $plugins.a.B, file: sizes.csv}\nb: {file: c}\n")
     made = Composition(folder / "x.yaml").resolve()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -464,3 +464,56 @@ def test_a_summary_shows_what_was_drawn(spheres: Tree) -> None:
     single = parse(changed(spheres, **{SIZE: log_normal(between(4, 6))}), "r.yaml", Registry())
     (mean,) = drawn_variabilities(single).parameters.values()
     assert f"geometric_mean={mean:g}" in "".join(drawn_features(single, record))
+
+
+NUMBERS = st.floats(0.5, 9) | st.integers(1, 9)
+FORMS: dict[str, tuple[str, ...]] = {
+    "UniformDistribution": ("low", "high"),
+    "LogUniform": ("low", "high"),
+    "UniformDistributionInt": ("low", "high"),
+    "NormalDistribution3dHomogeneous": ("mean", "standard_deviation", "min", "max"),
+    "LogNormal3dHomogeneous": ("geometric_mean", "geometric_standard_deviation", "min", "max"),
+    "Weibull3dHomogeneous": ("scale", "shape", "min", "max"),
+}
+
+
+def forms(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    """Return distributions some of whose numbers are drawn."""
+    number = NUMBERS | inner
+    plain = (
+        st.fixed_dictionaries(
+            {"_target_": st.just(f"$builtins.{name}")} | dict.fromkeys(keys, number)
+        )
+        for name, keys in FORMS.items()
+    )
+    part = st.fixed_dictionaries({"weight": number, "variability": inner})
+    mixed = st.lists(part, min_size=1, max_size=3).map(lambda parts: of("Mixture", parts=parts))
+    values = st.lists(number, min_size=2, max_size=4)
+    measured = st.builds(lambda v, n: of("Empirical", values=v, factor=n, num_dimensions=3),
+                         values, number)  # fmt: skip
+    return st.one_of(*plain, mixed, measured)
+
+
+RANGES = st.tuples(NUMBERS, NUMBERS).map(lambda ends: between(min(ends), max(ends)))
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    variability=st.recursive(RANGES, forms, max_leaves=6), key=st.sampled_from(["", ".location"])
+)
+def test_what_is_sound_before_the_start_can_be_drawn(
+    spheres: Tree, variability: Tree, key: str
+) -> None:
+    try:
+        recipe = parse(changed(spheres, **{f"{SIZE}{key}": variability}), "r.yaml", Registry())
+    except ConfigurationError as error:
+        assert not any("Value error" in problem.message for problem in error.problems)
+        return
+    found = drawn_variabilities(recipe)
+    assert tuple(sorted(found.parameters)) == varying_parameters(recipe)
+    sizes = recipe.process_conditions.feature_variabilities["ParticleDimension"].variability
+    own = found.distributions["ParticleDimension"].variability
+    ends = np.array(sizes.extremes())
+    drawn_sizes = np.array([own.sample(np.random.default_rng(n), VOLUME) for n in range(20)])
+    assert ends.min() - 1e-9 <= drawn_sizes.min()
+    assert drawn_sizes.max() <= ends.max() + 1e-9
