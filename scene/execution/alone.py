@@ -9,6 +9,8 @@ from typing import Any
 
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 from scene.execution.record import RunRecord
+from scene.imaging.bar_rows import BarRows
+from scene.imaging.size import rendered_size
 from scene.language.override_texts import override_problem
 from scene.language.paths import shown_path, written_path
 from scene.machine.resources import Resources
@@ -117,5 +119,10 @@ def _reduced(document: dict[str, Any], recipe: Recipe, overrides: list[str]) -> 
         "max_samples": min(settings.max_samples, PREVIEW_SAMPLES),
     }
     asked = {text.partition("=")[0].lstrip("+") for text in overrides}
-    less = {key: value for key, value in wanted.items() if f"render.{key}" not in asked}
+    less: dict[str, Any] = {
+        key: value for key, value in wanted.items() if f"render.{key}" not in asked
+    }
+    small = less.get("resolution_percentage", settings.resolution_percentage)
+    if settings.data_bar != "none" and not BarRows.fit(rendered_size(settings.resolution, small)):
+        less["data_bar"] = "none"
     return document | {"render": document.get("render", {}) | less}

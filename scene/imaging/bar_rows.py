@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scene.imaging.footprint import Footprint
-from scene.microscopy.data_bar import rows
+from scene.microscopy.data_bar import SMALLEST_WIDTH, rows
 
 type DataBarPlace = Literal["none", "overlay", "below"]
 """Where a data bar is, over the image's lowest rows or below them in rows of its own."""
@@ -30,6 +30,12 @@ class BarRows:
 
     specimen: int
     bar: int = 0
+
+    @staticmethod
+    def fit(size: tuple[int, int]) -> bool:
+        """Return whether images of this width and height can have a data bar."""
+        width, height = size
+        return width >= SMALLEST_WIDTH and rows(width) < height
 
     @classmethod
     def of(cls, size: tuple[int, int], place: DataBarPlace) -> Self:

@@ -23,7 +23,8 @@ IMAGE_ENDINGS = ("png", "tiff", "tif")
 class Frame(ABC):
     """One view of the specimen: the particles of interest and those overlapping them.
 
-    All other particles are absent.
+    All other particles are absent. Where a scan distorts `real`, everything else here is distorted
+    in the same way; where `real` has a data bar, nothing is there in everything else.
     """
 
     @property

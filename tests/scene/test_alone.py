@@ -112,6 +112,16 @@ def test_what_a_preview_reduces_is_up_to_the_overrides() -> None:
     assert _reduced(document, recipe, asked) == document
 
 
+def test_a_preview_too_small_for_a_data_bar_has_none() -> None:
+    """The recipe's own images have one."""
+    for width, place in ((960, "below"), (300, "none")):
+        given = ["render.data_bar=below", f"render.resolution=[{width},960]"]
+        document = Composition(Path(RECIPE)).resolve(given)
+        render = _reduced(document, parse(document, RECIPE, Registry([])), [])["render"]
+        assert render["data_bar"] == place
+        assert render["resolution_percentage"] == 25
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
