@@ -46,6 +46,12 @@ class Cube(GeometryPrototype):
         corners[corners[:, 2] > 0, :2] *= 1 - features["taper"]
         return mesh(corners)
 
+    def volume_fraction(self, features):
+        if "taper" not in features:
+            return None
+        side = 1 - features["taper"]
+        return (1 + side + side**2) / 3
+
 
 class Large(Cube):
     """Twice the size that it should have."""
@@ -57,10 +63,13 @@ class Large(Cube):
 
 
 class Idle(Cube):
-    """Has a feature that does nothing."""
+    """Has a feature that does nothing, and half its volume."""
 
     def build(self, features):
         return mesh(CORNERS)
+
+    def volume_fraction(self, features):
+        return 0.5
 
 
 class Restless(Cube):
@@ -146,12 +155,13 @@ def test_a_faulty_prototype_fails_where_it_is_faulty_and_a_sound_one_nowhere(
     assert set(failed) == {
         ("Large", "the_mesh_fills_the_unit_cube_round_the_origin"),
         ("Idle", "every_feature_reaches_the_images"),
+        ("Idle", "the_volume_fraction_is_that_of_the_mesh"),
         ("Restless", "the_mesh_fills_the_unit_cube_round_the_origin"),
         ("Restless", "the_same_seed_gives_the_same_bytes"),
         ("Round", "what_passes_for_a_sphere_is_one"),
         ("Wooden", "what_suits_points_looks_the_same_on_them"),
     }, done.stdout
-    assert re.search(r"^6 failed, 38 passed", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^7 failed, 42 passed", done.stdout, re.MULTILINE), done.stdout
 
 
 class Model(ImageModel):

@@ -58,6 +58,11 @@ def test_a_feature_does_not_take_the_name_of_a_count() -> None:
     assert entries.metrics(row) == {"coverage": 0.5, "feature/coverage": 0.25}
 
 
+def test_scale_and_quality_are_metrics_where_they_are_known() -> None:
+    row = {"pixel_size_nm": 12.5, "quality.snr": 7.0, "quality.contrast": None}
+    assert entries.metrics(row) == {"pixel_size_nm": 12.5, "quality/snr": 7.0}
+
+
 def test_the_command_of_a_run_on_an_object_store_names_what_to_copy() -> None:
     row = {
         "run_id": "ab",
