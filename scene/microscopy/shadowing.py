@@ -45,7 +45,7 @@ the next do not.
 """
 
 _STEPS = ((1, 0), (2, 1), (1, 1), (1, 2))
-"""Steps from pixel to pixel in a quarter of all directions; a finer angle lies between no two."""
+"""The directions of a quarter turn, as steps from pixel to pixel; the others are these, turned."""
 
 STEEPEST = np.float32(1e3)
 _ROWS = 32
