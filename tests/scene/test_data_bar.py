@@ -38,8 +38,7 @@ def beads(place: str) -> list[Particle]:
     ]
 
 
-@pytest.mark.parametrize("depth", [8, 16])
-@pytest.mark.parametrize("place", ["overlay", "below"])
+@pytest.mark.parametrize(("place", "depth"), [("overlay", 16), ("below", 8)])
 def test_nothing_is_known_beneath_a_bar(new_stage: StageFactory, place: str, depth: int) -> None:
     images = {}
     for where in ("none", place):
