@@ -24,6 +24,13 @@ SMALL = (
     "blueprints.particles.Bead.number=40",
     "synth_chain.feature_generation_steps.5.num_frames=10",
 )
+COMPUTED = (
+    "render.resolution=[160,160]",
+    "blueprints.particles.Bead.number=40",
+    "process_conditions.feature_variabilities.BeadSize.variability.max=4",
+)
+"""For `spheres_sem_physical`."""
+
 FORWARD, BACKWARD = (f"{SEED}=1,2", f"{LOOK}=null,3"), (f"{LOOK}=3,null", f"{SEED}=2,1")
 STATE = "state.blend"
 """Blender writes addresses of its memory into it."""
@@ -41,7 +48,8 @@ def contents(folder: Path) -> dict[str, Any]:
     }
     record = json.loads(files[RECORD_FILE])
     record["files"] = {file.pop("path"): file for file in record["files"]}
-    del record["files"][STATE], record["timings"]
+    record["files"].pop(STATE, None)
+    del record["timings"]
     return files | {RECORD_FILE: record}
 
 
@@ -49,9 +57,10 @@ def contents(folder: Path) -> dict[str, Any]:
 def execute(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Execute:
     """Execute the four runs of a sweep in some order; return what is in their folders."""
 
-    def run(order: Sequence[str], *arguments: object) -> Runs:
+    def run(order: Sequence[str], *arguments: object, computed: bool = False) -> Runs:
         folder = tmp_path_factory.mktemp("sweep")
-        sweep = write_sweep(folder / "sweep.yaml", "spheres_sem", [*SMALL, *order])
+        recipe, small = ("spheres_sem_physical", COMPUTED) if computed else ("spheres_sem", SMALL)
+        sweep = write_sweep(folder / "sweep.yaml", recipe, [*small, *order])
         output = folder / "output"
         done = Done.of(
             warm.start("-m", "orchestrator", sweep, "--output", output, "--no-mlflow", *arguments)
@@ -111,6 +120,16 @@ def test_on_workers_of_ray_in_the_other_order(
     execute: Execute, reference: Runs, ray_address: str
 ) -> None:
     assert_same(execute(BACKWARD, "--address", ray_address, "--workers", 2), reference)
+
+
+@pytest.mark.ray
+def test_computed_images_in_the_other_order_on_a_worker_with_more_threads(
+    execute: Execute, ray_address: str
+) -> None:
+    reference = execute(FORWARD, "--executor", "inline", computed=True)
+    assert len({files["real.png"] for files in reference.values()}) == 4
+    arguments = ("--address", ray_address, "--workers", 1, "--cpus-per-worker", 2)
+    assert_same(execute(BACKWARD, *arguments, computed=True), reference)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
