@@ -169,6 +169,17 @@ def test_patches_have_the_contrast_and_the_size_of_the_material(size: float) -> 
     assert (factor >= 0).all()
 
 
+def test_each_particle_has_its_own_patches() -> None:
+    """At the same place, another particle has others."""
+    surface = ElectronSurface(patch_contrast=0.2, patch_size=200.0)
+    here, elsewhere = (60, 120, 50, 50), (180, 120, 50, 50)
+    one, other = (
+        patchy(seen(RASTER, balls, particles=surface), Streams(1).counted)[80:160, 20:100]
+        for balls in ([here], [elsewhere, here])
+    )
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.3
+
+
 @pytest.mark.parametrize("texels_apart", [0.2, 0.9])
 def test_between_texels_a_surface_is_smooth(texels_apart: float) -> None:
     """Heights are those of the slopes, not of a stair."""
