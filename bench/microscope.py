@@ -381,7 +381,7 @@ def scale() -> list[Row]:
 
 def sheet() -> None:
     """Draw each effect off and on, a pair a tile."""
-    microscope = Microscope(f"{NUMBER}=300", "synth_chain.feature_generation_steps.5.gravity.2=-10")
+    microscope = Microscope(f"{NUMBER}={BEADS}")
     font = ImageFont.load_default(FONT)
     shown_effects = {**EFFECTS, "all at once": TOGETHER}
     rows = math.ceil(len(shown_effects) / COLUMNS)
