@@ -134,6 +134,9 @@ def test_it_is_gone_on_with(old: Path, orchestrate: Callable[..., Done]) -> None
     (new,) = after.keys() - before.keys()
     assert after[new]["index"] == 2
     assert {run.run_id for run in DataSet.open(old) if run.specimen is not None} == {new}
+    scales = {run.run_id: run.pixel_size_nm for run in DataSet.open(old)}
+    assert {run_id for run_id, size in scales.items() if size is not None} == {new}
+    assert {run.run_id for run in DataSet.open(old) if run.quality} == {new}
     assert [row for row in particles(old) if row["run_id"] != new] == particles_before
     assert {path: after for path, after in hashes(old / "runs").items() if path in files} == files
     (others,) = json.loads(run("status", old, "--json").splitlines()[-1])["others"]
