@@ -15,10 +15,14 @@ def main() -> None:
     parts = {name: make() for name, make in making.PARTS.items()}
     with tempfile.TemporaryDirectory() as folder:
         session = Session(Resources(cpus=1))
-        parts["images"] = making.images(session, Path(folder) / "still")
-        for number, nudge in enumerate((making.NUDGE, -making.NUDGE)):
-            if making.images(session, Path(folder) / str(number), nudge) != parts["images"]:
-                sys.exit("a pixel of tiny.yaml lies near a rounding edge: take another seed there")
+        for part, (recipe, _) in making.RENDERED.items():
+            parts[part] = making.images(session, Path(folder) / part, part)
+            for nudge in (making.NUDGE, -making.NUDGE):
+                moved = making.images(session, Path(folder) / f"{part} {nudge}", part, nudge)
+                if moved != parts[part]:
+                    sys.exit(
+                        f"a pixel of {recipe} is near a rounding edge: take another seed there"
+                    )
     try:
         changes = file.write(parts, " ".join(sys.argv[1:]))
     except ValueError as error:

@@ -38,6 +38,10 @@ ABOUT = {
         "without AVX2. `real` is left out: light paths differ as a whole between instruction "
         "sets."
     ),
+    "computed images": (
+        "computed.yaml, in the same way, and with `real`: averages over squares of 16 x 16 pixels, "
+        "as whole gray values."
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -34,7 +34,7 @@ from scene.recipe.registry import Registry, builtin_classes
 from scene.specimen.distributions import Constant, Distribution, UniformDistribution
 from scene.specimen.specimen import MeasurementVolume
 from scene.specimen.streams import Streams
-from scene.steps.relax import RelaxCollisions
+from scene.steps.relax import RelaxationStep, RelaxCollisions, SettleSpheres
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
@@ -46,6 +46,9 @@ ROOT = FOLDER.parents[1]
 NUDGE = 1e-5
 """How far particles may move, in scene units, without a pixel of the tiny run changing: more than
 two steps of the single precision in which Blender keeps them."""
+
+BLOCK = 16
+"""Side in pixels of the squares over which a computed image is averaged, to whole gray values."""
 
 DEPTH_STEPS = 64
 """Steps of one scene unit to which depth is rounded before it is hashed."""
@@ -224,19 +227,24 @@ def colours() -> dict[str, Any]:
     }
 
 
-def images(session: Session, folder: Path, nudge: float = 0.0) -> dict[str, Any]:
-    """Execute ``tiny.yaml`` and return its file names and what the images hold.
+def images(
+    session: Session, folder: Path, part: str = "images", nudge: float = 0.0
+) -> dict[str, Any]:
+    """Execute a small run and return its file names and what the images hold.
 
     Parameters
     ----------
     session
         A warm Blender.
+    part
+        One of `RENDERED`.
     folder
         A folder that does not exist yet.
     nudge
         How far each particle is moved, in scene units, after relaxation.
     """
-    recipe = parse(Composition(FOLDER / "tiny.yaml").resolve(SHORT), "tiny.yaml", Registry())
+    name, overrides = RENDERED[part]
+    recipe = parse(Composition(FOLDER / name).resolve(overrides), name, Registry())
     folder.mkdir()
     with session.captured(), _nudged(nudge):
         record = chain.execute(recipe, session, folder)
@@ -246,10 +254,14 @@ def images(session: Session, folder: Path, nudge: float = 0.0) -> dict[str, Any]
             file.path: _pixels(folder / file.path)
             for file in record.files
             if file.width and file.mode != "real"
-        },
+        }
+        | ({"real.png": _coarse(folder / "real.png")} if part == "computed images" else {}),
         "particles": _particles(record),
     }
 
+
+RENDERED = {"images": ("tiny.yaml", SHORT), "computed images": ("computed.yaml", ())}
+"""Part to its recipe and overrides."""
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "run_ids": run_ids,
@@ -258,7 +270,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "splits": splits,
     "colours": colours,
 }
-"""What needs no Blender; `images` comes on top."""
+"""What needs no Blender; those of `RENDERED` come on top."""
 
 
 def _position(seed: int) -> int:
@@ -293,6 +305,16 @@ def _pixels(path: Path) -> str:
         return _sha256(np.array(image))
 
 
+def _coarse(path: Path) -> list[list[int]]:
+    """Return the gray values of an image, averaged over squares."""
+    with Image.open(path) as image:
+        gray = np.array(image, dtype=float)
+    rows, columns = (length // BLOCK for length in gray.shape)
+    squares = gray.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
+    found: list[list[int]] = np.rint(squares).astype(int).tolist()
+    return found
+
+
 def _sha256(array: NDArray[Any]) -> str:
     head = f"{array.dtype.newbyteorder('<').str} {array.shape} ".encode()
     data = array.astype(array.dtype.newbyteorder("<")).tobytes()
@@ -305,16 +327,23 @@ def _nudged(distance: float) -> Iterator[None]:
     if not distance:
         yield
         return
-    relax, rng = RelaxCollisions.execute, np.random.default_rng(0)
+    rng = np.random.default_rng(0)
 
-    def execute(step: RelaxCollisions, context: StepContext) -> None:
-        relax(step, context)
-        for particle in context.specimen.particles:
-            place: Any = particle.features["location"]
-            away = rng.choice([-distance, distance], size=3)
-            particle.features["location"] = tuple((np.array(place) + away).tolist())
+    def nudging(step: type[RelaxationStep]) -> Callable[[Any, StepContext], None]:
+        relax = step.execute
 
-    with mock.patch.object(RelaxCollisions, "execute", execute):
+        def execute(self: Any, context: StepContext) -> None:
+            relax(self, context)
+            for particle in context.specimen.particles:
+                place: Any = particle.features["location"]
+                away = rng.choice([-distance, distance], size=3)
+                particle.features["location"] = tuple((np.array(place) + away).tolist())
+
+        return execute
+
+    with ExitStack() as stack:
+        for step in (RelaxCollisions, SettleSpheres):
+            stack.enter_context(mock.patch.object(step, "execute", nudging(step)))
         yield
 
 

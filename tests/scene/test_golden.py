@@ -29,33 +29,41 @@ from pathlib import Path
 from scene.blender.session import Session
 from scene.machine.resources import Resources
 from tests.golden import making
-print("FOUND", json.dumps(making.images(Session(Resources(cpus=1)), Path(sys.argv[1]))))
+session = Session(Resources(cpus=1))
+found = {part: making.images(session, Path(sys.argv[1]) / part, part) for part in making.RENDERED}
+print("FOUND", json.dumps(found))
 """
 
 
-def test_the_images_are_those_of_earlier_versions(session: Session, tmp_path: Path) -> None:
-    file.check("images", making.images(session, tmp_path / "run"))
+@pytest.mark.parametrize("part", making.RENDERED)
+def test_the_images_are_those_of_earlier_versions(
+    session: Session, tmp_path: Path, part: str
+) -> None:
+    file.check(part, making.images(session, tmp_path / "run", part))
 
 
+@pytest.mark.parametrize("part", making.RENDERED)
 @pytest.mark.parametrize("nudge", [making.NUDGE, -making.NUDGE])
 def test_no_golden_pixel_lies_near_a_rounding_edge(
-    session: Session, tmp_path: Path, nudge: float
+    session: Session, tmp_path: Path, nudge: float, part: str
 ) -> None:
     still, moved = (
-        making.images(session, tmp_path / str(number), by) for number, by in enumerate((0, nudge))
+        making.images(session, tmp_path / str(number), part, by)
+        for number, by in enumerate((0, nudge))
     )
     assert moved == still
-    far = making.images(session, tmp_path / "far", 1000 * nudge)
+    far = making.images(session, tmp_path / "far", part, 1000 * nudge)
     assert far["pixels"] != still["pixels"], "nudging moves nothing"
 
 
 def test_the_golden_images_are_those_of_an_older_processor_too(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RENDER, str(tmp_path / "run")],
+        [sys.executable, "-c", RENDER, str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | OTHER_MACHINE,
     )
     (found,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
-    file.check("images", json.loads(found.removeprefix("FOUND ")))
+    for part, images in json.loads(found.removeprefix("FOUND ")).items():
+        file.check(part, images)
