@@ -40,7 +40,14 @@ class MaterialLibrary:
         self._materials: dict[PrototypeKey, bpy.types.Material] = {}
 
     def key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
-        """Return what a material of prototype `name` depends on."""
+        """Return what Blender's material of prototype `name` depends on."""
+        prototype = self._registry.prototype(MaterialPrototype, name)
+        if unseen := prototype.electron_features:
+            features = {key: value for key, value in features.items() if key not in unseen}
+        return name, tuple(with_defaults(prototype.features, features).values())
+
+    def surface_key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
+        """Return what the surface of a material of prototype `name` depends on."""
         specs = self._registry.prototype(MaterialPrototype, name).features
         return name, tuple(with_defaults(specs, features).values())
 
@@ -55,7 +62,7 @@ class MaterialLibrary:
         return self._materials[key]
 
     def surface(self, key: PrototypeKey) -> ElectronSurface:
-        """Return how the material with that key answers an electron beam."""
+        """Return how the material with that `surface_key` answers an electron beam."""
         name, values = key
         prototype = self._registry.prototype(MaterialPrototype, name)
         surface = prototype.electron_surface(_named(prototype.features, values))
@@ -160,10 +167,12 @@ class ParticleObjects:
         changed = False
         alone: set[int] = set()
         spheres: dict[PrototypeKey, list[Sphere]] = {}
-        self._wearers = defaultdict(list)
+        wearers: dict[PrototypeKey, list[int]] = defaultdict(list)
         for particle in particles:
             mesh_key, pose = self._state(particle)
-            self._wearers[mesh_key[1]].append(particle.id)
+            wearers[self._materials.surface_key(particle.material, particle.features)].append(
+                particle.id
+            )
             (size, *others), (x, y, z), _ = pose
             if self._may_be_point(mesh_key) and others == [size, size]:
                 sphere = particle.id, x, y, z, size / 2
@@ -184,6 +193,8 @@ class ParticleObjects:
             if key not in self._clouds:
                 self._clouds[key] = Cloud(self._materials.material(key), self._collection)
             changed |= self._clouds[key].fill(held)
+        changed |= wearers != self._wearers
+        self._wearers = wearers
         return bool(changed or gone or empty)
 
     def _may_be_point(self, key: MeshKey) -> bool:

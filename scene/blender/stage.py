@@ -199,7 +199,7 @@ class Stage:
         chain = prototype.imaging_chain(values, settings.fidelity)
         model = prototype.image_model(values)
         name = technique.background_material if model is not None else None
-        ground = None if name is None else self._materials.key(name, technique.features)
+        ground = None if name is None else self._materials.surface_key(name, technique.features)
         volume = prototype.volume(settings.resolution)
         return ImageFormation(
             model=None if model is None else given(model, ImageModel, kind, "image_model"),

@@ -114,6 +114,13 @@ class MaterialPrototype(Prototype):
     coordinates, a UV map, its location, its random number, a property.
     """
 
+    electron_features: ClassVar[frozenset[str]] = frozenset()
+    """Names of the features that matter to `electron_surface` alone.
+
+    `build` gets their defaults: particles that differ in nothing else look alike in Blender, and
+    a thousand of them are as cheap there as if they were of one material.
+    """
+
     @abstractmethod
     def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:
         """Return a new material for the given values of this prototype's features."""

@@ -1,4 +1,4 @@
-"""Materials whose features are how they answer an electron beam."""
+"""Materials whose features are how they answer an electron beam, and nothing else."""
 
 from __future__ import annotations
 

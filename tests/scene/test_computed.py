@@ -92,6 +92,32 @@ def test_surfaces_and_ground_follow_the_specimen(new_stage: StageFactory) -> Non
     assert view.ground == ElectronSurface(secondary_electron_yield=2.0)
 
 
+def test_particles_that_electrons_alone_tell_apart_are_one_cloud(new_stage: StageFactory) -> None:
+    """A thousand materials would be a thousand objects, in each scene that is rendered."""
+    stage = new_stage()
+    technique = MeasurementTechnique("Any", "scanning_electron_microscope", "sem_carbon_tape", {})
+    beads = [bead(1, (-20.0, 0.0, 3.0)), bead(2, (20.0, 0.0, 3.0))]
+
+    def yields(*values: float) -> tuple[float, ...]:
+        powder = [
+            replace(
+                own,
+                material="sem_metal_powder",
+                features=own.features | {"secondary_electron_yield": value},
+            )
+            for own, value in zip(beads, values, strict=True)
+        ]
+        stage.sync(Specimen(powder, [technique]))
+        assert len(stage._particles.all()) == 1
+        frame = stage.frame(frozenset({1, 2}))
+        real, ids = frame.real(), frame.buffers.instance
+        return tuple(float(np.median(real[ids == key])) for key in (1, 2))
+
+    first, second = yields(0.2, 0.4)
+    assert second > 1.5 * first
+    assert yields(0.2, 0.8) == (first, pytest.approx(2 * second, rel=0.1)), "no pose has changed"
+
+
 def test_unseen_particles_have_a_height(new_stage: StageFactory) -> None:
     stage = new_stage()
     low, high = bead(1, (0.0, 0.0, 3.0), 20.0), bead(2, (0.0, 0.0, 25.0), 10.0)

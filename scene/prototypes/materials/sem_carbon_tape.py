@@ -31,13 +31,14 @@ class SemCarbonTape(MaterialPrototype):
             patch_size=4000.0,
         )
     )
+    electron_features: ClassVar[frozenset[str]] = frozenset(spec.name for spec in features)
 
     def build(
         self,
         features: Mapping[str, FeatureValue],
         fidelity: Fidelity,  # noqa: ARG002
     ) -> bpy.types.Material:
-        """Return a new matt material, the brighter the higher the yield."""
+        """Return a new matt material, as bright as the default yield."""
         return matt("sem_carbon_tape", features)
 
     def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:

@@ -30,6 +30,7 @@ class SemMetalPowder(MaterialPrototype):
             patch_size=800.0,
         )
     )
+    electron_features: ClassVar[frozenset[str]] = frozenset(spec.name for spec in features)
     suits_points: ClassVar[bool] = True
 
     def build(
@@ -37,7 +38,7 @@ class SemMetalPowder(MaterialPrototype):
         features: Mapping[str, FeatureValue],
         fidelity: Fidelity,  # noqa: ARG002
     ) -> bpy.types.Material:
-        """Return a new matt material, the brighter the higher the yield."""
+        """Return a new matt material, as bright as the default yield."""
         return matt("sem_metal_powder", features)
 
     def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:
