@@ -36,12 +36,14 @@ from numpy.typing import NDArray
 from scene.microscopy.collection import Collection
 from scene.specimen.features import FeatureSpec, FeatureValue, numbers
 
-GROWTH = 1.2
-"""Ratio of the distances at which the horizon is looked for, from a pixel on.
+GROWTH = 1.15
+"""Ratio of the distances at which the horizon is looked for, from a pixel on."""
 
-With this and 16 directions, a fraction of the sky differs by 0.02 on average from that of 64
-directions and steps of a pixel; by 0.07 at most beside a wall, where some directions see it and
-the next do not.
+_BREADTH = 0.16
+"""Breadth, relative to its distance, of the part of the surroundings whose mean height counts.
+
+Between one direction and the next lies 0.39 of the distance. If single pixels counted, an outline
+would be a step where a direction meets it, and its shadow a fan of facets.
 """
 
 _STEPS = ((1, 0), (2, 1), (1, 1), (1, 2))
@@ -135,15 +137,54 @@ def hidden_sky(
     if reach < 1:
         return np.zeros_like(height)
     padding = math.ceil(reach)
-    around = np.pad(others, padding, mode="edge")
-    hidden = np.empty_like(height)
     directions = list(_directions(reach, collection or Collection()))
+    breadths = {place.breadth for direction in directions for place in direction.places}
+    around = {
+        breadth: np.pad(_mean_height(others, breadth), padding, mode="edge") for breadth in breadths
+    }
+    hidden = np.empty_like(height)
     for top in range(0, height.shape[0], _ROWS):  # parts that stay in a processor's cache
         rows = slice(top, top + _ROWS)
-        part = around[top : top + _ROWS + 2 * padding]
+        parts = {key: whole[top : top + _ROWS + 2 * padding] for key, whole in around.items()}
         own = tuple(slope[rows] for slope in slopes)
-        hidden[rows] = _hidden(height[rows], own, part, padding, directions)
+        hidden[rows] = _hidden(height[rows], own, parts, padding, directions)
     return hidden
+
+
+def _mean_height(height: NDArray[np.float32], breadth: int) -> NDArray[np.float32]:
+    """Return the mean over a square of `breadth` pixels round each."""
+    if breadth == 1:
+        return height
+    from scipy import ndimage
+
+    mean: NDArray[np.float32] = ndimage.uniform_filter(height, breadth, mode="nearest")
+    return mean
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where heights are compared.
+
+    Parameters
+    ----------
+    right, up
+        Pixels from the one that is looked from.
+    breadth
+        Side in pixels, an odd number, of the square whose mean height counts.
+    """
+
+    right: int
+    up: int
+    breadth: int
+
+    @classmethod
+    def at(cls, right: int, up: int) -> Self:
+        """Return a place as broad as its distance asks for."""
+        broad = _BREADTH * math.hypot(right, up)
+        # 1, 3, 5, 9, 17, ... pixels: few arrays, whatever the reach.
+        doublings = round(math.log2(broad)) if broad > math.sqrt(3.0) else -1
+        return cls(right, up, 1 if doublings < 0 else 2**doublings + 1)
 
 
 @final
@@ -158,13 +199,13 @@ class _Direction:
     right, up
         Of the unit vector.
     places
-        Where heights are compared, as pixels to the right and upwards, exactly in that direction.
+        Where heights are compared, exactly in that direction.
     """
 
     weight: float
     right: float
     up: float
-    places: tuple[tuple[int, int], ...]
+    places: tuple[_Place, ...]
 
 
 def _directions(reach: float, collection: Collection) -> Iterator[_Direction]:
@@ -179,7 +220,7 @@ def _directions(reach: float, collection: Collection) -> Iterator[_Direction]:
         share = ((after - azimuths[index - 1]) % math.tau) / 2 / math.tau
         towards = 1 + collection.lateral * math.cos(azimuth - collection.detector_azimuth)
         length = math.hypot(x, y)
-        places = tuple((x * times, y * times) for times in _multiples(reach / length))
+        places = tuple(_Place.at(x * times, y * times) for times in _multiples(reach / length))
         yield _Direction(share * towards, x / length, y / length, places)
 
 
@@ -193,11 +234,14 @@ def _multiples(largest: float) -> Iterator[int]:
 def _hidden(
     height: NDArray[np.float32],
     slopes: tuple[NDArray[np.float32], ...],
-    around: NDArray[np.float32],
+    around: Mapping[int, NDArray[np.float32]],
     padding: int,
     directions: Iterable[_Direction],
 ) -> NDArray[np.float32]:
-    """Return the hidden sky of some rows; `around` has `padding` more pixels on each side."""
+    """Return the hidden sky of some rows.
+
+    `around` has mean heights by breadth, `padding` more pixels on each side.
+    """
     total = np.zeros_like(height)
     rise = np.empty_like(height)
     rows, columns = height.shape
@@ -206,10 +250,11 @@ def _hidden(
         own += slopes[1] * np.float32(direction.up)
         np.clip(own, np.float32(0.0), STEEPEST, out=own)
         horizon = own.copy()
-        for right, up in direction.places:
-            top, left = padding - up, padding + right
-            np.subtract(around[top : top + rows, left : left + columns], height, out=rise)
-            rise *= np.float32(1 / math.hypot(right, up))
+        for place in direction.places:
+            top, left = padding - place.up, padding + place.right
+            there = around[place.breadth][top : top + rows, left : left + columns]
+            np.subtract(there, height, out=rise)
+            rise *= np.float32(1 / math.hypot(place.right, place.up))
             np.maximum(horizon, rise, out=horizon)
         total += np.float32(direction.weight) * (_sine_squared(horizon) - _sine_squared(own))
     return total
