@@ -7,6 +7,8 @@ patches are distributed is a likeness: a random field without a preferred size.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,11 @@ from scene.microscopy.electron_yield import by_id
 from scene.microscopy.image_model import Stream
 from scene.microscopy.texture import clouds
 from scene.microscopy.view import View
+
+_SECOND = ((0.55, -0.28), (0.28, 0.55))
+"""Turns and draws out a place in the texture, which is looked up there for a second time.
+
+The texture repeats, but not the mean of two that repeat in other directions and distances."""
 
 
 def has_patches(view: View) -> bool:
@@ -42,7 +49,9 @@ def patchy(view: View, stream: Stream) -> NDArray[np.float32]:
     scale = np.reciprocal(np.maximum(size, pixel))[ids]
     right, up = view.raster.places_nm(uneven)
     shift = stream("patches").random((2, 2**16), dtype=np.float32) * 16
-    values = clouds().at(right * scale + shift[0][ids], up * scale + shift[1][ids])
+    across, along = right * scale + shift[0][ids], up * scale + shift[1][ids]
+    turned = (np.float32(a) * across + np.float32(b) * along for a, b in _SECOND)
+    values = clouds().at(across, along) + clouds().at(*turned)
     factor = np.ones(view.raster.shape, np.float32)
-    factor.ravel()[uneven] += contrast[ids] * values[:, 0]
+    factor.ravel()[uneven] += contrast[ids] * np.float32(math.sqrt(0.5)) * values[:, 0]
     return np.maximum(factor, np.float32(0.0), out=factor)

@@ -15,7 +15,7 @@ from scene.microscopy.patches import patchy
 from scene.microscopy.raster import Raster
 from scene.microscopy.relief import Normals, slope_rms, with_relief
 from scene.microscopy.secondary_electrons import SecondaryElectrons
-from scene.microscopy.texture import cells, clouds
+from scene.microscopy.texture import SIZE, cells, clouds
 from scene.microscopy.view import View
 from scene.specimen.streams import Streams
 
@@ -167,6 +167,17 @@ def test_patches_have_the_contrast_and_the_size_of_the_material(size: float) -> 
     near = np.corrcoef(factor[:, lag:].ravel(), factor[:, :-lag].ravel())[0, 1]
     assert near > 0.8
     assert (factor >= 0).all()
+
+
+def test_patches_do_not_repeat_where_their_texture_does() -> None:
+    surface = ElectronSurface(patch_contrast=0.2, patch_size=200.0)
+    factor = patchy(seen(RASTER, [], ground=surface), Streams(1).counted)
+    period = round(SIZE / clouds().texels * surface.patch_size / RASTER.pixel_nm)
+    for shifted, kept in (
+        (factor[period:], factor[:-period]),
+        (factor.T[period:], factor.T[:-period]),
+    ):
+        assert np.corrcoef(shifted.ravel(), kept.ravel())[0, 1] < 0.7
 
 
 def test_each_particle_has_its_own_patches() -> None:
