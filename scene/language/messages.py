@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -58,13 +58,15 @@ def in_sentences(error: ValidationError, model: type[BaseModel]) -> ValidationEr
     model
         The model that was validated; its fields are the valid keys.
     """
+    found = error.errors(include_url=False)
     told = [
         _problem(
             details["msg"] if details["type"] == _SENTENCE else _sentence(model, details),
             details["input"],
             *details["loc"],
         )
-        for details in error.errors(include_url=False)
+        for details in found
+        if not _miscounted(details, found)
     ]
     return ValidationError.from_exception_data(error.title, told)
 
@@ -93,6 +95,14 @@ def problems(found: Mapping[Path, str], value: object) -> ValidationError:
 def _problem(message: str, value: object, *place: str | int) -> InitErrorDetails:
     sentence = PydanticCustomError(_SENTENCE, "{text}", {"text": message})
     return InitErrorDetails(type=sentence, loc=place, input=value)
+
+
+def _miscounted(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """Return whether a list seems too short only because entries of it are wrong themselves."""
+    place = details["loc"]
+    return details["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in found
+    )
 
 
 def _sentence(model: type[BaseModel], details: ErrorDetails) -> str:

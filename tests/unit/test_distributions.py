@@ -275,6 +275,25 @@ def test_parameters_that_do_not_fit_are_told(
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("cls", "parameters", "places"),
+    [
+        (v.Empirical, {"values": [1, "a"]}, {("values", 1)}),
+        (
+            v.Mixture,
+            {"parts": [{"wieght": 1, "variability": v.Constant(value=1)}]},
+            {("parts", 0, "wieght"), ("parts", 0, "weight")},
+        ),
+    ],
+)
+def test_a_list_with_a_wrong_entry_is_not_called_too_short(
+    cls: type[v.Distribution], parameters: dict[str, Any], places: set[tuple[str | int, ...]]
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        cls(**parameters)
+    assert {error["loc"] for error in caught.value.errors()} == places
+
+
 def test_a_variability_tells_why_it_does_not_fit_a_feature() -> None:
     size = FeatureSpec("size", 1.0, "size", minimum=0.0)
     assert v.Constant(value=1).unfit(size) is None
