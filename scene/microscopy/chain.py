@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.detector import detected
-from scene.microscopy.display import automatic_levels, displayed
+from scene.microscopy.display import automatic_levels, displayed, vignetted
 from scene.microscopy.electrons import counted
 from scene.microscopy.image_model import Stream
 from scene.microscopy.imaging_chain import ImagingChain
@@ -73,6 +73,7 @@ def imaged(
     levels = 0.0, WHITE
     if display.automatic_contrast:
         inner = gray[:, detector.lead : detector.lead + raster.width]
+        inner = vignetted(inner, display.vignetting)
         levels = automatic_levels(inner, display.saturation)
     if chain.noise:
         gray = with_noise(gray, chain.noise, stream("noise"))

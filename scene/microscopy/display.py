@@ -138,6 +138,8 @@ def vignetted(signal: NDArray[np.float32], vignetting: float) -> NDArray[np.floa
         Fraction that is lost in the corners; elsewhere it is proportional to the square of the
         distance from the middle, the first term of every law of this kind.
     """
+    if not vignetting:
+        return signal
     squares = [(np.arange(side) - (side - 1) / 2) ** 2 for side in signal.shape]
     farthest = squares[0][0] + squares[1][0] or 1.0  # of a single pixel
     kept = 1.0 - vignetting / farthest * np.add.outer(*squares)
@@ -159,8 +161,7 @@ def displayed(
     levels
         Signals that are black and white at a contrast of 1 and a brightness of 0.
     """
-    if display.vignetting:
-        signal = vignetted(signal, display.vignetting)
+    signal = vignetted(signal, display.vignetting)
     black, white = levels
     gain = display.contrast / (white - black)
     offset = 0.5 + display.brightness - gain * (black + white) / 2

@@ -195,6 +195,15 @@ def test_scan_and_detector_together_move_the_image_as_each_does_alone() -> None:
     assert np.abs(both - alone).max() <= 2
 
 
+@pytest.mark.parametrize("vignetting", [0.0, 0.4, 1.0])
+def test_automatic_contrast_leaves_the_set_fraction_black_and_white(vignetting: float) -> None:
+    display = Display(automatic_contrast=1, saturation=0.05, vignetting=vignetting)
+    signal = np.random.default_rng(1).random((100, 120), dtype=np.float32)
+    image = written(signal, ImagingChain(display=display))
+    for extreme in (0, 255):
+        assert (image == extreme).mean() == pytest.approx(0.05, abs=0.005)
+
+
 def test_automatic_contrast_does_not_depend_on_what_is_drawn() -> None:
     chain = ImagingChain(
         electrons=Electrons(beam_current=0.5), display=Display(automatic_contrast=1)
