@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scene.errors import ConfigurationError, Problem
+from scene.language.canonical import at_place
 from scene.language.element import Configurable, Making
 from scene.language.messages import schema_problems
 from scene.language.plugin_code import described, failed
@@ -20,6 +21,7 @@ from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.recipe.blueprint_checks import PARTICLES, TECHNIQUES, blueprint_features
 from scene.recipe.chain_checks import chain_problems
 from scene.recipe.names import Features, RecipeNames
+from scene.recipe.references import texts
 from scene.recipe.registry import Registry
 from scene.recipe.scan_check import scan_problem
 from scene.recipe.schema import Recipe
@@ -73,6 +75,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     techniques: dict[Any, Any] = dict(_items(resolved, ("blueprints", TECHNIQUES)))
     particle_features = blueprint_features(particles, PARTICLES, registry, found)
     technique_features = blueprint_features(techniques, TECHNIQUES, registry, found)
+    used = {} if recipe is None else _used(recipe, resolved)
     names = RecipeNames(
         registry=registry,
         distributions={str(path[-1]): entry for path, entry in distributions.items()},
@@ -85,7 +88,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
             if isinstance(blueprint, dict) and isinstance(blueprint.get("number"), int)
         },
         volume=None if recipe is None or found else _volume(recipe, registry, found),
-        sight=None if recipe is None else _sight(recipe, technique_features),
+        sight=None if recipe is None else _sight(recipe, technique_features, used),
     )
     for path in sets:
         if path[-1] in BUILTIN_SETS:
@@ -95,7 +98,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
             found += _element_problems(path, element, names)
     found += chain_problems(generation, rendering, names)
     if recipe is not None:
-        found += _scan_problems(recipe, technique_features)
+        found += _scan_problems(recipe, technique_features, used)
     if recipe is None or found:
         ordered = sorted(dict.fromkeys(found), key=lambda item: [str(part) for part in item[0]])
         raise ConfigurationError(
@@ -138,17 +141,29 @@ def _volume(
     return None
 
 
-def _sight(recipe: Recipe, techniques: Mapping[str, Features | None]) -> Sight | None:
-    drawn = recipe.process_conditions.feature_variabilities.values()
+def _used(recipe: Recipe, resolved: Mapping[str, Any]) -> dict[str, FeatureDistribution]:
+    """Return the feature variabilities that a step names."""
+    named = {text for _, text in texts(at_place(resolved, _GENERATION))}
+    entries = recipe.process_conditions.feature_variabilities
+    return {name: entry for name, entry in entries.items() if name in named}
+
+
+def _sight(
+    recipe: Recipe,
+    techniques: Mapping[str, Features | None],
+    drawn: Mapping[str, FeatureDistribution],
+) -> Sight | None:
     features = next(iter(techniques.values()), None)
-    return sight_of(recipe.render.resolution, recipe.render.scene_unit_nm, features, drawn)
+    render = recipe.render
+    return sight_of(render.resolution, render.scene_unit_nm, features, drawn.values())
 
 
 def _scan_problems(
-    recipe: Recipe, techniques: Mapping[str, Features | None]
+    recipe: Recipe,
+    techniques: Mapping[str, Features | None],
+    drawn: Mapping[str, FeatureDistribution],
 ) -> Iterator[tuple[Path, str]]:
     features = next(iter(techniques.values()), None)
-    drawn = recipe.process_conditions.feature_variabilities
     if features is not None and (problem := scan_problem(recipe.render, features, drawn)):
         name, message = problem
         yield (*_DISTRIBUTIONS, name), message

@@ -233,3 +233,16 @@ def test_a_scan_that_is_too_far_off_whatever_is_drawn_is_told_before_the_start(
     found = problems(composition, f"{DRIFT}{{{value}}}}}", *further)
     assert found.keys() == ({f"{VARIABILITY}.IlluminationStrength"} if told else set())
     assert all("most of it is drift: lower it, or dwell_time" in text for text in found.values())
+
+
+@pytest.mark.parametrize(
+    "unused",
+    [
+        f"{{feature_name: drift, variability: {{{CONSTANT}, value: 90000}}}}",
+        f"{{feature_name: magnification, variability: {{{CONSTANT}, value: 50}}}}",
+    ],
+)
+def test_a_variability_that_no_step_uses_is_not_taken_for_one_that_is_drawn(
+    composition: Composition, unused: str
+) -> None:
+    assert problems(composition, f"+{VARIABILITY}.Unused={unused}") == {}
