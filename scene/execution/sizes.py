@@ -17,7 +17,7 @@ type Geometries = Mapping[str, GeometryPrototype]
 def equivalent_diameters_nm(
     particles: Iterable[Particle], geometries: Geometries, scene_unit_nm: float
 ) -> list[float | None]:
-    """Return the diameter in nm of the sphere of equal volume, for each particle (ISO 9276-1).
+    """Return the diameter in nm of the sphere of equal volume, for each particle (ISO 9276).
 
     Parameters
     ----------

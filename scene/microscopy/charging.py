@@ -1,10 +1,10 @@
 """Charging: particles that hold their charge look brighter, the ground beside them darker.
 
-An insulating particle under the beam keeps charge; its field draws slow electrons back from around
-it. After a bright object the signal of a line stays low for a while: L. Reimer, Scanning Electron
-Microscopy, 2nd ed. (1998), chapter 3; J. Cazaux, Scanning 26 (2004) 181. The potential follows
-from the history of the whole scan, which is not computed here: size and form of what follows
-are a likeness.
+An insulating particle under the beam keeps charge, whose field acts on the slow electrons around
+it; how, depends on beam, material and time (J. Cazaux, Scanning 26 (2004) 181). Micrographs of
+particles that charge up show them bright, with dark surroundings and dark streaks along the lines
+behind them. The potential follows from the history of the whole scan, which is not computed here:
+size and form of these three are a likeness.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STREAK = 0.4
 """Largest relative loss behind bright objects, at full charging."""
 
 STREAK_LENGTH = 3.0
-"""Over `charging_range`."""
+"""Length along a line in which a streak falls to 1/e, over `charging_range`."""
 
 
 @final

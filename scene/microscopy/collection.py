@@ -1,8 +1,8 @@
 """Detector position: slopes that face the detector look brighter.
 
 An Everhart-Thornley detector stands at one side of the specimen and draws electrons towards it, but
-not all alike: L. Reimer, Scanning Electron Microscopy, 2nd ed. (1998), chapter 5; J. Goldstein et
-al., Scanning Electron Microscopy and X-Ray Microanalysis, 4th ed. (2018).
+not all alike: L. Reimer, Scanning Electron Microscopy, 2nd ed. (1998); J. Goldstein et al.,
+Scanning Electron Microscopy and X-Ray Microanalysis, 4th ed. (2018).
 """
 
 from __future__ import annotations

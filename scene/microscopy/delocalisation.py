@@ -3,8 +3,7 @@
 Electrons of the beam that are scattered back leave the specimen within some hundred nanometres, at
 low energies, to some micrometres, and make secondary electrons there (SE2). Their density
 around the beam is close to ``exp(-(r / range)**2)``: T. Chang, Journal of Vacuum Science and
-Technology 12 (1975) 1271, on the same electrons in lithography; L. Reimer, Scanning Electron
-Microscopy, 2nd ed. (1998), chapter 4.
+Technology 12 (1975) 1271, on the same electrons in lithography.
 """
 
 from __future__ import annotations

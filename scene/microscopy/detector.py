@@ -1,8 +1,8 @@
 """Detector: what its electronics do to the signal on the way to the display.
 
 The video signal passes an amplifier of limited bandwidth, its gain is not quite the same from line
-to line, and it gets noise that does not depend on it: L. Reimer, Scanning Electron Microscopy, 2nd
-ed. (1998), chapter 5.
+to line, and noise is added that does not depend on it: L. Reimer, Scanning Electron Microscopy, 2nd
+ed. (1998).
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Secondary electrons leave from a thin layer. A beam that meets the surface at an angle to its
 normal has a longer way in that layer, so that the yield grows as ``1 / cos(angle)**n``. n is 1 for
-a straight way; measured on flat samples it falls from 1.3 for light to 0.65 for heavy elements:
-L. Reimer, Scanning Electron Microscopy, 2nd ed. (1998), chapter 4; H. Seiler, Journal of Applied
-Physics 54 (1983) R1.
+a straight way; measured on flat samples it is above 1 for light elements and below for heavy ones:
+L. Reimer, Scanning Electron Microscopy, 2nd ed. (1998); H. Seiler, Journal of Applied Physics 54
+(1983) R1.
 
 At the limb of a sphere that way does not become infinite. With electrons from a depth d leaving
 with the probability ``exp(-d / T)``, T the escape depth, a beam through a sphere of radius R has

@@ -1,8 +1,8 @@
 """Material contrast: how many secondary electrons a material gives.
 
 The yield at normal incidence is the material's own and depends on the beam's energy: H. Seiler,
-Journal of Applied Physics 54 (1983) R1; measured values in D. Joy, A Database of Electron-Solid
-Interactions (2008).
+Journal of Applied Physics 54 (1983) R1; measured values in D. Joy, A database on electron-solid
+interactions, Scanning 17 (1995) 270.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Electrons: a pixel's signal is a count, and counts scatter.
 
 A beam of current I that dwells for a time t brings I t / e electrons to a pixel. How many secondary
-electrons of them are detected follows, to a good approximation, Poisson's distribution: L. Reimer,
-Scanning Electron Microscopy, 2nd ed. (1998), chapter 4. So the variance of a pixel is a line in
-its mean, and a longer dwell time makes an image less noisy.
+electrons are then detected is taken to follow Poisson's distribution, so the variance of a pixel is
+proportional to its mean, and a longer dwell time makes an image less noisy: L. Reimer, Scanning
+Electron Microscopy, 2nd ed. (1998). Where one electron of the beam releases several, counts scatter
+more than that; on the limits of Poisson's law see L. Frank, Journal of Electron Microscopy 54
+(2005) 361.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class Electrons:
 def counted(
     signal: NDArray[np.float32], at_one: float, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return a signal as it is seen by counting electrons: its mean stays, its variance is a line.
+    """Return a signal as counted electrons show it, its mean as it is, its variance as large.
 
     Each pixel draws one normal number, whatever its signal; the count is the quantile of its
     Poisson distribution at that number's probability. So which number a pixel gets depends on the
@@ -124,8 +126,8 @@ def poisson_quantile(
 
     That is the smallest count whose cumulative probability is at least that of the normal number.
     Below `EXACT_BELOW` expected counts it is found by summing up probabilities; from there on by an
-    asymptotic expansion in which at most 1 in 2,000 counts is off, by one (M. B. Giles, ACM
-    Transactions on Mathematical Software 42 (2016) 7, equation for Q_N3).
+    asymptotic expansion in which at most 1 in 2,000 counts is off, by one (M. B. Giles, Algorithm
+    955, ACM Transactions on Mathematical Software 42 (2016) 7).
 
     Parameters
     ----------

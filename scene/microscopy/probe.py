@@ -6,10 +6,10 @@ transparent at its rim, and what lies beneath it, in focus, is sharp; a bead tha
 sharp against a ground that is not, and takes nothing of the ground's light into itself. Nothing is
 known of what is hidden; it is taken to go on as it is nearby.
 
-Sources: J. Goldstein et al., Scanning Electron Microscopy and X-ray Microanalysis (probe diameter,
-convergence angle and depth of field, astigmatism); C. Scofield, 2 1/2-D depth-of-field simulation,
-Graphics Gems III (1992), for layers that are blurred and laid upon each other; H. Knutsson and
-C.-F. Westin, Normalized and differential convolution, CVPR (1993), for what is unknown.
+Sources: J. Goldstein et al., Scanning Electron Microscopy and X-Ray Microanalysis, 4th ed. (2018),
+on probe diameter, convergence angle, depth of field and astigmatism; C. Scofield in Graphics Gems
+III (1992) for layers that are blurred and laid upon each other; H. Knutsson and C.-F. Westin,
+Normalized and differential convolution, CVPR (1993), 515, for what is unknown.
 """
 
 from __future__ import annotations

@@ -27,13 +27,13 @@ from scene.specimen.features import FeatureSpec, FeatureValue
 class SecondaryElectrons(ImageModel):
     """Signal of a secondary-electron detector: electrons for each electron of the beam.
 
-    By default it is the yield of the materials and nothing else. A level surface, alone, gives its
-    material's yield whatever the effects.
+    By default it is the yield of the materials and nothing else. Level ground on which nothing lies
+    gives its material's yield whatever the effects.
 
     Parameters
     ----------
     edge, collection, shadowing, delocalisation, charging
-        The effects, in the order in which they act; materials bring roughness and patches.
+        The effects; materials bring roughness and patches. All but `delocalisation` are factors.
     """
 
     edge: Edge = field(default_factory=Edge)

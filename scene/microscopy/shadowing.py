@@ -1,9 +1,9 @@
 """Shadowing: electrons are lost to neighbours that stand higher.
 
 Slow electrons leave a surface in all directions, after the cosine law (L. Reimer, Scanning Electron
-Microscopy, 2nd ed. (1998), chapter 4), and those whose way ends at a neighbour are lost to the
-detector. From a level surface, in a direction in which the horizon stands at the elevation h, the
-fraction ``cos(h)**2`` gets away::
+Microscopy, 2nd ed. (1998)), and those whose way ends at a neighbour are lost to the detector. From
+a level surface, in a direction in which the horizon stands at the elevation h, the fraction
+``cos(h)**2`` gets away::
 
     integral of sin(t) cos(t) dt from 0 to pi/2 - h, over that from 0 to pi/2
 
