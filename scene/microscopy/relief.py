@@ -31,6 +31,9 @@ SMALLEST_COSINE = np.float32(1e-3)
 _FEWEST_TEXELS = 2.0
 """Texels in a pixel from which on the nearest one will do."""
 
+_APART = np.float32(4.0)
+"""Wavelengths by which the textures of opposite sides are moved, either way."""
+
 _BLOCK = 2**15
 """Pixels worked on at once, few enough for a processor's cache."""
 
@@ -112,7 +115,9 @@ def _bumps(
     for axis in range(3):
         first, second = (axis + 1) % 3, (axis + 2) % 3
         square = normal[axis] * normal[axis]
-        values = look_up(place[first], place[second])
+        # Opposite sides would be mirror images; where they meet, this texture has no weight.
+        side = np.copysign(_APART, normal[axis])
+        values = look_up(place[first] + side, place[second])
         for target, channel in ((0, 0), (first + 1, 1), (second + 1, 2)):
             found[target] += square * values[:, channel]
         square_twice = square * square

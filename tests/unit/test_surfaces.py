@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,17 @@ def test_each_particle_has_its_own_bumps() -> None:
     bumps = x - view.buffers.normal[..., 0]
     left, right = bumps[80:160, 20:100], bumps[80:160, 140:220]
     assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_opposite_sides_of_a_particle_are_not_mirror_images(axis: int) -> None:
+    fine = replace(ROUGH, relief_wavelength=400.0)
+    view = seen(RASTER, [(120, 120, 110, 110)], particles=fine)
+    _, height = relief(view)
+    bump = (height - view.height) * view.buffers.normal[..., 2]
+    flanks = np.abs(view.buffers.normal[..., 1 - axis]) > 0.85
+    mirrored = np.flip(bump, axis)
+    assert abs(np.corrcoef(bump[flanks], mirrored[flanks])[0, 1]) < 0.4
 
 
 @pytest.mark.parametrize("ids", [[], [3]])
