@@ -13,9 +13,6 @@ from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import ParticleSurfaces
 
-SMALLEST_BOUND = 256
-"""Pixels that are always given to a model if it asks for them."""
-
 _SMALLEST_MARGIN = 2
 """Blender renders no image of three pixels."""
 
@@ -60,15 +57,13 @@ class ImageFormation:
         """Return how many pixels beyond a frame still matter inside, on each side.
 
         What the chain takes from elsewhere is right itself only with the surroundings that the
-        model needs, so both add up. Of the model's, at most a quarter of the frame's larger side
-        is given, or `SMALLEST_BOUND` if that is more: with half, a view so near that this matters
-        would cost twice as much and be 1 to 2 % darker.
+        model needs, so both add up. Of the model's, at most ``frame.most_around`` are given.
         """
         reach = 0
         if not self.chain.is_local:
             reach = self.chain.reach_px(frame, highest=self.room * self.scene_unit_nm)
         if self.model is not None:
-            bound = max(SMALLEST_BOUND, max(frame.width, frame.height) // 4)
+            bound = frame.most_around
             reach += math.ceil(min(_reach_nm(self.model) / frame.pixel_nm, bound))
         return max(_SMALLEST_MARGIN, reach) if reach > 0 else 0
 

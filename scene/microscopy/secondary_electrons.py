@@ -104,7 +104,8 @@ class SecondaryElectrons(ImageModel):
             others = np.maximum(seen, view.unseen_height * per_pixel)
         upright: NDArray[np.float32] = np.maximum(smooth[2], SMALLEST_COSINE)
         slopes = -smooth[0] / upright, -smooth[1] / upright
-        reach = self.shadowing.shadowing_range * float(per_pixel)
+        # No farther than what a frame is given around it, so that all of it sees equally far.
+        reach = min(self.shadowing.shadowing_range * float(per_pixel), view.raster.most_around)
         hidden = hidden_sky(seen, others, slopes, reach, self.collection)
         return unshaded(hidden, self.shadowing)
 

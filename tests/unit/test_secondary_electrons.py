@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from blendsweep.testing.views import Ball, seen
+from blendsweep.testing.views import Ball, raised, seen
 from scene.microscopy.blur import blurred
 from scene.microscopy.charging import Charging, charged, faded, with_streaks
 from scene.microscopy.collection import Collection, collected
@@ -22,6 +22,7 @@ from scene.microscopy.electron_yield import by_id
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.raster import Raster
 from scene.microscopy.secondary_electrons import SecondaryElectrons
+from scene.microscopy.shadowing import Shadowing
 from scene.microscopy.view import View
 from scene.specimen.streams import Streams
 
@@ -99,6 +100,16 @@ def test_a_level_surface_alone_gives_its_yield_whatever_the_effects() -> None:
     view = seen(RASTER, [], ground=GROUND)
     strong = dataclasses.replace(DEFAULT, collection=Collection(1.0, 2.0, 0.7))
     np.testing.assert_allclose(signal(strong, view), 0.1, rtol=1e-5)
+
+
+def test_no_shadow_reaches_farther_than_what_lies_around_the_frame_is_known() -> None:
+    raster = Raster(700, 4, 0, 100.0)
+    wall = np.zeros(raster.shape)
+    wall[:, 640:] = 20_000.0
+    model = SecondaryElectrons(shadowing=Shadowing(shadowing=1.0, shadowing_range=1e6))
+    found = signal(model, raised(raster, wall, GROUND))
+    np.testing.assert_array_equal(found[:, : 640 - 300], np.float32(0.1))
+    assert (found[:, 640 - 200 : 640] < 0.099).all()
 
 
 def test_an_empty_specimen_without_ground_is_black() -> None:
