@@ -9,15 +9,15 @@ size and form of these three are a likeness.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.blur import blurred
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 STREAK = 0.4
 """Largest relative loss behind bright objects, at full charging."""
@@ -28,7 +28,7 @@ STREAK_LENGTH = 3.0
 
 @final
 @dataclass(frozen=True, slots=True)
-class Charging:
+class Charging(Settings):
     """How far particles charge up.
 
     Parameters
@@ -60,11 +60,6 @@ class Charging:
             maximum=1e5,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

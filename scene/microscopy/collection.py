@@ -8,19 +8,19 @@ Scanning Electron Microscopy and X-Ray Microanalysis, 4th ed. (2018).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Settings):
     """Where the detector is, and how much that matters.
 
     Parameters
@@ -60,11 +60,6 @@ class Collection:
             maximum=math.pi / 2,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

@@ -7,15 +7,15 @@ there is room, field width, magnification, accelerating voltage and detector.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.specimen.features import FeatureSpec, FeatureValue, number
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -37,7 +37,7 @@ _UNITS = ((6, "mm"), (3, "um"), (0, "nm"))
 
 @final
 @dataclass(frozen=True, slots=True)
-class DataBar:
+class DataBar(Settings):
     """What a data bar says beside the scale.
 
     Parameters
@@ -60,11 +60,6 @@ class DataBar:
             maximum=1000.0,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(number(features, "beam_energy"))
 
 
 @final

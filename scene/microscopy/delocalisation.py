@@ -9,20 +9,20 @@ Technology 12 (1975) 1271, on the same electrons in lithography.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.blur import blurred
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Delocalisation:
+class Delocalisation(Settings):
     """How much of the signal comes from beside the beam, and from how far.
 
     Parameters
@@ -52,11 +52,6 @@ class Delocalisation:
             maximum=1e5,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.image_model import Stream
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 WIDEST = 10.0
 """Bandwidth at which nothing is left of it, as the correlation is 1e-27."""
@@ -31,7 +31,7 @@ _RESOLVED = 2.0**-24
 
 @final
 @dataclass(frozen=True, slots=True)
-class Detector:
+class Detector(Settings):
     """How good the detector's electronics are. By default they do nothing to the signal.
 
     In this order: bandwidth, gain, noise. So `read_noise`, which is that of the last stage, is not
@@ -89,11 +89,6 @@ class Detector:
             maximum=1.0,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 LEAST_RANGE = 0.1
 """Range of signals that an automatic contrast spreads at least, over the brightest of them.
@@ -20,7 +20,7 @@ So an image of almost nothing does not become one of noise alone.
 
 @final
 @dataclass(frozen=True, slots=True)
-class Display:
+class Display(Settings):
     """How signals become gray values between 0, black, and 1, white. By default they stay.
 
     In this order: vignetting, automatic contrast, contrast and brightness, what is too dark or too
@@ -97,11 +97,6 @@ class Display:
             maximum=1.0,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

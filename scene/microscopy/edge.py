@@ -21,15 +21,15 @@ fall of the yield within 0.85 T of the outline, which is far less than a pixel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.geometry import GeometryBuffers
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 LIMIT = 0.427
 """Of lambda, ``1 / (2 sqrt(2) max(D))**2``, D being Dawson's function."""
@@ -49,7 +49,7 @@ _LEVEL = np.float32(1e-3)
 
 @final
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Settings):
     """How the yield depends on tilt.
 
     Parameters
@@ -81,11 +81,6 @@ class Edge:
             maximum=10_000.0,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

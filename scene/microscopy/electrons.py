@@ -10,14 +10,14 @@ more than that; on the limits of Poisson's law see L. Frank, Journal of Electron
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 ELECTRONS_PER_PA_US = 1e-18 / 1.602176634e-19
 """Electrons that a current of 1 pA brings in 1 us."""
@@ -31,7 +31,7 @@ _BLOCK = 1 << 15
 
 @final
 @dataclass(frozen=True, slots=True)
-class Electrons:
+class Electrons(Settings):
     """How many electrons make up a pixel.
 
     Parameters
@@ -61,11 +61,6 @@ class Electrons:
             maximum=1.0,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

@@ -15,16 +15,17 @@ Normalized and differential convolution, CVPR (1993), 515, for what is unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.raster import Raster
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 FULL_WIDTH = 2.0 * math.sqrt(2.0 * math.log(2.0))
 """Full width at half maximum of a Gaussian of standard deviation 1."""
@@ -55,7 +56,7 @@ _UNKNOWN = 1e-5
 
 @final
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Settings):
     """The shape of the beam. By default it is a line without width.
 
     Parameters
@@ -120,11 +121,6 @@ class Probe:
             maximum=math.tau,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return the probe that a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

@@ -9,16 +9,16 @@ P. Nellist, Microscopy and Microanalysis 19 (2013) 1050 (what they look like in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.image_model import Stream
 from scene.microscopy.raster import Raster
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 WALK_BOUND = 3.0
 """Standard deviations, of where it ends, at which a walk is held."""
@@ -37,7 +37,7 @@ _DIRECTION = "rad: 0 is to the right, along the lines, pi/2 is upwards"
 
 @final
 @dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Settings):
     """How the beam goes over the specimen, line by line from the top, each from the left.
 
     Parameters
@@ -141,11 +141,6 @@ class Scan:
             maximum=1e5,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return the scan that a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

@@ -34,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.microscopy.collection import Collection
-from scene.specimen.features import FeatureSpec, FeatureValue, numbers
+from scene.microscopy.settings import Settings
+from scene.specimen.features import FeatureSpec
 
 GROWTH = 1.15
 """Ratio of the distances at which the horizon is looked for, from a pixel on."""
@@ -55,7 +56,7 @@ _ROWS = 32
 
 @final
 @dataclass(frozen=True, slots=True)
-class Shadowing:
+class Shadowing(Settings):
     """How much is lost to neighbours that stand in the way.
 
     Parameters
@@ -87,11 +88,6 @@ class Shadowing:
             maximum=1e6,
         ),
     )
-
-    @classmethod
-    def of(cls, features: Mapping[str, FeatureValue]) -> Self:
-        """Return what a technique's features set."""
-        return cls(**numbers(features, cls.FEATURES))
 
     @property
     def is_neutral(self) -> bool:

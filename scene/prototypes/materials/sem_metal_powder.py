@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @final
 class SemMetalPowder(MaterialPrototype):
-    """A surface of shallow cells, which gives about one electron for each three of the beam.
+    """A surface of shallow cells, which gives about one electron for every three of the beam.
 
     With other values of its features it stands for other particles: silica is smooth and brighter.
     """
