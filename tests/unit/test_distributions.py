@@ -302,6 +302,20 @@ def test_a_variability_tells_why_it_does_not_fit_a_feature() -> None:
     assert "not a location" in str(v.UniformlyRandomLocationInMeasurementVolume().unfit(size))
 
 
+def test_what_takes_whole_numbers_takes_none_that_is_drawn_between_them() -> None:
+    switch = FeatureSpec("switch", 0, "a switch", integer=True, minimum=0, maximum=1)
+    between = v.UniformDistribution(low=0, high=1)
+    parts = [v.MixturePart(weight=1, variability=between)]
+    for wrong in (between, v.Empirical(values=(0, 1)), v.Mixture(parts=parts)):
+        assert (
+            wrong.unfit(switch)
+            == "switch takes whole numbers, and any number from 0 to 1 may be drawn"
+        )
+    always = v.UniformDistribution(low=1, high=1)
+    for right in (v.UniformDistributionInt(low=0, high=1), v.Choice(values=(0, 1)), always):
+        assert right.unfit(switch) is None
+
+
 def test_a_stream_depends_on_its_key_alone() -> None:
     alone = Streams(3).generator("ParticleDimension", "Bead", 6).random(4)
     busy = Streams(3)

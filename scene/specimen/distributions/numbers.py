@@ -10,7 +10,7 @@ from pydantic import Field
 
 from scene.language.fields import Int, Real
 from scene.specimen.distributions.base import Distribution
-from scene.specimen.features import FeatureValue
+from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
 type Positive = Annotated[Real, Field(gt=0)]
@@ -35,6 +35,14 @@ class Number(Distribution):
     @override
     def extremes(self) -> tuple[FeatureValue, ...]:
         return tuple(map(self._given, self._ends()))
+
+    @override
+    def unfit(self, feature: FeatureSpec) -> str | None:
+        low, high = self._ends()
+        if (problem := super().unfit(feature)) or not feature.integer or low == high:
+            return problem
+        between = f"any number from {low:g} to {high:g} may be drawn"
+        return f"{feature.name} takes whole numbers, and {between}"
 
     def _given(self, number: float) -> FeatureValue:
         return (number,) * 3
