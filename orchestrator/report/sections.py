@@ -98,7 +98,7 @@ def _quality(sample: Sample) -> list[Section]:
         return []
     middle = (f"{words} {np.nanmedian(values):.3g}" for words, values in measured.items())
     text = (
-        f"Of the lifelike image of all particles of each run; in the median, {', '.join(middle)}."
+        f"Measured in each run's image of all particles; in the median, {', '.join(middle)}."
     )
     varied = {words: values for words, values in measured.items() if _varies(values)}
     if not varied:
