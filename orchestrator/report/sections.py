@@ -97,9 +97,7 @@ def _quality(sample: Sample) -> list[Section]:
     if not measured:
         return []
     middle = (f"{words} {np.nanmedian(values):.3g}" for words, values in measured.items())
-    text = (
-        f"Measured in each run's image of all particles; in the median, {', '.join(middle)}."
-    )
+    text = f"Measured in each run's image of all particles; in the median, {', '.join(middle)}."
     varied = {words: values for words, values in measured.items() if _varies(values)}
     if not varied:
         return [Section("Image quality", text, [], [])]

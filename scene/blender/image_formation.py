@@ -35,9 +35,9 @@ class ImageFormation:
     room
         Height of the measurement volume above the ground in scene units.
     ground
-        What the ground is made of; None if there is none, or no model that asks.
+        What the ground is made of; None if there is none, and without a model.
     particles
-        What particles are made of; empty if there is no model that asks.
+        What particles are made of; empty without a model.
     """
 
     model: ImageModel | None = None

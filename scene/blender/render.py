@@ -78,7 +78,7 @@ def framing(scene: bpy.types.Scene, settings: RenderSettings, margin: int = 0) -
     """Yield what makes renders of the scene cover the recipe's pixels, all of them, once.
 
     Whatever the technique set there: its images and the ground truth are of the same frame. With a
-    margin, they have so many more pixels on each side.
+    margin, they have that many more pixels on each side.
     """
     render = scene.render
     (width, height), percentage = settings.resolution, settings.resolution_percentage

@@ -36,7 +36,7 @@ def equivalent_diameters_nm(
     Raises
     ------
     ValueError
-        If a geometry gives a volume that is none; it is named.
+        If a geometry gives something else than a fraction; the text names it.
     """
     return [_diameter(particle, geometries, scene_unit_nm) for particle in particles]
 

@@ -72,7 +72,7 @@ def quality(image: Gray, instances: NDArray[np.uint16] | None = None) -> Quality
     Raises
     ------
     ValueError
-        If `image` is no gray image, or `instances` is of another shape.
+        If `image` is not a gray image, or `instances` is of another shape.
     """
     if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"expected a gray image of 8 or 16 bits, got {image.dtype} {image.shape}")
@@ -145,11 +145,11 @@ def sharpness(image: Gray, instances: NDArray[np.uint16]) -> float | None:
     """Return which fraction of the gray step at outlines lies between two adjacent pixels.
 
     The edge response is the mean profile across all outlines between particle and ground, along
-    rows and columns, `EDGE_REACH` pixels to each side; its range is the step. An edge response is
-    what resolution is told by (ISO 12233); here the edges are known from the labels, and the mean
-    of thousands of them has next to no noise. 1 is a step between two pixels. Of an edge that a
-    Gaussian of standard deviation s pixels has blurred, about 0.4 / s is left where s is 1 to 2; an
-    even ramp gives 1 / 7, the least.
+    rows and columns, `EDGE_REACH` pixels to each side; its range is the step. ISO 12233 measures
+    the resolution of cameras by edge responses, too; here the edges are known from the labels, and
+    the mean of thousands of them has next to no noise. 1 is a step between two pixels. Of an edge
+    that a Gaussian of standard deviation s pixels has blurred, about 0.4 / s is left where s is 1
+    to 2; an even ramp gives 1 / 7, the least.
 
     Returns
     -------

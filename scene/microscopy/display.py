@@ -12,9 +12,9 @@ from scene.microscopy.settings import Settings
 from scene.specimen.features import FeatureSpec
 
 LEAST_RANGE = 0.1
-"""Range of signals that an automatic contrast spreads at least, over the brightest of them.
+"""Least range of signals that an automatic contrast spreads, as a fraction of the brightest one.
 
-So an image of almost nothing does not become one of noise alone.
+So the image of an even surface does not become one of noise alone.
 """
 
 

@@ -82,7 +82,7 @@ class Electrons(Settings):
 def counted(
     signal: NDArray[np.float32], at_one: float, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return a signal as counted electrons show it, its mean as it is, its variance as large.
+    """Return a signal as counted electrons show it: the same on average, and noisy.
 
     Each pixel draws one normal number, whatever its signal; the count is the quantile of its
     Poisson distribution at that number's probability. So which number a pixel gets depends on the

@@ -91,7 +91,7 @@ def with_relief(
 
 
 def _resolved(pixel: NDArray[np.float32], cosine: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what is left of a wave's height in its mean over pixels of so many wavelengths.
+    """Return the fraction of a wave's height that is left in its mean over a pixel.
 
     To second order in the part of a wave that a pixel covers, at its tilt: sinc(x) ~ exp(-x^2/6).
     """

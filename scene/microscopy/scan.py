@@ -21,7 +21,7 @@ from scene.microscopy.settings import Settings
 from scene.specimen.features import FeatureSpec
 
 WALK_BOUND = 3.0
-"""Standard deviations, of where it ends, at which a walk is held."""
+"""Farthest that a walk strays, in standard deviations of where it ends."""
 
 FARTHEST = 0.25
 """Largest displacement, as a fraction of the image's larger side."""
@@ -60,8 +60,8 @@ class Scan(Settings):
     vibration_direction
         The line in the image along which it oscillates, in rad, as `drift_direction`.
     flagging
-        How far to the right of its place in nm the beam starts each line, as it is not yet back
-        from the line before; negative if it is past it.
+        How far to the right of its place in nm the beam starts each line, as it is still on its way
+        back from the end of the line before; negative if it has gone too far.
     flagging_time
         Time in us in which that falls to 1/e.
     """

@@ -1,6 +1,6 @@
 """Keys of a recipe that need not be given: overrides and references find them all the same.
 
-A key that has its default is no part of a resolved recipe, so recipes that never name it have the
+A key that has its default is left out of a resolved recipe, so recipes that never name it have the
 hashes and run ids that they had before there was such a key.
 """
 
@@ -76,7 +76,7 @@ class OptionalKey:
             del section[self.name]
 
     def is_default(self, value: Any) -> bool:
-        """Whether a value is the default; a truth value is no number."""
+        """Whether a value is the default; a truth value is not a number."""
         return bool(value == self.default) and not isinstance(value, bool)
 
 
@@ -117,7 +117,7 @@ def leave_out_defaults(stated: dict[str, Any], resolved: dict[str, Any]) -> dict
 
 
 def _section(config: DictConfig, name: str) -> DictConfig | None:
-    """Return a section of a recipe; None if it is no mapping of its own."""
+    """Return a section of a recipe; None if it is not a mapping of its own."""
     if name not in config or OmegaConf.is_interpolation(config, name):
         return None
     section = config[name]
