@@ -109,11 +109,18 @@ def read_table(path: Path) -> NumberTable:
             here, there = len(entries), len(lines[0][1])
             raise _error(file, line, f"has {here} columns, where line {lines[0][0]} has {there}")
     names: tuple[str, ...] = ()
-    if lines and not any(_is_number(entry) for entry in lines[0][1]):
+    if lines and _are_names(lines[0][1]):
         names = tuple(entry.strip() for entry in lines.pop(0)[1])
     if not lines:
         raise ConfigurationError([Problem(file, "", "holds no numbers")])
     return NumberTable(file, names, lines)
+
+
+def _are_names(entries: Sequence[str]) -> bool:
+    """Return whether a first line names columns: it holds no numbers, misspelt ones neither."""
+    return not any(map(_is_number, entries)) and not all(
+        _NUMBER.match(entry.strip()) for entry in entries
+    )
 
 
 def _is_number(entry: str) -> bool:

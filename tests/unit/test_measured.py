@@ -153,6 +153,8 @@ FILES: dict[str, tuple[bytes, str]] = {
     "infinite": (b"-inf\n5\n", "{file}: line 1: expected a finite number, got '-inf'"),
     "huge": (b"5\n1e999\n", "{file}: line 2: expected a finite number, got '1e999'"),
     "underscores": (b"5\n1_000\n", "{file}: line 2: expected a number, got '1_000'"),
+    "underscores at once": (b"1_000\n5\n6\n", "{file}: line 1: expected a number, got '1_000'"),
+    "a unit at once": (b"4 nm\n5\n6\n", "{file}: line 1: expected a number, got '4 nm'"),
     "Arabic digits": ("5\n٣\n".encode(), "{file}: line 2: expected a number, got '٣'"),
     "semicolons": (b"a;b\n4,5;1\n", "{file}: line 1: columns are separated by commas, and dec"),
     "tabs": (b"1\t2\n", "{file}: line 1: columns are separated by commas, and decimals by a p"),
