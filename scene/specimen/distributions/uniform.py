@@ -40,10 +40,7 @@ class UniformDistributionNdHomogeneous(Repeated, _HomogeneousUniform):
     """One draw r = location + scale * U[0, 1), repeated `num_dimensions` times; a number for 1."""
 
 
-@final
-class UniformDistribution(Repeated):
-    """One draw r uniform in [`low`, `high`), repeated `num_dimensions` times; a number for 1."""
-
+class _Range(Repeated):
     low: Real
     high: Real
 
@@ -53,16 +50,21 @@ class UniformDistribution(Repeated):
         return self
 
     @override
-    def _draw(self, rng: np.random.Generator) -> float:
-        return self.low + (self.high - self.low) * float(rng.random())
-
-    @override
     def _ends(self) -> tuple[float, float]:
         return self.low, self.high
 
 
 @final
-class LogUniform(Repeated):
+class UniformDistribution(_Range):
+    """One draw r uniform in [`low`, `high`), repeated `num_dimensions` times; a number for 1."""
+
+    @override
+    def _draw(self, rng: np.random.Generator) -> float:
+        return self.low + (self.high - self.low) * float(rng.random())
+
+
+@final
+class LogUniform(_Range):
     """One draw r whose logarithm is uniform in [ln `low`, ln `high`): each decade is as likely.
 
     Repeated `num_dimensions` times; a number for 1.
@@ -71,20 +73,11 @@ class LogUniform(Repeated):
     low: Positive
     high: Positive
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_order(self.low, self.high)
-        return self
-
     @override
     def _draw(self, rng: np.random.Generator) -> float:
         low, high = math.log(self.low), math.log(self.high)
         number = math.exp(low + (high - low) * float(rng.random()))
         return min(max(number, self.low), self.high)  # rounding may lead out of the ends
-
-    @override
-    def _ends(self) -> tuple[float, float]:
-        return self.low, self.high
 
 
 @final
