@@ -141,12 +141,3 @@ def _bumps(
         component /= length
     bump /= np.maximum(normal[2], _FLATTEST)
     return tilted, bump
-
-
-def slope_rms(amplitude: float, wavelength: float) -> float:
-    """Return the root mean square slope of a surface.
-
-    >>> round(slope_rms(amplitude=20.0, wavelength=400.0), 3)
-    0.314
-    """
-    return math.tau * amplitude / wavelength

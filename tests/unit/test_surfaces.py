@@ -14,14 +14,15 @@ from scene.microscopy.edge import Edge
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.patches import patchy
 from scene.microscopy.raster import Raster
-from scene.microscopy.relief import Normals, slope_rms, with_relief
+from scene.microscopy.relief import Normals, with_relief
 from scene.microscopy.secondary_electrons import SecondaryElectrons
 from scene.microscopy.texture import SIZE, cells, clouds
 from scene.microscopy.view import View
 from scene.specimen.streams import Streams
 
 ROUGH = ElectronSurface(relief_amplitude=15.0, relief_wavelength=600.0)
-"""A slope of 0.157."""
+SLOPE = math.tau * 15.0 / 600.0
+"""Its root mean square slope."""
 
 RASTER = Raster(240, 240, 0, 50.0)
 
@@ -45,9 +46,7 @@ def tilt(view: View, bumpy: Normals) -> NDArray[np.float32]:
 def test_the_slope_of_level_ground_follows_from_amplitude_and_wavelength() -> None:
     view = seen(RASTER, [], ground=ROUGH)
     normals, height = relief(view)
-    expected = slope_rms(ROUGH.relief_amplitude, ROUGH.relief_wavelength)
-    assert expected == pytest.approx(math.tau * 15 / 600)
-    assert np.sqrt(tilt(view, normals).mean()) == pytest.approx(expected, rel=0.05)
+    assert np.sqrt(tilt(view, normals).mean()) == pytest.approx(SLOPE, rel=0.05)
     assert height.std() == pytest.approx(15.0, rel=0.05)
 
 
@@ -70,7 +69,7 @@ def test_relief_is_as_steep_at_the_limb_as_on_top() -> None:
     # A ring holds too few bumps for one draw to tell.
     square = np.mean([tilt(view, relief(view, seed)[0]) for seed in range(4)], axis=0)
     cosine = view.buffers.normal[..., 2]
-    expected = slope_rms(15.0, 600.0)
+    expected = SLOPE
     for low, high in ((0.35, 0.6), (0.6, 0.8), (0.8, 1.0)):
         ring = (cosine > low) & (cosine <= high)
         assert np.sqrt(square[ring].mean()) == pytest.approx(expected, rel=0.1)
@@ -127,7 +126,7 @@ def test_rough_surfaces_are_brighter_as_they_are_tilted() -> None:
     model = SecondaryElectrons(edge=Edge(1.0, 0.0))
     rough, smooth = (model.signal(own, Streams(1).counted).mean() for own in (view, flat))
     assert smooth == 1
-    assert rough - 1 == pytest.approx(slope_rms(15.0, 600.0) ** 2 / 2, rel=0.2)
+    assert rough - 1 == pytest.approx(SLOPE**2 / 2, rel=0.2)
 
 
 def test_each_particle_has_its_own_bumps() -> None:
