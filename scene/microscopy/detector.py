@@ -20,7 +20,7 @@ from scene.microscopy.settings import Settings
 from scene.specimen.features import FeatureSpec
 
 WIDEST = 10.0
-"""Bandwidth at which the amplifier does nothing: neighbouring pixels are correlated by 5e-28."""
+"""Bandwidth at which the amplifier does nothing, as neighbours are correlated by 5e-28."""
 
 FORGOTTEN = 0.01
 """Weight that a pixel still has in the amplifier where the frame begins, if it starts there."""
