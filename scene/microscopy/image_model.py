@@ -25,7 +25,7 @@ class ImageModel(ABC):
     def reach_nm(self) -> float:
         """Distance in nm from which a place on the specimen still matters to another's signal.
 
-        So far beyond the frame's edges the view goes on.
+        The view goes on that far beyond the frame's edges, at most ``raster.most_around`` pixels.
         """
 
     @abstractmethod
