@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
 SEED = "initial_runtime_state.seed"
+LOOK_SEED = "initial_runtime_state.look_seed"
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -40,8 +41,10 @@ def short_keys(
 
     >>> list(short_keys(["blueprints.particles.Bead.number", "steps.5.gravity.2"]).values())
     ['Bead.number', 'gravity.2']
+    >>> list(short_keys([SEED, LOOK_SEED]).values())
+    ['seed', 'look_seed']
     """
-    names = {SEED: "seed"} | dict(known or {})
+    names = {SEED: "seed", LOOK_SEED: "look_seed"} | dict(known or {})
     taken = set(names.values())
     left = {key: _candidates(key) for key in keys if key not in names}
     while True:

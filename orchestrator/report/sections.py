@@ -64,9 +64,9 @@ def sections_of(sample: Sample, names: Mapping[str, str], *, brief: bool) -> lis
 def _features(sample: Sample) -> list[Section]:
     varied = _varied(sample)
     particles = {name: v for name, v in _particles(sample).items() if _varies(v)}
-    # The sizes first: they are what most people look for.
-    order = sorted(particles, key=lambda name: [not name.startswith(size) for size in SIZES])
-    shown = varied | {name: particles[name] for name in order}
+    # The sizes first: they are what most people look for, and not all may be shown.
+    sizes = [name for size in SIZES for name in particles if name.startswith(size)]
+    shown = {name: particles[name] for name in sizes} | varied | particles
     if not shown:
         return []
     left_out = list(shown)[figures.MOST_PANELS :]

@@ -151,6 +151,13 @@ def test_scale_sizes_and_quality_are_shown(tmp_path: Path) -> None:
     assert "quality.png" in files
 
 
+def test_sizes_are_shown_however_many_features_were_drawn(tmp_path: Path) -> None:
+    features = [{f"a{name}": float(index) for name in range(30)} for index in range(5)]
+    runs = (measured(index, features=drawn) for index, drawn in enumerate(features))
+    html = build_report(DataSet(data_set(tmp_path, runs)))["report.html"].decode()
+    assert "Histograms of particle size (scene units), equivalent diameter (µm), a0" in html
+
+
 def test_what_differs_from_run_to_run_is_shown_as_a_range(tmp_path: Path) -> None:
     sizes = (80.0, 2500.0, None)
     runs = (measured(n, pixel_size_nm=size, quality={"snr": 3.0}) for n, size in enumerate(sizes))
