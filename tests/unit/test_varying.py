@@ -294,22 +294,6 @@ def test_what_is_wrong_with_a_parameter_is_known_before_anything_runs(
     assert not any("Value error" in text for text in found.values())
 
 
-def test_a_draw_that_no_check_foresees_fails_with_a_sentence(spheres: Tree) -> None:
-    low = of("Choice", values=[1, 1.5, 2], probabilities=[0, 1, 0])
-    entry = {"feature_name": "subdivisions",
-             "variability": of("UniformDistributionInt", low=low, high=3)}  # fmt: skip
-    step = of("TriggerFeatureUpdate", feature_variability_name="Level",
-              affected_set_name="AllParticles")  # fmt: skip
-    recipe = changed(spheres, **{f"{ENTRIES}.Level": entry})
-    recipe["synth_chain"]["feature_generation_steps"].append(step)
-    with pytest.raises(VariabilityError) as caught:
-        drawn(recipe)
-    assert str(caught.value) == (
-        f"{ENTRIES}.Level.variability: low: expected a whole number, got 1.5, where low is 1.5"
-    )
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
-
-
 # -- Plugins ----------------------------------------------------------------------------------
 
 PLUGIN = """
@@ -385,6 +369,24 @@ def test_numbers_of_a_plugins_distribution_are_checked(
         parse(recipe, "r.yaml", Registry([plugins]))
     found = {problem.path: problem.message for problem in caught.value.problems}
     assert message in found[f"{SIZE}.{place}"]
+
+
+def test_a_draw_that_no_check_foresees_fails_with_a_sentence(spheres: Tree, plugins: Path) -> None:
+    """One from a plugin that does not say between which extremes it draws."""
+    low = {"_target_": "$plugins.shapes.Bimodal", "small": 1.5, "large": 1.5}
+    entry = {"feature_name": "subdivisions",
+             "variability": of("UniformDistributionInt", low=low, high=3)}  # fmt: skip
+    step = of("TriggerFeatureUpdate", feature_variability_name="Level",
+              affected_set_name="AllParticles")  # fmt: skip
+    recipe = changed(spheres, **{f"{ENTRIES}.Level": entry})
+    recipe["synth_chain"]["feature_generation_steps"].append(step)
+    sound = parse(recipe, "r.yaml", Registry([plugins]))
+    with pytest.raises(VariabilityError) as caught:
+        drawn_variabilities(sound)
+    assert str(caught.value) == (
+        f"{ENTRIES}.Level.variability: low: expected a whole number, got 1.5, where low is 1.5"
+    )
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 # -- Places -----------------------------------------------------------------------------------
@@ -492,6 +494,34 @@ def forms(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     measured = st.builds(lambda v, n: of("Empirical", values=v, factor=n, num_dimensions=3),
                          values, number)  # fmt: skip
     return st.one_of(*plain, mixed, measured)
+
+
+@pytest.mark.parametrize(
+    ("high", "problem"),
+    [
+        (of("UniformDistribution", low=2, high=5), "any number from 2 to 5 may be drawn"),
+        (of("UniformDistribution3dHomogeneous", location=2, scale=3), "from 2 to 5"),
+        (of("Empirical", values=[2, 5]), "any number from 2 to 5 may be drawn"),
+        (of("UniformDistributionInt", low=2, high=5), None),
+        (of("Choice", values=[2, 5.0]), None),
+        (of("Choice", values=[[2, 2], [5, 5]]), None),
+        (of("UniformDistribution", low=3, high=3), None),
+    ],
+)
+def test_what_takes_whole_numbers_takes_none_that_is_drawn_between_them(
+    spheres: Tree, high: Tree, problem: str | None
+) -> None:
+    drawn = of("UniformDistributionInt", low=1, high=high)
+    document = changed(spheres, **{SIZE: of("LogUniform", low=drawn, high=9, num_dimensions=3)})
+    if problem is None:
+        assert drawn_variabilities(parse(document, "r.yaml", Registry())).parameters
+        return
+    with pytest.raises(ConfigurationError) as raised:
+        parse(document, "r.yaml", Registry())
+    (found,) = raised.value.problems
+    assert found.path.endswith("variability.low.high")
+    assert "high takes whole numbers, and" in found.message
+    assert problem in found.message
 
 
 RANGES = st.tuples(NUMBERS, NUMBERS).map(lambda ends: between(min(ends), max(ends)))

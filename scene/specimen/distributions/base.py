@@ -234,6 +234,8 @@ def _varying(
         except ValueError as error:
             found[place] = str(error)
     corners, wrong = _corners(kind, parameters, ends, making)
+    if not found and not wrong:
+        wrong = dict(_between(kind, parameters, inner, ends, making))
     if found or wrong:
         raise problems(wrong | found, parameters)
     return Varying(kind=kind, parameters=parameters, inner=inner, corners=corners, find=making.find)
@@ -250,10 +252,47 @@ def _ends(inner: Distribution, place: Place) -> tuple[float | None, ...]:
     numbers = [one_number(value) for value in inner.extremes()]
     if numbers:
         return tuple(sorted({min(numbers), max(numbers)}))
-    name = next(part for part in reversed(place) if isinstance(part, str))
-    if problem := inner.unfit(FeatureSpec(name, 0.0, "a parameter")):
+    if problem := inner.unfit(FeatureSpec(_name(place), 0.0, "a parameter")):
         raise ValueError(problem)
     return (None,)
+
+
+def _name(place: Place) -> str:
+    return next(part for part in reversed(place) if isinstance(part, str))
+
+
+def _between(
+    kind: type[Distribution],
+    parameters: dict[str, Any],
+    inner: Mapping[Place, Distribution],
+    ends: Mapping[Place, tuple[float | None, ...]],
+    making: Making,
+) -> Iterator[tuple[Place, str]]:
+    """Yield the places of parameters that take whole numbers alone and may be drawn between them.
+
+    Extremes that are whole numbers do not show that.
+    """
+    for place, numbers in ends.items():
+        low, high = numbers[0], numbers[-1]
+        if low is None or high is None or low == high or not float(low).is_integer():
+            continue
+        if _draws_whole_numbers(inner[place]):
+            continue
+        tried = {at: known[0] for at, known in ends.items()} | {place: low + 0.5}
+        try:
+            kind.model_validate(filled(parameters, tried), context=Making(making.find))
+        except ValidationError as error:
+            if any(at == place for at, _ in schema_problems(in_sentences(error, kind))):
+                between = f"any number from {low:g} to {high:g} may be drawn"
+                yield place, f"{_name(place)} takes whole numbers, and {between}"
+
+
+def _draws_whole_numbers(inner: Distribution) -> bool:
+    """Return whether nothing else is drawn, for a distribution whose extremes are known."""
+    end = inner.extremes()[0]
+    number = len(end) if isinstance(end, tuple) else 1
+    default = 0 if number == 1 else (0,) * number
+    return inner.unfit(FeatureSpec("parameter", default, "", number, integer=True)) is None
 
 
 def _corners(
