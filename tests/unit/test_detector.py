@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -102,6 +102,7 @@ def test_an_even_signal_stays_to_the_bit(value: float, correlation: float) -> No
 
 
 @given(image=images, correlation=correlations)
+@example(image=np.arange(5, dtype=np.float32)[np.newaxis], correlation=0.5)
 @settings(deadline=None)
 def test_the_filter_is_its_formula(image: NDArray[np.float32], correlation: float) -> None:
     expected = image.astype(float)

@@ -180,6 +180,13 @@ def test_patches_have_the_contrast_and_the_size_of_the_material(size: float) -> 
     assert (factor >= 0).all()
 
 
+def test_the_darkest_patches_give_nothing() -> None:
+    surface = ElectronSurface(patch_contrast=1.0, patch_size=400.0)
+    factor = patchy(seen(RASTER, [], ground=surface), Streams(1).counted)
+    assert factor.min() == 0
+    assert 0 < np.count_nonzero(factor == 0) < factor.size / 2
+
+
 def test_patches_do_not_repeat_where_their_texture_does() -> None:
     surface = ElectronSurface(patch_contrast=0.2, patch_size=200.0)
     factor = patchy(seen(RASTER, [], ground=surface), Streams(1).counted)
