@@ -115,8 +115,21 @@ class ParticleObjects:
         """Return all objects, in the order in which they were made."""
         return [*self._objects.values(), *(cloud.object for cloud in self._clouds.values())]
 
+    def sync_surfaces(self, particles: Iterable[Particle]) -> bool:
+        """Take over what particles are made of, for electrons; return whether that changed.
+
+        Apart from `sync`, since only a technique that computes its image asks.
+        """
+        wearers: dict[PrototypeKey, list[int]] = defaultdict(list)
+        for particle in particles:
+            key = self._materials.surface_key(particle.material, particle.features)
+            wearers[key].append(particle.id)
+        changed = wearers != self._wearers
+        self._wearers = wearers
+        return changed
+
     def surfaces(self) -> dict[ElectronSurface, NDArray[np.intp]]:
-        """Return how particles answer an electron beam, and the ids of those that do so."""
+        """Return how particles, as last synced, answer an electron beam, and who does so."""
         ids: dict[ElectronSurface, list[int]] = {}
         for key, wearers in self._wearers.items():
             ids.setdefault(self._materials.surface(key), []).extend(wearers)
@@ -167,12 +180,8 @@ class ParticleObjects:
         changed = False
         alone: set[int] = set()
         spheres: dict[PrototypeKey, list[Sphere]] = {}
-        wearers: dict[PrototypeKey, list[int]] = defaultdict(list)
         for particle in particles:
             mesh_key, pose = self._state(particle)
-            wearers[self._materials.surface_key(particle.material, particle.features)].append(
-                particle.id
-            )
             (size, *others), (x, y, z), _ = pose
             if self._may_be_point(mesh_key) and others == [size, size]:
                 sphere = particle.id, x, y, z, size / 2
@@ -193,8 +202,6 @@ class ParticleObjects:
             if key not in self._clouds:
                 self._clouds[key] = Cloud(self._materials.material(key), self._collection)
             changed |= self._clouds[key].fill(held)
-        changed |= wearers != self._wearers
-        self._wearers = wearers
         return bool(changed or gone or empty)
 
     def _may_be_point(self, key: MeshKey) -> bool:

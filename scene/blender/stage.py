@@ -90,10 +90,13 @@ class Stage:
         for technique in specimen.techniques:
             changed |= self._sync_technique(technique)
         change(self._unmeddled())
+        computed = self._formation.model is not None
+        if computed:
+            changed |= self._particles.sync_surfaces(specimen.particles)
         if changed:
             self._frames.clear()
             bpy.context.view_layer.update()
-            if self._formation.model is not None:
+            if computed:
                 surfaces = self._particles.surfaces()
                 self._formation = replace(self._formation, particles=surfaces)
 

@@ -67,22 +67,17 @@ class Charging(Settings):
         return self.charging == 0 or self.charging_range == 0
 
 
-def potential(
-    instance: NDArray[np.uint16], pixel_nm: float, charging: Charging
-) -> NDArray[np.float32]:
-    """Return the fraction of particles around each pixel, weighted with a Gaussian."""
-    mask = (instance > 0).astype(np.float32)
-    return blurred(mask, charging.charging_range / pixel_nm)
-
-
 def charged(
     signal: NDArray[np.float32],
     instance: NDArray[np.uint16],
     pixel_nm: float,
     charging: Charging,
 ) -> NDArray[np.float32]:
-    """Return the signal of charged particles: they brighten, the ground beside them darkens."""
-    around = potential(instance, pixel_nm, charging)
+    """Return the signal of charged particles: they brighten, the ground beside them darkens.
+
+    Both in proportion to the fraction of particles around, weighted with a Gaussian.
+    """
+    around = blurred((instance > 0).astype(np.float32), charging.charging_range / pixel_nm)
     sign = np.where(instance > 0, np.float32(charging.charging), np.float32(-charging.charging))
     around *= sign
     around += 1

@@ -41,8 +41,9 @@ class Raster:
     def most_around(self) -> int:
         """How many pixels around the frame, at most, matter to a model of its image.
 
-        A quarter of its larger side, or `FEWEST_AROUND` if that is more: with half, a view so near
-        that this matters would cost twice as much and be 1 to 2 % darker.
+        A quarter of its larger side, or `FEWEST_AROUND` if that is more: half of it would cost
+        about twice as much, and change views so near that it matters by 0.3 to 1.5 % on average
+        (600 beads, magnification 4 to 30).
         """
         return max(FEWEST_AROUND, max(self.width, self.height) // 4)
 

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from scene.prototypes.base import MEASUREMENT_VOLUME, SUBSTRATE
+from scene.prototypes.magnification import PIXELS_PER_UNIT
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy
 
-# Lengths in scene units; fractions are of the larger of the image's width and height in pixels.
+# Lengths in scene units; the fraction is of the larger of the image's width and height in pixels.
 CAMERA_HEIGHT = 51.2
-ORTHO_FRACTION = 0.1
 VOLUME_FRACTION = 0.125
-SUBSTRATE_FRACTION = 0.1
 
 
 def volume_for(resolution: tuple[int, int]) -> MeasurementVolume:
@@ -30,7 +29,7 @@ def add_camera(scene: bpy.types.Scene, size: int) -> bpy.types.Camera:
 
     lens = bpy.data.cameras.new("Camera")
     lens.type = "ORTHO"
-    lens.ortho_scale = ORTHO_FRACTION * size
+    lens.ortho_scale = size / PIXELS_PER_UNIT
     lens.clip_end = 10_000.0
     camera = bpy.data.objects.new("Camera", lens)
     camera.location = (0.0, 0.0, CAMERA_HEIGHT)
@@ -41,7 +40,7 @@ def add_camera(scene: bpy.types.Scene, size: int) -> bpy.types.Camera:
 
 def add_substrate(scene: bpy.types.Scene, size: int) -> bpy.types.Object:
     """Make a plane at height 0, as wide as the image."""
-    half = SUBSTRATE_FRACTION * size / 2
+    half = size / PIXELS_PER_UNIT / 2
     corners = [(-half, -half, 0.0), (half, -half, 0.0), (half, half, 0.0), (-half, half, 0.0)]
     return add_mesh(scene, SUBSTRATE, corners, [(0, 1, 2, 3)])
 
@@ -49,7 +48,7 @@ def add_substrate(scene: bpy.types.Scene, size: int) -> bpy.types.Object:
 def cover(scene: bpy.types.Scene, width: float) -> None:
     """Make the substrate as wide as the image, and never narrower than it was built."""
     substrate = scene.objects[SUBSTRATE]
-    built = SUBSTRATE_FRACTION * max(scene.render.resolution_x, scene.render.resolution_y)
+    built = max(scene.render.resolution_x, scene.render.resolution_y) / PIXELS_PER_UNIT
     factor = max(1.0, width / built)
     if substrate.scale.x != factor:
         substrate.scale = (factor, factor, 1.0)
