@@ -111,7 +111,6 @@ class Follower(Sink):
         self._refused: set[str] = set()
         self._changed = threading.Condition()
         self._behind = False
-        self._overflowed = False
         self._complete = False
         self._deadline: float | None = None
         self._failures = 0
@@ -137,7 +136,7 @@ class Follower(Sink):
             if len(self._queue) < QUEUE_LENGTH:
                 self._queue.append(result)
             else:
-                self._behind = self._overflowed = True
+                self._behind = True
             self._changed.notify_all()
 
     @override
@@ -152,7 +151,9 @@ class Follower(Sink):
             return
         with self._changed:
             self._deadline = time.monotonic() + self._close_timeout_s
-            self._behind |= self._overflowed  # what was not on disk at the last look is by now
+            # What was not on disk at the last look is by now: the look may have found results of an
+            # earlier start, and logged them over newer ones from the queue.
+            self._behind = True
             self._changed.notify_all()
         thread.join(self._close_timeout_s + 1.0)
         if len(self._refused) > SHOWN_REFUSALS:

@@ -205,6 +205,23 @@ class TestMlflow(SinkConformance):
         assert f"| `{NUMBER}` | `1` |" in child.data.tags[NOTE]
         assert "one child run" in parent_of(bench.context).data.tags[NOTE]
 
+    def test_a_look_at_the_manifest_before_a_result_is_on_disk_does_not_have_the_last_word(
+        self, bench: SinkBench
+    ) -> None:
+        bench.session(sink_result(1, RunStatus.FAILED))
+        with ExitStack() as stack:
+            record, sink = bench.start(stack)
+            assert isinstance(sink, MlflowSink)
+            sink.record(sink_result(1))
+            deadline = time.monotonic() + 60
+            while (sink._queue or sink._behind or not sink._target) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            record.record(sink_result(1))
+            record.flush()
+        (child,) = children(bench.context)
+        assert child.info.status == "FINISHED"
+        assert not [tag for tag in child.data.tags if "error" in tag]
+
     def test_the_manifest_names_a_child_that_was_there_before_the_row(
         self, bench: SinkBench
     ) -> None:
