@@ -23,11 +23,13 @@ from scene.prototypes.base import (
 )
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.specimen import LARGEST_PARTICLE_ID, Particle
+from scene.specimen.specimen import DIMENSIONS, LARGEST_PARTICLE_ID, Particle
 
 type PrototypeKey = tuple[str, tuple[FeatureValue, ...]]
 type MeshKey = tuple[PrototypeKey, PrototypeKey]
 type Pose = tuple[tuple[float, ...], ...]
+
+_UNSCALED = (1.0, 1.0, 1.0)
 
 
 @final
@@ -213,15 +215,18 @@ class ParticleObjects:
             self._are_spheres[key] = (
                 self._has_clouds
                 and look.suits_points
-                and shape.is_sphere(_named(shape.features, values))
+                and shape.is_sphere(_named(_shaping(shape), values))
             )
         return self._are_spheres[key]
 
     def _state(self, particle: Particle) -> tuple[MeshKey, Pose]:
-        specs = self._registry.prototype(GeometryPrototype, particle.geometry).features
-        geometry = particle.geometry, tuple(with_defaults(specs, particle.features).values())
+        shape = self._registry.prototype(GeometryPrototype, particle.geometry)
+        values = with_defaults(_shaping(shape), particle.features)
+        geometry = particle.geometry, tuple(values.values())
         material = self._materials.key(particle.material, particle.features)
         pose: Any = with_defaults(PARTICLE_FEATURES, particle.features)  # three vectors
+        if shape.true_size:
+            pose[DIMENSIONS] = _UNSCALED
         return (geometry, material), tuple(pose.values())
 
     def _update(self, particle: Particle, mesh_key: MeshKey, pose: Pose) -> None:
@@ -246,11 +251,19 @@ class ParticleObjects:
         if key not in self._meshes:
             (name, values), material = key
             geometry = self._registry.prototype(GeometryPrototype, name)
-            mesh = geometry.build(_named(geometry.features, values))
+            mesh = geometry.build(_named(_shaping(geometry), values))
             _check_built(geometry, mesh, bpy.types.Mesh)
             mesh.materials.append(self._materials.material(material))
             self._meshes[key] = mesh
         return self._meshes[key]
+
+
+def _shaping(geometry: GeometryPrototype) -> tuple[FeatureSpec, ...]:
+    """Return the features that a geometry's mesh depends on."""
+    own = geometry.features
+    if geometry.true_size:
+        own += tuple(spec for spec in PARTICLE_FEATURES if spec.name == DIMENSIONS)
+    return own
 
 
 def _place(made: bpy.types.Object, pose: Pose) -> None:

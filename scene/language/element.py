@@ -6,7 +6,7 @@ import inspect
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Flag, auto
 from typing import Any, ClassVar, Protocol, Self, final
 
 from pydantic import ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
@@ -16,14 +16,27 @@ from scene.language.messages import problem, shown
 from scene.language.plugin_code import failed
 
 
-class Members(StrEnum):
-    """What a set can hold."""
+class Members(Flag):
+    """What a set can hold: one kind of objects, several (``PARTICLES | TECHNIQUES``) or none."""
 
-    PARTICLES = "particles"
-    TECHNIQUES = "measurement techniques"
-    PARTICLE_BLUEPRINTS = "particle blueprints"
-    TECHNIQUE_BLUEPRINTS = "measurement technique blueprints"
-    NOTHING = "nothing"
+    NOTHING = 0
+    PARTICLES = auto()
+    TECHNIQUES = auto()
+    PARTICLE_BLUEPRINTS = auto()
+    TECHNIQUE_BLUEPRINTS = auto()
+
+    @property
+    def text(self) -> str:
+        """What messages call it."""
+        return " and ".join(_TEXTS[kind] for kind in self) or "nothing"
+
+
+_TEXTS = {
+    Members.PARTICLES: "particles",
+    Members.TECHNIQUES: "measurement techniques",
+    Members.PARTICLE_BLUEPRINTS: "particle blueprints",
+    Members.TECHNIQUE_BLUEPRINTS: "measurement technique blueprints",
+}
 
 
 class CheckContext(Protocol):

@@ -6,13 +6,15 @@ imports bpy only inside the functions that build.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, override
 
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
+from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
@@ -37,6 +39,8 @@ _FARTHEST = 1e5
 """Scene units up to which single precision resolves less than a tenth of a pixel."""
 
 _MOST_RADIANS = 1e3
+
+_SHARP_RADIANS = math.pi / 6
 
 PARTICLE_FEATURES = (
     FeatureSpec(
@@ -81,6 +85,13 @@ class GeometryPrototype(Prototype):
     particles that differ in nothing else share one mesh.
     """
 
+    true_size: ClassVar[bool] = False
+    """Whether the shape depends on the particle's size.
+
+    If so, the given features hold `dimensions` as well, and the mesh is built at its true size;
+    `location` and `rotation` alone are applied to the object.
+    """
+
     @abstractmethod
     def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Mesh:
         """Return a new mesh for the given values of this prototype's features."""
@@ -101,6 +112,27 @@ class GeometryPrototype(Prototype):
         ``equivalent_diameter_nm``, the diameter of the sphere of equal volume.
         """
         return None
+
+
+class ProceduralGeometry(GeometryPrototype):
+    """A shape whose surface is computed, without Blender."""
+
+    @abstractmethod
+    def surface(self, features: Mapping[str, FeatureValue]) -> TriangleMesh:
+        """Return the surface for the given values of this prototype's features."""
+
+    @override
+    def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Mesh:
+        """Return a new mesh of the surface, smooth but for edges that are sharper than 30°."""
+        import bpy
+
+        surface = self.surface(features)
+        mesh = bpy.data.meshes.new(type(self).__name__)
+        mesh.from_pydata(
+            surface.vertices.tolist(), [], surface.triangles.tolist(), shade_flat=False
+        )
+        mesh.set_sharp_from_angle(angle=_SHARP_RADIANS)
+        return mesh
 
 
 class MaterialPrototype(Prototype):

@@ -131,7 +131,7 @@ def _order_problems(
             later = (n for n, made in enumerate(makes) if n > index and made and kind in made)
             maker = None if any(kind in made for made in known) else next(later, None)
             if maker is not None:
-                message = f"works on {kind} before step {maker} makes them; put it behind that"
+                message = f"works on {kind.text} before step {maker} makes them; put it behind that"
                 yield step.path, message
         for problem in _too_many(known, step.makes or {}):
             yield step.path, problem
@@ -143,7 +143,7 @@ def _order_problems(
             if kind not in made:
                 made.add(kind)  # reported once, at the first step that needs it
                 message = (
-                    f"there are no {kind} to render with: a feature generation step "
+                    f"there are no {kind.text} to render with: a feature generation step "
                     f"'$builtins.InvokeBlueprints' with affected_set_name: "
                     f"{_INVOKE.get(kind, 'a set of their blueprints')} makes them"
                 )

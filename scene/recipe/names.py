@@ -58,8 +58,8 @@ class RecipeNames(CheckContext):
             return unknown("set", name, self.sets)
         found = self.sets[name]
         if found is not None and found.members not in allowed:
-            expected = " or ".join(allowed)
-            return f"expected a set of {expected}, but {name!r} is a set of {found.members}"
+            expected = " or ".join(kind.text for kind in allowed)
+            return f"expected a set of {expected}, but {name!r} is a set of {found.members.text}"
         return None
 
     @override

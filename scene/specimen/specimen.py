@@ -81,6 +81,9 @@ class Particle:
         which it left the particle.
     initial_pose
         ``location`` and ``rotation`` from before the first relaxation; empty until then.
+    parent
+        Id of the particle at the root of the agglomerate that this one belongs to; None for a root
+        and for a particle on its own.
     """
 
     id: int
@@ -90,6 +93,7 @@ class Particle:
     material: str
     features: dict[str, FeatureValue] = field(default_factory=dict)
     initial_pose: dict[str, FeatureValue] = field(default_factory=dict)
+    parent: int | None = None
 
     @property
     def label(self) -> str:

@@ -19,7 +19,7 @@ from scene.errors import SpecimenDamagedError
 from scene.specimen.specimen import Particle
 from scene.specimen.streams import StreamKey
 
-_HEAD = b"blendsweep specimen 1\n"
+_HEAD = b"blendsweep specimen 2\n"
 _BODY = len(_HEAD) + hashlib.sha256().digest_size
 _FIELDS = tuple(field.name for field in fields(Particle))
 
@@ -89,9 +89,11 @@ def _plain(value: Any) -> Any:
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if type(value) not in {str, int, float}:
+    if value is not None and type(value) not in {str, int, float}:
         kind = type(value).__qualname__
-        raise ValueError(f"expected Python's str, int, float or tuple, got {value!r:.60} ({kind})")
+        raise ValueError(
+            f"expected Python's str, int, float, tuple or None, got {value!r:.60} ({kind})"
+        )
     return value
 
 

@@ -1,0 +1,1 @@
+"""Surfaces of particles and what follows from them: pure functions of arrays."""
