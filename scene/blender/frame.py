@@ -17,9 +17,10 @@ from scene.blender.buffers import buffers_scene, render_buffers
 from scene.blender.camera import check_looks_down, pixel_size
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.image_formation import ImageFormation
-from scene.blender.outline import as_rendered, seen_footprints
+from scene.blender.outline import seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
+from scene.blender.surfaces import as_rendered, world_surfaces
 from scene.blender.xray import render_xray
 from scene.imaging.bar_rows import BarRows
 from scene.imaging.footprint import Footprint
@@ -34,6 +35,7 @@ from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.raster import Raster
 from scene.microscopy.scan import positions
 from scene.microscopy.view import View
+from scene.shapes.mesh import TriangleMesh
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Weights of linear red, green and blue in a gray value (ITU-R BT.709)."""
@@ -115,6 +117,10 @@ class BlenderFrame(Frame):
             layer.update()
             for particle_id, whole in seen_footprints(layer.depsgraph, camera, truth.size, shown):
                 yield particle_id, self._bar_rows.footprint(sampling.footprint(whole))
+
+    def surfaces(self) -> dict[int, TriangleMesh]:
+        """Return the surface of each particle of interest in world space, by id, ascending."""
+        return world_surfaces(self._particles, self._interest)
 
     def real(self) -> Gray:
         """Take the image as the technique does: (height, width) gray."""

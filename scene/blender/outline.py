@@ -11,25 +11,9 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from scene.blender.points import PARTICLE_ID, Points
-from scene.blender.render import Change
+from scene.blender.surfaces import mesh_surface
 from scene.imaging.footprint import Footprint, Topology, between_planes, footprints
 from scene.imaging.sphere_footprint import sphere_footprints
-
-_RENDERED = (("levels", "render_levels"), ("steps", "render_steps"))
-"""What modifiers have twice, for a screen and for a render."""
-
-
-def as_rendered(objects: Iterable[bpy.types.Object]) -> Iterator[Change]:
-    """Yield what makes Blender show on a screen, and so in a dependency graph, what it renders."""
-    for made in objects:
-        if made.hide_viewport:
-            yield made, "hide_viewport", False
-        for modifier in made.modifiers:
-            if modifier.show_viewport != modifier.show_render:
-                yield modifier, "show_viewport", modifier.show_render
-            for shown, rendered in _RENDERED:
-                if hasattr(modifier, rendered):
-                    yield modifier, shown, getattr(modifier, rendered)
 
 
 def seen_footprints(
@@ -113,11 +97,7 @@ def _to_pixels(
 
 def _arrays(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Return homogeneous vertices, (V, 4), and triangles, (T, 3), of a mesh."""
-    vertices = np.ones((len(mesh.vertices), 4), dtype=np.float32)
-    positions = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-    mesh.vertices.foreach_get("co", positions)
-    vertices[:, :3] = positions.reshape(-1, 3)
-    mesh.calc_loop_triangles()
-    corners = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
-    mesh.loop_triangles.foreach_get("vertices", corners)
-    return vertices.astype(np.float64), corners.reshape(-1, 3).astype(np.intp)
+    surface = mesh_surface(mesh)
+    homogeneous = np.ones((len(surface.vertices), 4))
+    homogeneous[:, :3] = surface.vertices
+    return homogeneous, surface.triangles

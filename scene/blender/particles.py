@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -107,6 +107,7 @@ class ParticleObjects:
         self._collection = collection
         self._has_clouds = fidelity == "fast"
         self._meshes: dict[MeshKey, bpy.types.Mesh] = {}
+        self._held: dict[int, Particle] = {}
         self._objects: dict[int, bpy.types.Object] = {}
         self._clouds: dict[PrototypeKey, Cloud] = {}
         self._synced: dict[int, tuple[MeshKey, Pose]] = {}
@@ -159,17 +160,18 @@ class ParticleObjects:
             Cloud.remove(parts)
 
     @contextmanager
-    def bodies(self, particles: Sequence[Particle]) -> Iterator[list[bpy.types.Object]]:
+    def bodies(self, ids: Iterable[int]) -> Iterator[list[bpy.types.Object]]:
         """Yield an object with a mesh for each particle, in the same order, until the block ends.
 
-        A simulation needs them of spheres, too.
+        Spheres have one, too, which they need in simulations and wherever a surface is asked for.
         """
         made: list[bpy.types.Object] = []
         bodies = []
         try:
-            for particle in particles:
-                body = self._objects.get(particle.id)
+            for particle_id in ids:
+                body = self._objects.get(particle_id)
                 if body is None:
+                    particle = self._held[particle_id]
                     body = self._new_object(particle, *self._state(particle))
                     made.append(body)
                 bodies.append(body)
@@ -180,9 +182,10 @@ class ParticleObjects:
     def sync(self, particles: Iterable[Particle]) -> bool:
         """Make, change and remove objects until they match; return whether anything changed."""
         changed = False
+        self._held = {particle.id: particle for particle in particles}
         alone: set[int] = set()
         spheres: dict[PrototypeKey, list[Sphere]] = {}
-        for particle in particles:
+        for particle in self._held.values():
             mesh_key, pose = self._state(particle)
             (size, *others), (x, y, z), _ = pose
             if self._may_be_point(mesh_key) and others == [size, size]:

@@ -21,6 +21,7 @@ from scene.blender.particles import MaterialLibrary, ParticleObjects, with_defau
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
+from scene.blender.surfaces import world_surfaces
 from scene.errors import SimulationError
 from scene.language.plugin_code import given
 from scene.machine.scratch import memory_folder, scratch_folder
@@ -31,6 +32,7 @@ from scene.prototypes.base import (
     SUBSTRATE,
     MeasurementTechniquePrototype,
 )
+from scene.shapes.mesh import TriangleMesh
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 
@@ -115,7 +117,7 @@ class Stage:
         self.sync(specimen)
         moving = [particle for particle in specimen.particles if particle.id in particle_ids]
         container = self._scene.objects.get(MEASUREMENT_VOLUME)
-        with self._particles.bodies(moving) as bodies:
+        with self._particles.bodies(particle.id for particle in moving) as bodies:
             poses = relaxed(self._scene, bodies, container, settings)
         for particle, pose in zip(moving, poses, strict=True):
             if not all(map(math.isfinite, (*pose["location"], *pose["rotation"]))):
@@ -126,6 +128,11 @@ class Stage:
         for particle, pose in zip(moving, poses, strict=True):
             particle.rest(pose)
         self.sync(specimen)
+
+    def surfaces(self, specimen: Specimen, particle_ids: frozenset[int]) -> dict[int, TriangleMesh]:
+        """Return the surfaces of particles in world space, spheres as the meshes they stand for."""
+        self.sync(specimen)
+        return world_surfaces(self._particles, particle_ids)
 
     def save(self, path: Path) -> None:
         """Save the scene as a compressed Blender file that opens as rendered by `real`."""

@@ -13,6 +13,7 @@ from scene.imaging.footprint import Footprint
 from scene.language.plugin_code import described
 from scene.microscopy.chain import Gray
 from scene.microscopy.geometry import GeometryBuffers
+from scene.shapes.mesh import TriangleMesh
 
 type Image = NDArray[Any]
 
@@ -46,6 +47,14 @@ class Frame(ABC):
         """Yield the id of each particle of interest and the pixels that it would show alone.
 
         One by one, in no particular order: together they may take many times the frame's memory.
+        """
+
+    @abstractmethod
+    def surfaces(self) -> Mapping[int, TriangleMesh]:
+        """Return the surface of each particle of interest in world space, by id, ascending.
+
+        What no scan distorts and no edge of the frame cuts off. Together they are the surfaces that
+        are rendered.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ from scene.imaging.files import FileRecord
 from scene.imaging.frame import Frame, Image, RenderingMode
 from scene.imaging.writing import write_image
 from scene.language.element import Members
+from scene.shapes.mesh import TriangleMesh
 from scene.specimen.blueprints import Blueprints
 from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.features import FeatureSpec
@@ -29,6 +30,11 @@ class Scene(Protocol):
         self, specimen: Specimen, particle_ids: frozenset[int], settings: RelaxationSettings
     ) -> None:
         """Let particles fall and push each other apart; write their new poses to the specimen."""
+
+    def surfaces(
+        self, specimen: Specimen, particle_ids: frozenset[int]
+    ) -> Mapping[int, TriangleMesh]:
+        """Return the surfaces of particles in world space, by id, as they are rendered."""
 
     def frame(self, interest: frozenset[int], overlapping: frozenset[int]) -> Frame:
         """Return the view of some particles."""
@@ -115,6 +121,14 @@ class StepContext:
     def relax(self, particle_ids: frozenset[int], settings: RelaxationSettings) -> None:
         """Let particles fall and push each other apart; their new poses go to the specimen."""
         self.synced_scene(self.specimen).relax(self.specimen, particle_ids, settings)
+
+    def surfaces(self, particle_ids: frozenset[int]) -> Mapping[int, TriangleMesh]:
+        """Return the surfaces of particles as they are rendered, each as if it were alone.
+
+        In world space, so in scene units, by id in ascending order; spheres as the meshes that
+        simulations take for them.
+        """
+        return self.synced_scene(self.specimen).surfaces(self.specimen, particle_ids)
 
     def frame(self, interest: frozenset[int], overlapping: frozenset[int] = frozenset()) -> Frame:
         """Return the view of some particles; see :class:`~scene.imaging.frame.Frame`.

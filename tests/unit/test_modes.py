@@ -26,6 +26,7 @@ from scene.imaging.modes import (
 )
 from scene.imaging.shading import BRIGHTNESS, GROUND, LIGHT, xray_gray
 from scene.microscopy.geometry import GeometryBuffers
+from scene.shapes.mesh import TriangleMesh
 
 FROZEN_COLORS = [(245, 13, 78), (45, 86, 233), (78, 18, 78), (242, 215, 100)]
 
@@ -44,6 +45,9 @@ class FixedFrame(Frame):
 
     def footprints(self) -> Mapping[int, Footprint]:
         raise NotImplementedError  # no mode asks
+
+    def surfaces(self) -> Mapping[int, TriangleMesh]:
+        raise NotImplementedError
 
     def real(self) -> NDArray[np.uint8]:
         return np.full((2, 2), 9, np.uint8)
