@@ -30,6 +30,7 @@ from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
+    MaterialPrototype,
     MeasurementTechniquePrototype,
 )
 from scene.shapes.mesh import TriangleMesh
@@ -208,7 +209,7 @@ class Stage:
         kind = type(prototype)
         chain = prototype.imaging_chain(values, settings.fidelity)
         model = prototype.image_model(values)
-        name = technique.background_material if model is not None else None
+        name = self._ground_material(technique) if model is not None else None
         ground = None if name is None else self._materials.surface_key(name, technique.features)
         volume = prototype.volume(settings.resolution)
         return ImageFormation(
@@ -220,11 +221,18 @@ class Stage:
             ground=None if ground is None else self._materials.surface(ground),
         )
 
+    def _ground_material(self, technique: MeasurementTechnique) -> str | None:
+        """Return the name of what the substrate is made of; None if there is no substrate."""
+        name = technique.background_material
+        if name is None or self._registry.prototype(MaterialPrototype, name).is_nothing:
+            return None
+        return name
+
     def _sync_substrate(self, technique: MeasurementTechnique) -> None:
         substrate = self._scene.objects.get(SUBSTRATE)
         if substrate is None:
             return
-        name = technique.background_material
+        name = self._ground_material(technique)
         substrate.hide_render = name is None
         substrate.data.materials.clear()
         self._materials.discard_unused()

@@ -146,6 +146,9 @@ class MaterialPrototype(Prototype):
     coordinates, a UV map, its location, its random number, a property.
     """
 
+    is_nothing: ClassVar[bool] = False
+    """Whether a substrate of it is left out, as if the recipe named no background material."""
+
     electron_features: ClassVar[frozenset[str]] = frozenset()
     """Names of the features that matter to `electron_surface` alone.
 

@@ -52,7 +52,17 @@ class Shader:
                 made.inputs[place].default_value = given
         return made
 
+    def principled(self, inputs: Mapping[str, Any]) -> bpy.types.Material:
+        """Return the material, a Principled surface: roughness 0.5, IOR 1.45, the rest neutral."""
+        usual = {"Roughness": 0.5, "IOR": 1.45}
+        return self.finish(self.node("BsdfPrincipled", {**usual, **inputs}).outputs["BSDF"])
+
     def finish(self, surface: bpy.types.NodeSocket) -> bpy.types.Material:
         """Return the material, which shows a node's output."""
         self.node("OutputMaterial", {"Surface": surface})
         return self.material
+
+
+def gray(value: float) -> tuple[float, float, float, float]:
+    """Return a gray as the color that Blender takes, opaque."""
+    return value, value, value, 1.0

@@ -36,6 +36,19 @@ class TestSemCarbonTape(prototypes.MaterialConformance):
     on_substrate = True
 
 
+class TestVacuum(prototypes.MaterialConformance):
+    prototype = "vacuum"
+
+
+class TestAggregatedTexture(prototypes.MaterialConformance):
+    prototype = "aggregated_texture"
+
+
+class TestBandNoise(prototypes.MaterialConformance):
+    prototype = "band_noise"
+    on_substrate = True
+
+
 # What the features of the imaging chain, which all microscopes have, need to show.
 RENDER = {"resolution": [256, 64], "max_samples": 2, "data_bar": "overlay"}
 LARGEST = {"scene_unit_nm": 1e6}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import Fidelity, MaterialPrototype
-from scene.prototypes.shader import Shader
+from scene.prototypes.shader import Shader, gray
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ class SemPolystyrene(MaterialPrototype):
         """Return a new material."""
         shader = Shader("sem_polystyrene")
         if fidelity == "fast":
-            surface = shader.node("BsdfDiffuse", {"Color": _gray(FAST_ALBEDO)})
+            surface = shader.node("BsdfDiffuse", {"Color": gray(FAST_ALBEDO)})
         else:
             surface = shader.node(
                 "BsdfPrincipled",
                 {
-                    "Base Color": _gray(GRAY),
+                    "Base Color": gray(GRAY),
                     "Roughness": 1.0,
                     "IOR": 1.45,
                     "Subsurface Weight": 1.0,
@@ -67,7 +67,3 @@ class SemPolystyrene(MaterialPrototype):
     def electron_surface(self, features: Mapping[str, FeatureValue]) -> ElectronSurface:  # noqa: ARG002
         """Return that of a smooth insulator."""
         return ELECTRONS
-
-
-def _gray(value: float) -> tuple[float, float, float, float]:
-    return value, value, value, 1.0
