@@ -190,6 +190,7 @@ def render(
     *,
     output: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
+    prototypes: Sequence[str | Path] = (),
     cpus: int | None = None,
     gpus: float = 0.0,
 ) -> RecordedRun:
@@ -206,6 +207,8 @@ def render(
         returned run is no longer used.
     plugins
         Folders of plugin packages.
+    prototypes
+        Libraries of prototypes.
     cpus
         Threads that Cycles renders with; by default one for each core.
     gpus
@@ -222,7 +225,7 @@ def render(
     """
     from blendsweep.rendering import render_alone
 
-    return render_alone(recipe, overrides, output, plugins, cpus, gpus)
+    return render_alone(recipe, overrides, output, plugins, prototypes, cpus, gpus)
 
 
 def open_dataset(uri: str | Path) -> DataSet:

@@ -18,7 +18,12 @@ from scene.language.arguments import listed
 from scene.machine.resources import Resources
 from scene.machine.scratch import ScratchFolder
 
-_ARGUMENTS = {COMMAND_LINE: "overrides", "--output": "output", "--plugins": "plugins"}
+_ARGUMENTS = {
+    COMMAND_LINE: "overrides",
+    "--output": "output",
+    "--plugins": "plugins",
+    "--prototypes": "prototypes",
+}
 
 
 def render_alone(
@@ -26,13 +31,15 @@ def render_alone(
     overrides: Sequence[str],
     output: str | Path | None,
     plugins: Sequence[str | Path],
+    prototypes: Sequence[str | Path],
     cpus: int | None,
     gpus: float,
 ) -> RecordedRun:
     """Render one run; the parameters are those of `blendsweep.render`."""
     _check_resources(cpus, gpus)
     overrides = listed("overrides", overrides)
-    folders = [Path(folder) for folder in listed("plugins", plugins, str, Path)]
+    packages = [Path(given) for given in listed("plugins", plugins, str, Path)]
+    libraries = [Path(given) for given in listed("prototypes", prototypes, str, Path)]
     use_own_thread()
     scratch = None
     if output is None:
@@ -47,7 +54,8 @@ def render_alone(
         Path(recipe),
         overrides,
         folder,
-        plugins=folders,
+        plugins=packages,
+        prototypes=libraries,
         resources=Resources(cpus or len(os.sched_getaffinity(0)), gpus),
     )
     try:

@@ -76,6 +76,14 @@ def run(
     plugins: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="Folder of plugin packages.")
     ] = None,
+    prototypes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Library of prototypes: a folder with geometries/, materials/ or "
+            "measurement_techniques/.",
+        ),
+    ] = None,
     cpus: Annotated[
         int | None, typer.Option(min=1, help="Threads for Cycles; default: all cores.")
     ] = None,
@@ -89,8 +97,15 @@ def run(
         stream=terminal, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
     resources = Resources(cpus=cpus or len(os.sched_getaffinity(0)), gpus=gpus)
-    job = partial(execute_alone, recipe, overrides or [], plugins=plugins or [],
-                  resources=resources, small=preview is not None)  # fmt: skip
+    job = partial(
+        execute_alone,
+        recipe,
+        overrides or [],
+        plugins=plugins or [],
+        prototypes=prototypes or [],
+        resources=resources,
+        small=preview is not None,
+    )
     try:
         if (output is None) == (preview is None):
             message = "give either --output DIR or --preview FILE.jpg"

@@ -52,6 +52,7 @@ def sink_context(output: Path, tracking: Tracking | None = None) -> SinkContext:
         recipe=Path("recipes/beads.yaml"),
         recipe_dirs=(),
         plugins=(),
+        prototype_dirs=(),
         overrides=(),
         output=str(output),
         settings=Settings(tracking=tracking or Tracking(enabled=False)),

@@ -39,7 +39,9 @@ class Made:
 def code_of_sweep(sweep: Sweep, runs: Expansion) -> Code:
     """Return the code that executes a sweep on this machine."""
     texts = [override.text for override in sweep.overrides]
-    return code_of([runs.recipe_document, texts, runs[0].recipe], sweep.plugins)
+    return code_of(
+        [runs.recipe_document, texts, runs[0].recipe], sweep.plugins, sweep.prototype_dirs
+    )
 
 
 def codes_of(data: Reader, *, asked_for: bool = False) -> tuple[Made, ...]:

@@ -28,7 +28,7 @@ from scene.execution.record import RunRecord
 from scene.imaging.files import RECORD_FILE
 from scene.machine.resources import Resources
 from scene.machine.scratch import lasting_scratch_folder
-from scene.recipe.code import Code, code_of, code_of_versions, differences
+from scene.recipe.code import Code, code_of, code_of_versions, differences, named_in
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 
@@ -47,12 +47,15 @@ class WorkerSettings:
         Where and how runs are executed.
     code
         The code of the driver's machine, which a worker's must be, too; empty for any.
+    prototype_dirs
+        Libraries of prototypes.
     """
 
     output: str
     plugins: tuple[str, ...] = ()
     execution: Execution = field(default_factory=Execution)
     code: Code = field(default_factory=dict)
+    prototype_dirs: tuple[str, ...] = ()
 
 
 @final
@@ -106,7 +109,7 @@ class Worker:
         self._code = _checked_code(settings)
         self._name = name
         self._storage = open_storage(settings.output)
-        self._registry = Registry(settings.plugins)
+        self._registry = Registry(settings.plugins, settings.prototype_dirs)
         self._scratch = _scratch_folder(self._storage.folder)
         self._session = Session(resources)
 
@@ -225,8 +228,8 @@ class Worker:
 
 
 def _checked_code(settings: WorkerSettings) -> Code:
-    """Return the code of this machine for the plugins that the driver named."""
-    own = code_of([f"${name}" for name in settings.code], settings.plugins)
+    """Return the code of this machine for the plugins and prototypes that the driver named."""
+    own = code_of(named_in(settings.code), settings.plugins, settings.prototype_dirs)
     found = [
         f"{name} {own.get(name, 'is missing')} instead of {version}"
         for name, version in settings.code.items()

@@ -45,11 +45,11 @@ def expand(sweep: Sweep) -> Expansion:
         With every problem found.
     """
     composition = Composition(sweep.recipe, sweep.recipe_dirs)
-    registry = Registry(sweep.plugins)
+    registry = Registry(sweep.plugins, sweep.prototype_dirs)
     axes = parse_overrides(sweep.overrides)
     _check_number(sweep, axes)
     try:
-        expansion = Expansion(axes, composition, sweep.settings.limit)
+        expansion = Expansion(axes, composition, sweep.settings.limit, sweep.prototype_dirs)
         _check(expansion, str(sweep.recipe), registry)
     except ConfigurationError as error:
         raise ConfigurationError(_located(error, axes, str(sweep.recipe))) from error
@@ -58,7 +58,9 @@ def expand(sweep: Sweep) -> Expansion:
 
 def first_recipe(expansion: Expansion, sweep: Sweep) -> Recipe:
     """Return the recipe of the first run, as an example of all."""
-    return parse(expansion[0].recipe, sweep.recipe.name, Registry(sweep.plugins))
+    return parse(
+        expansion[0].recipe, sweep.recipe.name, Registry(sweep.plugins, sweep.prototype_dirs)
+    )
 
 
 def _check_number(sweep: Sweep, axes: Sequence[Axis]) -> None:

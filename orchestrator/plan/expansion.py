@@ -12,6 +12,7 @@ from orchestrator.plan.resolution import ProductResolver
 from orchestrator.plan.run import Run, Scalar
 from scene.language.canonical import Canonical, canonical_json
 from scene.recipe.compose import Composition
+from scene.recipe.prototype_files import prototype_versions
 
 SPREAD = 100
 """Most values of one key that stand for all of them."""
@@ -31,6 +32,8 @@ class Expansion(Sequence[Run]):
         The recipe.
     limit
         Only the first `limit` runs; None for all.
+    prototype_dirs
+        Libraries of prototypes: what a run uses of them is part of its id.
 
     Attributes
     ----------
@@ -39,9 +42,14 @@ class Expansion(Sequence[Run]):
     """
 
     def __init__(
-        self, axes: Sequence[Axis], composition: Composition, limit: int | None = None
+        self,
+        axes: Sequence[Axis],
+        composition: Composition,
+        limit: int | None = None,
+        prototype_dirs: Sequence[str] = (),
     ) -> None:
         self.axes = tuple(axes)
+        self._prototype_dirs = tuple(prototype_dirs)
         self._shape = tuple(len(axis.values) for axis in axes)
         self._count = math.prod(self._shape)
         if limit is not None:
@@ -123,7 +131,12 @@ class Expansion(Sequence[Run]):
 
     def run_id(self, position: int) -> str:
         """Return the id of the run at `position`, for much less than the run itself costs."""
-        return _named(self.resolver.text(self.choice(position)))
+        choice = self.choice(position)
+        text = self.resolver.text(choice)
+        if self._prototype_dirs:
+            used = prototype_versions(self.resolver.recipe(choice), self._prototype_dirs)
+            text += canonical_json(dict(used)).encode() if used else b""
+        return _named(text)
 
     def choice(self, position: int) -> tuple[int, ...]:
         """Return which value of each axis the run at `position` takes: its mixed-radix digits."""

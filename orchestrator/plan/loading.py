@@ -27,6 +27,9 @@ from scene.recipe.compose import BUILTIN_RECIPES
 _VARIABLE = re.compile(r"^\$\w+|\$\{[^}]*\}")
 """What a shell or Hydra would replace. A folder's name may hold other dollar signs."""
 
+_ADDED = ("plugins", "prototypes")
+"""Options that add to the sweep file's key instead of winning over it."""
+
 
 def load_sweep(
     sweep: str | Path | Mapping[str, Any],
@@ -48,7 +51,7 @@ def load_sweep(
     command_line
         Whether overrides and options come from the command line, for messages to name them so.
     options
-        What wins over the sweep; plugins are added to those of the sweep.
+        What wins over the sweep; plugins and prototypes are added to those of the sweep.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def load_sweep(
     overrides = listed("overrides", overrides)
     if (plugins := options.get("plugins")) is not None:
         options["plugins"] = listed("plugins", plugins, str, Path)
+    if (prototypes := options.get("prototypes")) is not None:
+        options["prototypes"] = listed("prototypes", prototypes, str, Path)
     given = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in options.items()
@@ -114,8 +119,8 @@ class _Reading:
         self._caller = caller
         self._problems: list[Problem] = []
         self._source, self._base, document = self._document(sweep)
-        self._plugins = given.get("plugins", ())
-        self._given = {declared()[name][1].place: name for name in given if name != "plugins"}
+        self._added = {name: given.get(name, ()) for name in _ADDED}
+        self._given = {declared()[name][1].place: name for name in given if name not in _ADDED}
         for place, name in self._given.items():
             _set(document, place, given[name])
         try:
@@ -129,8 +134,8 @@ class _Reading:
         file = self._file
         recipe_dirs = self._recipe_dirs()
         recipe = self._recipe(recipe_dirs)
-        plugins = self._folders(file.plugins, self._base, (self._source, "plugins.{}"))
-        plugins += self._folders(self._plugins, Path(), self._caller.place("plugins"))
+        plugins = self._extended(file.plugins, "plugins")
+        prototype_dirs = self._extended(file.prototype_dirs, "prototypes")
         merged = self._overrides(overrides)
         output = self._output()
         uri = file.tracking.uri
@@ -143,7 +148,8 @@ class _Reading:
             source=self._source,
             recipe=recipe,
             recipe_dirs=recipe_dirs,
-            plugins=tuple(str(folder.absolute()) for folder in plugins),
+            plugins=plugins,
+            prototype_dirs=prototype_dirs,
             overrides=merged,
             output=output,
             settings=file,
@@ -172,6 +178,13 @@ class _Reading:
         usual = [self._base.parent / "recipes", self._base, Path("recipes"), BUILTIN_RECIPES]
         folders = [folder.absolute() for folder in [*named, *usual] if folder.is_dir()]
         return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
+
+    def _extended(self, written: Sequence[str], option: str) -> tuple[str, ...]:
+        """Return the absolute folders of the file and those that the caller adds."""
+        key = f"{declared()[option][1].key}.{{}}"
+        folders = self._folders(written, self._base, (self._source, key))
+        folders += self._folders(self._added[option], Path(), self._caller.place(option))
+        return tuple(str(folder.absolute()) for folder in folders)
 
     def _folders(
         self, texts: Sequence[str | Path], base: Path, place: tuple[str, str]

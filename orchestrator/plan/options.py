@@ -134,6 +134,15 @@ class Options(TypedDict, total=False):
             "DIR",
         ),
     ]
+    prototypes: Annotated[
+        Sequence[str | Path] | None,
+        Option(
+            "prototype_dirs",
+            "Library of prototypes: a folder with geometries/, materials/ or "
+            "measurement_techniques/ that hold .blend files; may be repeated.",
+            "DIR",
+        ),
+    ]
     tracking_uri: Annotated[
         str | None,
         Option(

@@ -17,7 +17,7 @@ class Run:
     index
         Position in the sweep, from 0.
     run_id
-        16 hex digits: a hash of the resolved recipe.
+        16 hex digits: a hash of the resolved recipe, and of the files of prototypes that it uses.
     recipe
         The resolved recipe, plain dicts and lists.
     overrides

@@ -114,5 +114,6 @@ class SweepFile(Settings):
     recipe: Annotated[Text, Field(min_length=1)]
     recipe_dirs: tuple[Text, ...] = ()
     plugins: tuple[Text, ...] = ()
+    prototype_dirs: tuple[Text, ...] = ()
     overrides: tuple[Text, ...] = ()
     output: Annotated[Text, Field(min_length=1)] | None = None

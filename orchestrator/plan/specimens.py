@@ -143,7 +143,7 @@ def shared_specimens(sweep: Sweep, runs: Expansion) -> SharedSpecimens | None:
     """Return what specimens the runs of a sweep share; None if none, or if none is to be reused."""
     if not sweep.settings.execution.reuse:
         return None
-    return SharedSpecimens(runs, Registry(sweep.plugins)) or None
+    return SharedSpecimens(runs, Registry(sweep.plugins, sweep.prototype_dirs)) or None
 
 
 def _touches(patches: Sequence[Patch], origin: _Origin) -> bool:

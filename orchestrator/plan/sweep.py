@@ -66,6 +66,8 @@ class Sweep:
         Folders in which recipes that the recipe builds on are found.
     plugins
         Folders of plugin packages.
+    prototype_dirs
+        Libraries of prototypes.
     overrides
         In order; the last one varies fastest.
     output
@@ -79,6 +81,7 @@ class Sweep:
     recipe: Path
     recipe_dirs: tuple[Path, ...]
     plugins: tuple[str, ...]
+    prototype_dirs: tuple[str, ...]
     overrides: tuple[OverrideText, ...]
     output: str
     settings: Settings
@@ -131,6 +134,7 @@ class Sweep:
             "recipe_hash": recipe_hash,
             "recipe_dirs": [str(folder) for folder in self.recipe_dirs],
             "plugins": list(self.plugins),
+            "prototype_dirs": list(self.prototype_dirs),
             "overrides": [override.text for override in self.overrides],
             "output": without_credentials(self.output),
             **settings,

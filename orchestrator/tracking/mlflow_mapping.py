@@ -92,7 +92,7 @@ def metric_name(column: str) -> str:
     return column.replace(".", "/", 1) if short in _COUNTS and short != column else short
 
 
-def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
+def run_note(row: Row, output: str, plugins: Iterable[str], prototypes: Iterable[str] = ()) -> str:
     """Return a child's description: what it is, where its files are, how to make it again.
 
     Parameters
@@ -101,6 +101,8 @@ def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
         The run's folder.
     plugins
         Folders of plugin packages.
+    prototypes
+        Libraries of prototypes.
     """
     # MLflow shows the first lines alone until "Show more" is clicked.
     lines = [f"Run `{row['run_id']}` of the sweep **{row['sweep']}**, recipe `{row['recipe']}`."]
@@ -109,6 +111,7 @@ def run_note(row: Row, output: str, plugins: Iterable[str]) -> str:
         lines += ["The sweep's command tries it again with `--retry-failed`."]
     else:
         options = [word for folder in plugins for word in ("--plugins", folder)]
+        options += [word for folder in prototypes for word in ("--prototypes", folder)]
         recipe, place = f"{output}/recipe.yaml", ""
         if "://" in output:
             recipe, place = "recipe.yaml", ", after copying `recipe.yaml` from there"

@@ -153,7 +153,8 @@ class SweepRuns:
         folder = f"{self._storage.public_uri}/{run_folder(run_id)}"
         tags = mapping.tags(row, folder)
         if child.status != status:
-            tags[_NOTE] = mapping.run_note(row, folder, self._context.sweep.plugins)
+            sweep = self._context.sweep
+            tags[_NOTE] = mapping.run_note(row, folder, sweep.plugins, sweep.prototype_dirs)
         metrics = [Metric(*pair, ended, 0) for pair in mapping.metrics(row).items()]
         self._client.log_batch(
             key, metrics[: _MOST_METRICS - len(tags)], (), [RunTag(*pair) for pair in tags.items()]

@@ -32,6 +32,7 @@ def execute_alone(
     output: Path,
     *,
     plugins: list[Path],
+    prototypes: list[Path],
     resources: Resources,
     small: bool = False,
 ) -> tuple[Recipe, RunRecord]:
@@ -39,6 +40,18 @@ def execute_alone(
 
     Parameters
     ----------
+    path
+        The recipe's file, or its name.
+    overrides
+        Values of recipe keys, in Hydra's grammar.
+    output
+        The run's folder.
+    plugins
+        Folders of plugin packages.
+    prototypes
+        Libraries of prototypes.
+    resources
+        What of the machine may be used.
     small
         Whether to render at `PREVIEW_SIDE` with `PREVIEW_SAMPLES`, where `overrides` do not say
         otherwise.
@@ -50,19 +63,21 @@ def execute_alone(
     BlendsweepError
         If a step fails.
     """
-    path, output, *plugins = written_paths([path, output, *plugins])
+    path, output = written_paths([path, output])
+    plugins, prototypes = written_paths(plugins), written_paths(prototypes)
     output = output.absolute()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
-    missing = [folder for folder in plugins if not folder.is_dir()]
+    given = {"--plugins": plugins, "--prototypes": prototypes}
+    missing = [(o, f) for o, folders in given.items() for f in folders if not f.is_dir()]
     if missing:
         raise ConfigurationError(
-            Problem("--plugins", "", f"{folder} is not a folder") for folder in missing
+            Problem(option, "", f"{folder} is not a folder") for option, folder in missing
         )
     unclear = [(text, override_problem(text)) for text in overrides]
     if problems := [Problem(COMMAND_LINE, text, found) for text, found in unclear if found]:
         raise ConfigurationError(problems)
-    registry = Registry(plugins)
+    registry = Registry(plugins, prototypes)
     path = recipe_file(path)
     document = Composition(path).resolve(overrides)
     recipe = parse(document, str(path), registry)

@@ -1,8 +1,8 @@
 """The code that decides the pixels: versions, and hashes of the sources that may differ within one.
 
 What made a run is written down as components, name to version: ``blendsweep`` and ``bpy`` by their
-versions, ``scene``, the package that executes recipes, and each ``plugins.<package>`` that the
-recipe names by a hash of its files. Nothing is imported for it.
+versions, ``scene``, the package that executes recipes, and each ``plugins.<package>`` and
+``prototypes.<kind>.<name>`` that the recipe names by a hash of its files. Nothing is imported.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from scene.errors import ConfigurationError, Problem
 from scene.recipe.plugins import ENTRY_POINTS
+from scene.recipe.prototype_files import key_of, prototype_versions
 from scene.recipe.references import texts
 
 type Code = Mapping[str, str]
@@ -30,20 +31,27 @@ _HEX_DIGITS = 12
 _RECORDED_BEFORE = ("blendsweep", "bpy")
 
 
-def code_of(recipe: Any, plugin_folders: Sequence[str | Path] = ()) -> Code:
+def code_of(
+    recipe: Any,
+    plugin_folders: Sequence[str | Path] = (),
+    prototype_folders: Sequence[str | Path] = (),
+) -> Code:
     """Return the code that executes a recipe on this machine.
 
     Parameters
     ----------
     recipe
-        A resolved recipe, or anything else of mappings, lists and texts that names plugins.
+        A resolved recipe, or anything else of mappings, lists and texts that names plugins and
+        prototypes.
     plugin_folders
-        Where their packages are found, before installed entry points.
+        Where packages of plugins are found, before installed entry points.
+    prototype_folders
+        Libraries of prototypes.
 
     Raises
     ------
     ConfigurationError
-        If a plugin's file can't be read.
+        If a plugin's or a prototype's file can't be read.
     """
     code = dict(_base())
     folders = tuple(str(folder) for folder in plugin_folders)
@@ -51,7 +59,20 @@ def code_of(recipe: Any, plugin_folders: Sequence[str | Path] = ()) -> Code:
     for package in sorted(packages):
         if (found := _plugin_hash(package, folders)) is not None:
             code[f"plugins.{package}"] = found
-    return code
+    return code | dict(prototype_versions(recipe, prototype_folders))
+
+
+def named_in(code: Code) -> list[Any]:
+    """Return a recipe that names the plugins and prototypes of a code, and nothing else."""
+    named: list[Any] = []
+    for component in code:
+        origin, _, rest = component.partition(".")
+        if origin == "plugins":
+            named.append(f"${component}")
+        elif origin == "prototypes":
+            kind, _, name = rest.partition(".")
+            named.append({key_of(kind): name})
+    return named
 
 
 def code_hash(code: Code) -> str:

@@ -54,10 +54,17 @@ class Registry:
     plugin_folders
         Folders whose packages resolve ``$plugins.<package>.<Class>``, searched in order, before
         installed entry points.
+    prototype_folders
+        Libraries of prototypes.
     """
 
-    def __init__(self, plugin_folders: Sequence[str | Path] = ()) -> None:
+    def __init__(
+        self,
+        plugin_folders: Sequence[str | Path] = (),
+        prototype_folders: Sequence[str | Path] = (),
+    ) -> None:
         self._packages = PluginPackages([Path(folder) for folder in plugin_folders])
+        self._prototype_folders = tuple(Path(folder).resolve() for folder in prototype_folders)
         self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
         self._found: dict[tuple[type, str], type] = {}
 
@@ -65,6 +72,11 @@ class Registry:
     def folders(self) -> tuple[Path, ...]:
         """The plugin folders, in the order in which they are searched."""
         return self._packages.folders
+
+    @property
+    def prototype_folders(self) -> tuple[Path, ...]:
+        """The libraries of prototypes, in the order in which they are searched."""
+        return self._prototype_folders
 
     def find[T](self, base: type[T], target: object, what: str) -> type[T]:
         """Return the class that `target` names.

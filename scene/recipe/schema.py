@@ -179,7 +179,8 @@ class Recipe(StrictModel):
 
     def code(self) -> Code:
         """Return the code that executes this recipe."""
-        return code_of(self._document, self._names.registry.folders)
+        registry = self._names.registry
+        return code_of(self._document, registry.folders, registry.prototype_folders)
 
     @property
     def volume(self) -> MeasurementVolume:

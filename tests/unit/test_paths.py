@@ -29,34 +29,38 @@ RECIPE = Path("recipes/spheres_sem.yaml").absolute()
 
 
 def alone(**given: str) -> None:
-    paths = {"path": str(RECIPE), "output": "out", "plugin": "."} | given
+    paths = {"path": str(RECIPE), "output": "out", "plugin": ".", "library": "."} | given
     execute_alone(
         Path(paths["path"]), ["render.max_samples=0"], Path(paths["output"]),
-        plugins=[Path(paths["plugin"])], resources=Resources(cpus=1),
+        plugins=[Path(paths["plugin"])], prototypes=[Path(paths["library"])],
+        resources=Resources(cpus=1),
     )  # fmt: skip
 
 
 def of_file(key: str) -> Callable[[str], object]:
     def load(text: str) -> object:
-        value = [text] if key in {"plugins", "recipe_dirs"} else text
+        value = [text] if key in {"plugins", "prototype_dirs", "recipe_dirs"} else text
         Path("s.yaml").write_text(yaml.safe_dump({"recipe": str(RECIPE)} | {key: value}))
         return load_sweep("s.yaml")
 
     return load
 
 
+IN_FILES = {"recipe", "recipe_dirs", "plugins", "prototype_dirs", "output"}
 PLACES: dict[str, Callable[[str], object]] = {
     "the path itself": written_path,
     "the sweep": load_sweep,
     "recipe": of_file("recipe"),
     "recipe_dirs": of_file("recipe_dirs"),
     "plugins": of_file("plugins"),
+    "prototype_dirs": of_file("prototype_dirs"),
     "output": of_file("output"),
     "a data set": local_folder,
     "--plugins": lambda text: load_sweep(RECIPE.parents[1] / "sweeps/sem.yaml", plugins=[text]),
     "--output": lambda text: load_sweep(RECIPE.parents[1] / "sweeps/sem.yaml", output=text),
     "the recipe alone": lambda text: alone(path=text),
     "plugins alone": lambda text: alone(plugin=text),
+    "prototypes alone": lambda text: alone(library=text),
     "output alone": lambda text: alone(output=text),
 }
 
@@ -80,7 +84,7 @@ def test_what_is_no_path_is_one_sentence_wherever_it_is_given(
     expected = BAD[text]
     if place in {"recipe", "output", "--output"} and not text:
         expected = "expected a text"
-    if text == "a\udcff" and place in {"recipe", "recipe_dirs", "plugins", "output"}:
+    if text == "a\udcff" and place in IN_FILES:
         expected = "invalid Unicode character"
     elif text == "a\udcff" and place == "--output":
         expected = "expected a text in UTF-8"
@@ -116,7 +120,9 @@ def test_a_run_alone_that_cannot_be_written_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     with pytest.raises(ConfigurationError, match=r"--output: .*/file(/x can't be written: )?"):
-        execute_alone(RECIPE, [], Path(output), plugins=[], resources=Resources(cpus=1))
+        execute_alone(
+            RECIPE, [], Path(output), plugins=[], prototypes=[], resources=Resources(cpus=1)
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

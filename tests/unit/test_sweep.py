@@ -195,7 +195,7 @@ def test_an_output_that_is_a_file_is_told_where_it_is_given(tmp_path: Path, belo
 def test_an_option_that_swallows_the_next_is_told(tmp_path: Path, option: str) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("recipe: spheres_sem\n")
-    value = ["--dry-run"] if option == "plugins" else "--dry-run"
+    value = ["--dry-run"] if option in {"plugins", "prototypes"} else "--dry-run"
     with pytest.raises(ConfigurationError) as caught:
         load_sweep(path, command_line=True, **{option: value})  # type: ignore[arg-type]
     place = option.replace("_", "-")
@@ -233,3 +233,16 @@ def test_errors_of_a_call_name_its_arguments(folder: Path) -> None:
     assert nowhere == f"arguments: plugins: {folder / 'nowhere'} is not a folder"
     with pytest.raises(ConfigurationError, match="arguments: quickstrt: unknown sweep 'quickstrt'"):
         load_sweep("quickstrt")
+
+
+def test_libraries_of_file_and_call_are_searched_in_this_order(folder: Path) -> None:
+    for name in ("own", "added"):
+        (folder / name).mkdir()
+    path = folder / "sweeps" / "libraries.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("recipe: beads\nprototype_dirs: [../own]\n")
+    sweep = load_sweep(path, prototypes=[folder / "added"])
+    assert [Path(found).name for found in sweep.prototype_dirs] == ["own", "added"]
+    path.write_text("recipe: beads\nprototype_dirs: [../nowhere]\n")
+    with pytest.raises(ConfigurationError, match=r"prototype_dirs\.0: .*nowhere is not a folder"):
+        load_sweep(path)

@@ -34,7 +34,13 @@ def create(sweep: Sweep, code: Code) -> Executor:
     """
     name = sweep.settings.execution.executor
     known = EXECUTORS if name in EXECUTORS else with_installed(EXECUTOR_ENTRY_POINTS, EXECUTORS)
-    settings = WorkerSettings(sweep.output, sweep.plugins, sweep.settings.execution, dict(code))
+    settings = WorkerSettings(
+        output=sweep.output,
+        plugins=sweep.plugins,
+        prototype_dirs=sweep.prototype_dirs,
+        execution=sweep.settings.execution,
+        code=dict(code),
+    )
     return known[name](settings)
 
 

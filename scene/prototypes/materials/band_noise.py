@@ -21,7 +21,7 @@ WAVES = {"Scale": 0.5, "Distortion": 0.0, "Phase Offset": 1.8}
 """Sine waves along y; scale 1 has 20 / 2 pi of them over the substrate."""
 
 ELECTRONS = ElectronSurface(secondary_electron_yield=0.25, patch_contrast=0.08, patch_size=20_000.0)
-"""Even but for wide, faint patches instead of the stripes: a likeness."""
+"""Even but for wide, faint patches instead of the stripes, as a likeness."""
 
 
 @final

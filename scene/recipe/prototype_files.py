@@ -1,0 +1,112 @@
+"""The files of prototype libraries: which a recipe uses, and what names their content.
+
+A library is a folder with ``geometries/``, ``materials/`` and ``measurement_techniques/``; each
+``NAME.blend`` or ``NAME.stl`` there is a prototype, with a ``NAME.yaml`` beside it or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from scene.errors import ConfigurationError, Problem
+from scene.recipe.references import texts
+
+PROTOTYPE_ENDINGS = (".blend", ".stl")
+"""Of the files that are prototypes."""
+
+PROTOTYPE_FOLDERS = ("geometries", "materials", "measurement_techniques")
+"""In a library, one for each kind of prototypes."""
+
+_KIND_OF_KEY = {
+    "geometry": "geometries",
+    "material": "materials",
+    "measurement_technique": "measurement_techniques",
+}
+_KEY = re.compile(r"(geometry|material|measurement_technique)_prototype_name$")
+_OVERRIDE = re.compile(r"(geometry|material|measurement_technique)_prototype_name=(.*)", re.DOTALL)
+_NAME = re.compile(r"[\w.-]+")
+_HEX_DIGITS = 12
+
+type Prototype = tuple[str, str]
+"""The folder of its kind, and its name."""
+
+
+def prototype_file(kind: str, name: str, folders: Sequence[str | Path]) -> Path | None:
+    """Return the file of a prototype in the first library that has it; None if none has.
+
+    Parameters
+    ----------
+    kind
+        One of `PROTOTYPE_FOLDERS`.
+    name
+        As recipes name it.
+    folders
+        The libraries.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    files = (Path(f, kind, f"{name}{ending}") for f in folders for ending in PROTOTYPE_ENDINGS)
+    return next((file for file in files if file.is_file()), None)
+
+
+def key_of(kind: str) -> str:
+    """Return a key of recipes that names prototypes of a kind, one of `PROTOTYPE_FOLDERS`."""
+    (word,) = (word for word, folder in _KIND_OF_KEY.items() if folder == kind)
+    return f"{word}_prototype_name"
+
+
+def prototype_versions(recipe: Any, folders: Sequence[str | Path]) -> Mapping[str, str]:
+    """Return what names the content of the library prototypes that a recipe uses.
+
+    Parameters
+    ----------
+    recipe
+        A resolved recipe, or anything else of mappings, lists and texts in which keys, or overrides
+        in Hydra's grammar, name prototypes.
+    folders
+        The libraries.
+
+    Returns
+    -------
+    Mapping
+        ``prototypes.<folder of the kind>.<name>`` to hex digits of a hash, sorted.
+
+    Raises
+    ------
+    ConfigurationError
+        If a file can't be read.
+    """
+    found = {}
+    for kind, name in sorted(set(_named(recipe))) if folders else ():
+        if (file := prototype_file(kind, name, folders)) is not None:
+            found[f"prototypes.{kind}.{name}"] = _version(file)
+    return found
+
+
+def _named(recipe: Any) -> Iterator[Prototype]:
+    for path, text in texts(recipe):
+        if match := _KEY.search(path):
+            yield _KIND_OF_KEY[match[1]], text
+        elif match := _OVERRIDE.search(text):
+            for name in _NAME.findall(match[2]):
+                yield _KIND_OF_KEY[match[1]], name
+
+
+@cache  # a file that is used stays as it was
+def _version(file: Path) -> str:
+    whole = hashlib.sha256()
+    for part in (file, file.with_suffix(".yaml")):
+        try:
+            content = part.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            message = f"can't be read: {error.strerror}"
+            raise ConfigurationError([Problem(str(part), "", message)]) from error
+        whole.update(hashlib.sha256(content).digest() + part.suffix.encode())
+    return whole.hexdigest()[:_HEX_DIGITS]
