@@ -31,6 +31,7 @@ from scene.microscopy.image_model import ImageModel
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import View
 from scene.prototypes.base import (
+    PARTICLE_FEATURES,
     GeometryPrototype,
     MaterialPrototype,
     MeasurementTechniquePrototype,
@@ -41,6 +42,7 @@ from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 from scene.specimen.streams import Streams
+from scene.specimen.values import write
 
 if TYPE_CHECKING:
     from scene.blender.frame import BlenderFrame
@@ -383,6 +385,8 @@ class _Bench:
         suite = self._suite
         (left, front, bottom), (width, depth, _) = self.volume.lower, self.volume.sides
         size = min(width, depth) / 6
+        shape = self._registry.prototype(GeometryPrototype, suite.geometry)
+        specs = {spec.name: spec for spec in (*shape.features, *PARTICLE_FEATURES)}
         particles = []
         for place, particle_id in enumerate(_IDS):
             x = left + width * (1 + place) / 4
@@ -392,18 +396,23 @@ class _Bench:
                 "location": (x, front + depth / 2, bottom + size),
                 "rotation": (0.1, 0.2 * place, 0.3),
             }
-            particles.append(
-                Particle(
-                    particle_id, "P", place, suite.geometry, suite.material, own | dict(features)
-                )
-            )
+            for name, value in features.items():
+                if name in specs:
+                    write(own, specs, name, value)
+                else:
+                    own[name] = value
+            particles.append(Particle(particle_id, "P", place, suite.geometry, suite.material, own))
         technique = MeasurementTechnique("T", suite.technique, suite.background, dict(features))
         return Specimen(particles, [technique])
 
 
 def _other_value(spec: FeatureSpec) -> FeatureValue:
     """Return a value other than the default: a bound if there is one."""
-    default = spec.default if isinstance(spec.default, tuple) else (spec.default,)
+    if spec.kind == "boolean":
+        return not spec.default
+    if spec.kind == "string":
+        return f"{spec.default} other"
+    default: Any = spec.default if isinstance(spec.default, tuple) else (spec.default,)
     for bound in (spec.minimum, spec.maximum):
         if np.isfinite(bound) and any(value != bound for value in default):
             value: Any = (bound,) * spec.components

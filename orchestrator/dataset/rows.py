@@ -24,6 +24,7 @@ from orchestrator.dataset.schema import (
 )
 from scene.execution.record import RunRecord
 from scene.recipe.code import Code, code_hash
+from scene.specimen.features import AXES, component_columns
 
 
 @final
@@ -138,17 +139,20 @@ def content_of(record: RunRecord, folder: str) -> Row:
 
 def _feature_columns(name: str, value: object) -> Row:
     if isinstance(value, tuple):
-        return {f"{FEATURE}{name}_{axis}": v for axis, v in zip("xyz", value, strict=False)}
+        columns = component_columns(name, len(value))
+        return {f"{FEATURE}{column}": part for column, part in zip(columns, value, strict=True)}
     return {f"{FEATURE}{name}": value}
 
 
 def _statistics(name: str, particles: Mapping[str, Sequence[Any]]) -> Row:
     """Return mean, standard deviation and bounds over all particles, for each component.
 
-    `count` is the number of particles that have the feature.
+    `count` is the number of particles that have the feature; it is all there is of text, and of
+    true and false.
     """
-    vector = [column for axis in "xyz" if (column := f"{name}_{axis}") in particles]
-    columns = [name] if name in particles or not vector else vector
+    vectors = (component_columns(name, number) for number in sorted(AXES, reverse=True))
+    vector = next((v for v in vectors if particles.keys() >= set(v)), None)
+    columns = (name,) if name in particles or vector is None else vector
     row: Row = {}
     for column in summarized(name, columns):
         if column in particles or not particles:
@@ -162,9 +166,10 @@ def _statistics(name: str, particles: Mapping[str, Sequence[Any]]) -> Row:
 
 
 def _summary(column: Sequence[Any]) -> Row:
-    values = np.array([value for value in column if value is not None], dtype=np.float64)
-    if not values.size:
-        return {"count": 0}
+    own = [value for value in column if value is not None]
+    if not own or isinstance(own[0], bool | str):
+        return {"count": len(own)}
+    values = np.array(own, dtype=np.float64)
     return {
         "mean": float(values.mean()),
         "std": float(values.std()),

@@ -157,7 +157,7 @@ def manifest_schema(columns: Columns) -> pa.Schema:
         _LEADING.items(),
         ((f"{OVERRIDE}{key}", scalar_type(v)) for key, v in columns.overrides.items()),
         (
-            (f"{FEATURE}{name}", _number_type(spec))
+            (f"{FEATURE}{name}", _type(spec))
             for spec in columns.technique_features
             for name in spec.columns
         ),
@@ -166,6 +166,7 @@ def manifest_schema(columns: Columns) -> pa.Schema:
             for name in columns.sampled_particle_features
             for column in summarized(name, sizes[name].columns if name in sizes else (name,))
             for statistic, kind in _STATISTICS.items()
+            if statistic == "count" or name not in sizes or sizes[name].is_numeric
         ),
         ((f"{VARIABILITY}{name}", pa.float64()) for name in columns.variabilities),
         _CONTENT.items(),
@@ -185,7 +186,7 @@ def particles_schema(columns: Columns) -> pa.Schema:
     return _schema(
         PARTICLES,
         PARTICLE.items(),
-        ((name, _number_type(spec)) for spec in columns.particle_features for name in spec.columns),
+        ((name, _type(spec)) for spec in columns.particle_features for name in spec.columns),
         _INITIAL_POSE.items(),
         _SIZE.items(),
         _PIXELS.items(),
@@ -225,5 +226,7 @@ def with_particles(rows: pa.Table) -> set[str]:
     return found
 
 
-def _number_type(spec: FeatureSpec) -> pa.DataType:
+def _type(spec: FeatureSpec) -> pa.DataType:
+    if not spec.is_numeric:
+        return pa.bool_() if spec.kind == "boolean" else pa.string()
     return pa.int64() if spec.integer else pa.float64()

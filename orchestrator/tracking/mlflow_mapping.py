@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from orchestrator.common import commands
 from orchestrator.dataset.arrow import Row, text_of
@@ -69,15 +69,19 @@ def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
 def metrics(row: Row) -> dict[str, float]:
     """Return the finite features, drawn parameters, qualities, timings and counts.
 
-    They are named as `metric_name` says.
+    They are named as `metric_name` says. Features that are no numbers are among the tags.
     """
     kinds = (FEATURE, VARIABILITY, QUALITY, TIME)
     columns = [*_COUNTS, *(name for name in row if name.startswith(kinds))]
     return {
         entity_name(metric_name(column)): float(value)
         for column in columns
-        if (value := row.get(column)) is not None and math.isfinite(value)
+        if _is_number(value := row.get(column)) and math.isfinite(value)
     }
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def metric_name(column: str) -> str:
@@ -159,7 +163,10 @@ def _cell(text: str) -> str:
 
 
 def tags(row: Row, output: str) -> dict[str, str]:
-    """Return status, place, device, specimen, versions, rendering and a failed run's error.
+    """Return what describes a run in words.
+
+    Status, place, device, specimen, versions, rendering, features that are no numbers, and a failed
+    run's error.
 
     Parameters
     ----------
@@ -176,6 +183,11 @@ def tags(row: Row, output: str) -> dict[str, str]:
         "error_message": row.get("error_message"),
     }
     values |= {f"version.{name}": value for name, value in row["versions"].items()}
+    values |= {
+        entity_name(column): text_of(value)
+        for column, value in row.items()
+        if column.startswith(FEATURE) and isinstance(value, bool | str)
+    }
     rendering = json.loads(row.get("rendering") or "{}")
     values |= {f"rendering.{name}": str(v) for name, v in rendering.items() if v is not None}
     return {

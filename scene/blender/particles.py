@@ -24,6 +24,7 @@ from scene.prototypes.base import (
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import DIMENSIONS, LARGEST_PARTICLE_ID, Particle
+from scene.specimen.values import values
 
 type PrototypeKey = tuple[str, tuple[FeatureValue, ...]]
 type MeshKey = tuple[PrototypeKey, PrototypeKey]
@@ -46,28 +47,28 @@ class MaterialLibrary:
         prototype = self._registry.prototype(MaterialPrototype, name)
         if unseen := prototype.electron_features:
             features = {key: value for key, value in features.items() if key not in unseen}
-        return name, tuple(with_defaults(prototype.features, features).values())
+        return name, tuple(values(features, prototype.features).values())
 
     def surface_key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
         """Return what the surface of a material of prototype `name` depends on."""
         specs = self._registry.prototype(MaterialPrototype, name).features
-        return name, tuple(with_defaults(specs, features).values())
+        return name, tuple(values(features, specs).values())
 
     def material(self, key: PrototypeKey) -> bpy.types.Material:
         """Return the material with that key, built at its first use."""
         if key not in self._materials:
-            name, values = key
+            name, given_values = key
             prototype = self._registry.prototype(MaterialPrototype, name)
-            material = prototype.build(_named(prototype.features, values), self._fidelity)
+            material = prototype.build(_named(prototype.features, given_values), self._fidelity)
             _check_built(prototype, material, bpy.types.Material)
             self._materials[key] = material
         return self._materials[key]
 
     def surface(self, key: PrototypeKey) -> ElectronSurface:
         """Return how the material with that `surface_key` answers an electron beam."""
-        name, values = key
+        name, given_values = key
         prototype = self._registry.prototype(MaterialPrototype, name)
-        surface = prototype.electron_surface(_named(prototype.features, values))
+        surface = prototype.electron_surface(_named(prototype.features, given_values))
         return given(surface, ElectronSurface, type(prototype), "electron_surface")
 
     def discard_unused(self) -> None:
@@ -212,22 +213,21 @@ class ParticleObjects:
     def _may_be_point(self, key: MeshKey) -> bool:
         """Return whether a particle is drawn as a point if its dimensions are equal."""
         if key not in self._are_spheres:
-            (geometry, values), (material, _) = key
+            (geometry, shaping), (material, _) = key
             shape = self._registry.prototype(GeometryPrototype, geometry)
             look = self._registry.prototype(MaterialPrototype, material)
             self._are_spheres[key] = (
                 self._has_clouds
                 and look.suits_points
-                and shape.is_sphere(_named(_shaping(shape), values))
+                and shape.is_sphere(_named(_shaping(shape), shaping))
             )
         return self._are_spheres[key]
 
     def _state(self, particle: Particle) -> tuple[MeshKey, Pose]:
         shape = self._registry.prototype(GeometryPrototype, particle.geometry)
-        values = with_defaults(_shaping(shape), particle.features)
-        geometry = particle.geometry, tuple(values.values())
+        geometry = particle.geometry, tuple(values(particle.features, _shaping(shape)).values())
         material = self._materials.key(particle.material, particle.features)
-        pose: Any = with_defaults(PARTICLE_FEATURES, particle.features)  # three vectors
+        pose: Any = values(particle.features, PARTICLE_FEATURES)  # three vectors
         if shape.true_size:
             pose[DIMENSIONS] = _UNSCALED
         return (geometry, material), tuple(pose.values())
@@ -252,9 +252,9 @@ class ParticleObjects:
 
     def _mesh(self, key: MeshKey) -> bpy.types.Mesh:
         if key not in self._meshes:
-            (name, values), material = key
+            (name, shaping), material = key
             geometry = self._registry.prototype(GeometryPrototype, name)
-            mesh = geometry.build(_named(_shaping(geometry), values))
+            mesh = geometry.build(_named(_shaping(geometry), shaping))
             _check_built(geometry, mesh, bpy.types.Mesh)
             mesh.materials.append(self._materials.material(material))
             self._meshes[key] = mesh
@@ -263,10 +263,11 @@ class ParticleObjects:
 
 def _shaping(geometry: GeometryPrototype) -> tuple[FeatureSpec, ...]:
     """Return the features that a geometry's mesh depends on."""
-    own = geometry.features
+    applied = {spec.name for spec in PARTICLE_FEATURES}  # to the object
+    own = [spec for spec in geometry.features if spec.name not in applied and not spec.alias_of]
     if geometry.true_size:
-        own += tuple(spec for spec in PARTICLE_FEATURES if spec.name == DIMENSIONS)
-    return own
+        own += [spec for spec in PARTICLE_FEATURES if spec.name == DIMENSIONS]
+    return tuple(own)
 
 
 def _place(made: bpy.types.Object, pose: Pose) -> None:
@@ -275,13 +276,6 @@ def _place(made: bpy.types.Object, pose: Pose) -> None:
 
 def _named(specs: Iterable[FeatureSpec], values: Iterable[FeatureValue]) -> dict[str, FeatureValue]:
     return {spec.name: value for spec, value in zip(specs, values, strict=True)}
-
-
-def with_defaults(
-    specs: Iterable[FeatureSpec], features: Mapping[str, FeatureValue]
-) -> dict[str, FeatureValue]:
-    """Return name to value for the features `specs`, defaults filled in."""
-    return {spec.name: features.get(spec.name, spec.default) for spec in specs}
 
 
 def _check_built(prototype: Prototype, built: object, kind: type) -> None:

@@ -17,7 +17,7 @@ from scene.blender.camera import pixel_size
 from scene.blender.frame import BlenderFrame
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.image_formation import ImageFormation
-from scene.blender.particles import MaterialLibrary, ParticleObjects, with_defaults
+from scene.blender.particles import MaterialLibrary, ParticleObjects
 from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
@@ -36,6 +36,7 @@ from scene.prototypes.base import (
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Specimen
+from scene.specimen.values import values
 
 if TYPE_CHECKING:
     from scene.blender.session import Session
@@ -193,9 +194,9 @@ class Stage:
         if self._technique is None:
             prototype.build(self._scene, settings.resolution, settings.fidelity)
         self._technique = state
-        values = with_defaults(prototype.features, technique.features)
-        prototype.apply(self._scene, values, settings.fidelity)
-        self._formation = self._formation_by(prototype, technique, values)
+        own = values(technique.features, prototype.features)
+        prototype.apply(self._scene, own, settings.fidelity)
+        self._formation = self._formation_by(prototype, technique, own)
         self._sync_substrate(technique)
         return True
 
@@ -203,12 +204,12 @@ class Stage:
         self,
         prototype: MeasurementTechniquePrototype,
         technique: MeasurementTechnique,
-        values: dict[str, FeatureValue],
+        own: dict[str, FeatureValue],
     ) -> ImageFormation:
         settings = self._truth.settings
         kind = type(prototype)
-        chain = prototype.imaging_chain(values, settings.fidelity)
-        model = prototype.image_model(values)
+        chain = prototype.imaging_chain(own, settings.fidelity)
+        model = prototype.image_model(own)
         name = self._ground_material(technique) if model is not None else None
         ground = None if name is None else self._materials.surface_key(name, technique.features)
         volume = prototype.volume(settings.resolution)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _LONGEST_VALUE = 60
 """A parameter of more characters, such as a long list of choices, is cut."""
+
+_MOST_CATEGORIES = 4
+"""Values of text of which is shown how many particles have them."""
 
 _MOST_VALUES = 40
 """More of a list are never shown."""
@@ -54,20 +58,32 @@ def _values(feature: str, record: RunRecord) -> str:
     """Return a feature's value, or how those of the particles are spread."""
     if feature in record.features:
         value = record.features[feature]
-        numbers = value if isinstance(value, tuple) else (value,)
-        return ", ".join(f"{number:.5g}" for number in numbers)
+        parts = value if isinstance(value, tuple) else (value,)
+        return ", ".join(map(_one, parts))
     table = record.particles
-    start = f"initial_{feature}" if feature in POSE else feature
-    axes = {axis: table[f"{start}_{axis}"] for axis in "xyz" if f"{start}_{axis}" in table}
-    if not axes or all(column == axes["x"] for column in axes.values()):  # a sphere's dimensions
-        return _spread(table.get(start) or axes.get("x") or [])
+    initial = f"initial_{feature}"
+    start = initial if feature in POSE or initial in table else feature
+    axes = {axis: table[f"{start}_{axis}"] for axis in "xyzrgba" if f"{start}_{axis}" in table}
+    first = next(iter(axes.values()), [])
+    if all(column == first for column in axes.values()):  # a sphere's dimensions
+        return _spread(table.get(start) or first)
     return ", ".join(f"{axis} {_spread(column)}" for axis, column in axes.items())
 
 
-def _spread(values: Sequence[float | None]) -> str:
+def _one(value: object) -> str:
+    """Return a value that is a number, true or false, or text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str) else f"{value:.5g}"
+
+
+def _spread(values: Sequence[Any]) -> str:
     numbers = [value for value in values if value is not None]
     if not numbers:
         return "no particle has it"
+    if isinstance(numbers[0], bool | str):
+        counts = Counter(map(_one, numbers)).most_common(_MOST_CATEGORIES)
+        return ", ".join(f"{value} of {count} particles" for value, count in counts)
     low, high = min(numbers), max(numbers)
     if low == high:
         return f"{low:.4g}"

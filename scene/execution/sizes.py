@@ -10,6 +10,7 @@ from scene.language.plugin_code import described
 from scene.prototypes.base import GeometryPrototype
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import DIMENSIONS, Particle
+from scene.specimen.values import values
 
 type Geometries = Mapping[str, GeometryPrototype]
 
@@ -43,7 +44,7 @@ def equivalent_diameters_nm(
 
 def _diameter(particle: Particle, geometries: Geometries, scene_unit_nm: float) -> float | None:
     geometry = geometries[particle.geometry]
-    own = {spec.name: particle.features[spec.name] for spec in geometry.features}
+    own = values(particle.features, geometry.features)
     fraction = _checked(geometry, own)
     dimensions = particle.features[DIMENSIONS]
     assert isinstance(dimensions, tuple)

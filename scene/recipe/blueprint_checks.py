@@ -14,7 +14,9 @@ from scene.prototypes.base import (
 )
 from scene.recipe.names import Features
 from scene.recipe.registry import Registry
-from scene.specimen.columns import Declared, clash, differing
+from scene.specimen.columns import Declared, absorbed, clash, differing
+from scene.specimen.features import FeatureSpec
+from scene.specimen.specimen import BLUEPRINT_NAME
 
 type Path = tuple[str | int, ...]
 
@@ -53,7 +55,7 @@ def blueprint_features(
     declared: dict[str, list[Declared]] = {}
     for name, blueprint in blueprints.items():
         problems: list[tuple[Path, str]] = []
-        sources = _declared(blueprint, kind, registry, problems)
+        sources = _declared(name, blueprint, kind, registry, problems)
         found += [(("blueprints", kind, name, *path), message) for path, message in problems]
         if sources is not None:
             declared[name] = sources
@@ -68,13 +70,16 @@ def blueprint_features(
 
 
 def _declared(
-    blueprint: Any, kind: str, registry: Registry, problems: list[tuple[Path, str]]
+    called: str,
+    blueprint: Any,
+    kind: str,
+    registry: Registry,
+    problems: list[tuple[Path, str]],
 ) -> list[Declared] | None:
     """Return where a blueprint's features come from; None if that is not known."""
     if not isinstance(blueprint, dict):
         return None
-    own = [Declared("every particle", PARTICLE_FEATURES)] if kind == PARTICLES else []
-    sources, keys = own, [""] * len(own)
+    found: list[tuple[str, Declared]] = []
     for key, base in _PROTOTYPES[kind].items():
         name = blueprint.get(key)
         if name is None and key in _OPTIONAL:
@@ -86,9 +91,25 @@ def _declared(
         except ValueError as error:
             problems.append(((key,), str(error)))
             continue
-        sources.append(Declared(f"{registry.kind(base)} {name!r}", features))
-        keys.append(key)
-    if not problems and (clashing := clash(sources, reserved=kind == PARTICLES)):
+        found.append((key, Declared(f"{registry.kind(base)} {name!r}", features)))
+    if problems:
+        return None
+    found.insert(0 if kind == PARTICLES else 1, ("", _own_features(called, kind)))
+    sources = [source for _, source in found]
+    if kind == PARTICLES:
+        sources = absorbed(sources)
+    if clashing := clash(sources, reserved=kind == PARTICLES):
         position, message = clashing
-        problems.append(((keys[position],), message))
+        key, _ = found[position]
+        problems.append(((key,), message))
     return None if problems else sources
+
+
+def _own_features(blueprint: str, kind: str) -> Declared:
+    """Return the features that every particle or measurement technique has."""
+    name = FeatureSpec(
+        BLUEPRINT_NAME, blueprint, "the blueprint's name", kind="string", constant=True
+    )
+    if kind == PARTICLES:
+        return Declared("every particle", (*PARTICLE_FEATURES, name))
+    return Declared("every measurement technique", (name,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final, override
 
@@ -69,10 +69,11 @@ class RecipeNames(CheckContext):
 
     @override
     def feature_problem(self, set_name: str, feature_name: str) -> str | None:
-        for blueprint, features in self._blueprints(set_name).items():
-            if features is not None and feature_name not in features:
-                return f"{unknown('feature', feature_name, features)} (blueprint {blueprint!r})"
-        return None
+        members = self._blueprints(set_name)
+        known = {name for features in members.values() for name in features or ()}
+        if not members or None in members.values() or feature_name in known:
+            return None
+        return f"{unknown('feature', feature_name, known)} ({_blueprints(members)})"
 
     @override
     def distribution_problem(self, name: str, set_name: str) -> str | None:
@@ -129,7 +130,11 @@ class RecipeNames(CheckContext):
     def _never_fits(self, feature: str, drawn: Distribution, set_name: str) -> str | None:
         members = self._blueprints(set_name)
         for features in members.values():
-            if features is not None and (problem := drawn.unfit(features[feature])):
+            if features is None or feature not in features:  # what lacks it is left as it is
+                continue
+            if features[feature].constant:
+                return f"{feature} can't be set"
+            if problem := drawn.unfit(features[feature]):
                 return problem
         sizes = [value for value in drawn.extremes() if isinstance(value, tuple)]
         if not members or feature != DIMENSIONS or not sizes:
@@ -137,3 +142,8 @@ class RecipeNames(CheckContext):
         if self.volume is not None and (problem := self.volume.misfit(min(sizes, key=min))):
             return problem
         return None if self.sight is None else self.sight.problem(sizes)
+
+
+def _blueprints(names: Iterable[str]) -> str:
+    quoted = ", ".join(map(repr, names))
+    return f"blueprint {quoted}" if "," not in quoted else f"blueprints {quoted}"

@@ -23,6 +23,7 @@ from scene.specimen.blueprints import Blueprints
 from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import MeasurementVolume
+from scene.specimen.values import changed_by
 from scene.steps.base import FeatureGenerationStep, RenderingStep
 
 LARGEST_SEED = 2**63 - 1
@@ -217,15 +218,15 @@ class Recipe(StrictModel):
     def sampled_particle_features(self) -> tuple[str, ...]:
         """Return the names of particle features that a step changes, sorted."""
         steps = self.synth_chain.feature_generation_steps
-        changed = {feature for step in steps for feature in step.changes(self._names)}
-        return tuple(sorted(changed & self.all_particle_features().keys()))
+        changed = (feature for step in steps for feature in step.changes(self._names))
+        return tuple(sorted(changed_by(changed, self.all_particle_features())))
 
     def sampled_technique_features(self) -> tuple[str, ...]:
         """Return the names of the technique's features that a step changes, sorted."""
         steps = self.synth_chain.feature_generation_steps
         about_it = (step for step in steps if step.concerns(self._names) is not Members.PARTICLES)
-        changed = {feature for step in about_it for feature in step.changes(self._names)}
-        return tuple(sorted(changed & self.technique_features.keys()))
+        changed = (feature for step in about_it for feature in step.changes(self._names))
+        return tuple(sorted(changed_by(changed, self.technique_features)))
 
     def timing_labels(self) -> tuple[str, ...]:
         """Return the labels of all steps, each once, in the order of the chain."""

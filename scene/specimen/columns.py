@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from scene.specimen.features import FeatureSpec
@@ -42,6 +42,28 @@ class Declared:
     specs: Sequence[FeatureSpec]
 
 
+def absorbed(declared: Sequence[Declared]) -> list[Declared]:
+    """Return where an object's features come from, those of the first taken from all others.
+
+    A shape may declare the particle's own `dimensions` with a default of its own. A feature of
+    another kind is left for `clash` to report.
+    """
+    own, *others = declared
+    specs = {spec.name: spec for spec in own.specs}
+    left = []
+    for source in others:
+        theirs = [spec for spec in source.specs if _is_same(specs.get(spec.name), spec)]
+        specs |= {spec.name: replace(specs[spec.name], default=spec.default) for spec in theirs}
+        left.append(Declared(source.owner, [spec for spec in source.specs if spec not in theirs]))
+    return [Declared(own.owner, tuple(specs.values())), *left]
+
+
+def _is_same(own: FeatureSpec | None, theirs: FeatureSpec) -> bool:
+    if own is None or own.constant or theirs.alias_of is not None:
+        return False
+    return (own.kind, own.components) == (theirs.kind, theirs.components)
+
+
 def clash(declared: Sequence[Declared], *, reserved: bool) -> tuple[int, str] | None:
     """Return the first feature of one object whose column another one's has, too.
 
@@ -60,10 +82,10 @@ def clash(declared: Sequence[Declared], *, reserved: bool) -> tuple[int, str] | 
         Position in `declared` of the one that is at fault, and the sentence.
     """
     taken = dict.fromkeys(RESERVED_COLUMNS if reserved else (), "the table of particles")
+    specs = {spec.name: spec for source in declared for spec in source.specs}
     for position, source in enumerate(declared):
         for spec in source.specs:
-            # A vector's own name is not a column, but recipes and statistics know it by that.
-            columns = {spec.name, *spec.columns}
+            columns = _taken_by(spec, specs)
             for column in sorted(columns):
                 if (other := taken.get(column.casefold())) is not None:
                     return position, _shared(spec, source, column, other)
@@ -79,19 +101,32 @@ def differing(blueprints: Mapping[str, Sequence[Declared]]) -> Iterator[tuple[st
     """
     first: dict[str, tuple[FeatureSpec, str]] = {}
     for blueprint, declared in blueprints.items():
+        specs = {spec.name: spec for source in declared for spec in source.specs}
         for source in declared:
             for spec in source.specs:
-                for column in sorted({spec.name, *spec.columns}):
+                for column in sorted(_taken_by(spec, specs)):
                     key = column.casefold()
                     other, owner = first.setdefault(key, (spec, source.owner))
                     if other.name != spec.name:
                         theirs = f"feature {other.name!r} of {owner}"
                         yield blueprint, _shared(spec, source, column, theirs)
                         break
-                    if (other.components, other.integer) != (spec.components, spec.integer):
+                    if _kind(other) != _kind(spec):
                         message = f"is {_kind(spec)}, but {_kind(other)} in {owner}"
                         yield blueprint, f"feature {spec.name!r} of {source.owner} {message}"
                         break
+
+
+def _taken_by(spec: FeatureSpec, specs: Mapping[str, FeatureSpec]) -> set[str]:
+    """Return the names that a feature takes, among all those of its object.
+
+    A vector's own name is not a column, but recipes and statistics know it by that. An alias that
+    is called like the column which it stands for takes nothing.
+    """
+    if spec.alias_of is None or spec.alias_of[0] not in specs:
+        return {spec.name, *spec.columns}
+    vector, index = spec.alias_of
+    return {spec.name} - set(specs[vector].columns[index : index + 1])
 
 
 def _shared(spec: FeatureSpec, source: Declared, column: str, other: str) -> str:
@@ -100,5 +135,5 @@ def _shared(spec: FeatureSpec, source: Declared, column: str, other: str) -> str
 
 
 def _kind(spec: FeatureSpec) -> str:
-    kind = "whole number" if spec.integer else "number"
+    kind = "whole number" if spec.integer else spec.kind
     return f"a {kind}" if spec.components == 1 else f"{spec.components} {kind}s"

@@ -13,6 +13,9 @@ LARGEST_PARTICLE_ID = 2**16 - 1
 DIMENSIONS = "dimensions"
 """The feature that holds a particle's size."""
 
+BLUEPRINT_NAME = "blueprint_name"
+"""The feature of every object that holds the name of its blueprint."""
+
 POSE = ("location", "rotation")
 """The features that say where a particle is."""
 

@@ -54,7 +54,7 @@ class StoredSpecimen:
             If a plugin gave a particle, or the key of a stream, values that are not plain.
         """
         content = {
-            "particles": [[_plain(getattr(p, key)) for key in _FIELDS] for p in self.particles],
+            "particles": [[_field(getattr(p, key)) for key in _FIELDS] for p in self.particles],
             "drawn": [[_plain(key), count] for key, count in self.drawn.items()],
         }
         body = name.encode() + b"\n" + zlib.compress(json.dumps(content).encode())
@@ -83,16 +83,21 @@ class StoredSpecimen:
         )
 
 
+def _field(value: Any) -> Any:
+    """Return what is stored of a particle's attribute, which may be None."""
+    return None if value is None else _plain(value)
+
+
 def _plain(value: Any) -> Any:
     """Return a value, if JSON gives it back as it is but for tuples, which are lists there."""
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if value is not None and type(value) not in {str, int, float}:
+    if type(value) not in {str, bool, int, float}:
         kind = type(value).__qualname__
         raise ValueError(
-            f"expected Python's str, int, float, tuple or None, got {value!r:.60} ({kind})"
+            f"expected Python's str, bool, int, float or tuple, got {value!r:.60} ({kind})"
         )
     return value
 

@@ -8,6 +8,7 @@ from typing import final, override
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
 from scene.specimen.specimen import LARGEST_PARTICLE_ID, MeasurementTechnique, Particle
+from scene.specimen.values import initial
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
 
@@ -64,14 +65,13 @@ class InvokeBlueprints(FeatureGenerationStep):
             blueprint=name,
             prototype=blueprint.measurement_technique_prototype_name,
             background_material=blueprint.background_material_prototype_name,
-            features={spec.name: spec.default for spec in context.technique_features.values()},
+            features=initial(context.technique_features.values()),
         )
         context.specimen.techniques.append(technique)
 
     def _invoke_particles(self, context: StepContext, name: str) -> None:
         blueprint = context.blueprints.particles[name]
-        features = context.particle_features[name].values()
-        defaults = {spec.name: spec.default for spec in features}
+        defaults = initial(context.particle_features[name].values())
         particles = context.specimen.particles
         first_id = len(particles) + 1
         if len(particles) + blueprint.number > LARGEST_PARTICLE_ID:

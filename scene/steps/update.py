@@ -8,16 +8,19 @@ from typing import final, override
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
 from scene.language.plugin_code import described
-from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import DIMENSIONS, MeasurementTechnique, Particle
 from scene.specimen.streams import Streams
+from scene.specimen.values import Specs, changed_by, write
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
 
 
 @final
 class TriggerFeatureUpdate(FeatureGenerationStep):
-    """Give each object of a set a draw of its own from a feature variability."""
+    """Give each object of a set a draw of its own from a feature variability.
+
+    Those that lack the feature are left as they are.
+    """
 
     feature_variability_name: Text
     affected_set_name: Text
@@ -52,30 +55,32 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         """Draw and set the values."""
         drawn = context.distributions[self.feature_variability_name].feature_name
         members = context.sets[self.affected_set_name].members
-        if members is Members.PARTICLES:
-            volume = context.volume
-            for particle in context.particles(self.affected_set_name):
-                spec = context.particle_features[particle.blueprint][drawn]
-                self._update(context, context.streams, particle, spec, particle.index)
-                if drawn == DIMENSIONS and (problem := volume.misfit(particle.features[drawn])):
+        for particle in context.particles(self.affected_set_name):
+            specs = context.particle_features[particle.blueprint]
+            if drawn not in specs:  # each draw has a stream of its own, which none of others needs
+                continue
+            self._update(context, context.streams, particle, specs, particle.index)
+            if DIMENSIONS in changed_by([drawn], specs):
+                problem = context.volume.misfit(particle.features[DIMENSIONS])
+                if problem is not None:
                     raise ValueError(f"{particle.label}: {problem}")
-        elif members is Members.TECHNIQUES:
+        if Members.TECHNIQUES in members and drawn in context.technique_features:
             for technique in context.specimen.techniques:
-                spec = context.technique_features[drawn]
-                self._update(context, context.look_streams, technique, spec, 0)
+                specs = context.technique_features
+                self._update(context, context.look_streams, technique, specs, 0)
 
     def _update(
         self,
         context: StepContext,
         streams: Streams,
         owner: Particle | MeasurementTechnique,
-        spec: FeatureSpec,
+        specs: Specs,
         index: int,
     ) -> None:
-        distribution = context.distributions[self.feature_variability_name].variability
+        entry = context.distributions[self.feature_variability_name]
         rng = streams.generator(self.feature_variability_name, owner.blueprint, index)
-        value = distribution.sample(rng, context.volume)
+        value = entry.variability.sample(rng, context.volume)
         try:
-            owner.features[spec.name] = spec.checked(value)
+            write(owner.features, specs, entry.feature_name, value)
         except ValueError as error:
-            raise ValueError(f"{described(type(distribution))}: {error}") from error
+            raise ValueError(f"{described(type(entry.variability))}: {error}") from error

@@ -254,7 +254,8 @@ def test_features_with_names_that_no_table_could_hold(
 
 
 CLASHES = {
-    "with a particle's own": ("'location', (0.0,) * 3, '', 3", "'location' of every particle"),
+    "with a particle's own": ("'location', 0.0, ''", "'location' of every particle"),
+    "with the blueprint's name": ("'blueprint_name', '', '', kind='string'", "every particle"),
     "with a component": ("'location_x', 1.0, ''", "'location' of every particle"),
     "in capitals": ("'Rotation_Y', 1.0, ''", "'rotation' of every particle"),
     "with the blueprint": ("'blueprint', 1.0, ''", "the table of particles"),
@@ -535,5 +536,5 @@ def test_scalars_of_numpy_are_plain_too() -> None:
     with pytest.raises(ValueError, match="takes numbers, got True"):
         whole.checked(np.bool_(True))
     assert FeatureSpec("v", [1, 2, 3], "", 3).default == (1.0, 2.0, 3.0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="1, 2 or 3 components"):
-        FeatureSpec("v", (1,) * 4, "", 4)
+    with pytest.raises(ValueError, match="1, 2, 3 or 4 components"):
+        FeatureSpec("v", (1,) * 5, "", 5)

@@ -102,6 +102,7 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
         "defocus",
         "magnification",
         *(spec.name for spec in IMAGING_FEATURES),
+        "blueprint_name",
         "patch_scale",
         "patch_seed",
     ]

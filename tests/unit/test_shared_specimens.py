@@ -318,7 +318,7 @@ def test_a_damaged_specimen_is_made_again(damage: str, caplog: pytest.LogCapture
         "flipped": bytes(flipped),
         "empty": b"",
         "swapped": StoredSpecimen(plain.particles, Counter()).to_bytes(NAME),
-        "future": content.replace(b"specimen 1", b"specimen 2", 1),
+        "future": content.replace(b"specimen 2", b"specimen 3", 1),
     }[damage]
     with caplog.at_level(logging.WARNING):
         again, _, _ = executed(recipe(), store)
@@ -342,7 +342,7 @@ def test_no_cut_and_no_flipped_bit_is_taken_for_a_specimen(data: st.DataObject) 
 
 
 PARTICLE = Particle(1, "Bead", 0, "sphere", "sem_polystyrene", {"location": (0.1, -0.0, 2.0)})
-VALUES = st.floats(allow_nan=False) | st.integers() | st.text()
+VALUES = st.floats(allow_nan=False) | st.integers() | st.text() | st.booleans()
 FEATURES = st.dictionaries(st.text(), VALUES | st.lists(VALUES, max_size=3).map(tuple), max_size=4)
 PARTICLES = st.builds(
     Particle, st.integers(), st.text(), st.integers(), st.text(), st.text(), FEATURES, FEATURES
@@ -359,7 +359,7 @@ def test_a_specimen_is_read_as_it_was_to_the_bit(
     assert repr(read) == repr(stored)
 
 
-@pytest.mark.parametrize("value", [np.float64(1), [1.0, 2.0], True, None, (np.float32(1),)])
+@pytest.mark.parametrize("value", [np.float64(1), [1.0, 2.0], np.True_, None, (np.float32(1),)])
 def test_what_would_not_be_read_as_it_was_is_not_stored(
     value: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,7 +373,7 @@ def test_what_would_not_be_read_as_it_was_is_not_stored(
     assert made.particles[0].features["location"] is value
     assert not store
     (told,) = caplog.messages
-    assert "can't be stored: expected Python's str, int, float or tuple" in told
+    assert "can't be stored: expected Python's str, bool, int, float or tuple" in told
 
 
 def test_six_hundred_beads_are_some_tens_of_kilobytes() -> None:

@@ -82,7 +82,7 @@ class SemPatchySilicone(MaterialPrototype):
     def build(self, features: Mapping[str, FeatureValue], fidelity: Fidelity) -> bpy.types.Material:
         """Return a new material for the given `patch_scale` and `patch_seed`."""
         scale, seed = features["patch_scale"], features["patch_seed"]
-        assert not isinstance(seed, tuple)
+        assert isinstance(seed, int | float)
         shader = Shader("sem_patchy_silicone")
         # The correction would darken the rims of the flakes, which a microscope shows bright.
         shader.material.cycles.use_bump_map_correction = False
