@@ -23,7 +23,7 @@ type Path = tuple[str | int, ...]
 PARTICLES = "particles"
 TECHNIQUES = "measurement_techniques"
 
-_PROTOTYPES: dict[str, dict[str, type[Prototype]]] = {
+PROTOTYPE_KEYS: dict[str, dict[str, type[Prototype]]] = {
     PARTICLES: {
         "geometry_prototype_name": GeometryPrototype,
         "material_prototype_name": MaterialPrototype,
@@ -80,7 +80,7 @@ def _declared(
     if not isinstance(blueprint, dict):
         return None
     found: list[tuple[str, Declared]] = []
-    for key, base in _PROTOTYPES[kind].items():
+    for key, base in PROTOTYPE_KEYS[kind].items():
         name = blueprint.get(key)
         if name is None and key in _OPTIONAL:
             continue

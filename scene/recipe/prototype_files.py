@@ -6,21 +6,14 @@ A library is a folder with ``geometries/``, ``materials/`` and ``measurement_tec
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from scene.errors import ConfigurationError, Problem
+from scene.prototypes.library.folder import PROTOTYPE_NAME, content_hash, prototype_file
 from scene.recipe.references import texts
-
-PROTOTYPE_ENDINGS = (".blend", ".stl")
-"""Of the files that are prototypes."""
-
-PROTOTYPE_FOLDERS = ("geometries", "materials", "measurement_techniques")
-"""In a library, one for each kind of prototypes."""
 
 _KIND_OF_KEY = {
     "geometry": "geometries",
@@ -29,29 +22,9 @@ _KIND_OF_KEY = {
 }
 _KEY = re.compile(r"(geometry|material|measurement_technique)_prototype_name$")
 _OVERRIDE = re.compile(r"(geometry|material|measurement_technique)_prototype_name=(.*)", re.DOTALL)
-_NAME = re.compile(r"[\w.-]+")
-_HEX_DIGITS = 12
 
 type Prototype = tuple[str, str]
 """The folder of its kind, and its name."""
-
-
-def prototype_file(kind: str, name: str, folders: Sequence[str | Path]) -> Path | None:
-    """Return the file of a prototype in the first library that has it; None if none has.
-
-    Parameters
-    ----------
-    kind
-        One of `PROTOTYPE_FOLDERS`.
-    name
-        As recipes name it.
-    folders
-        The libraries.
-    """
-    if not _NAME.fullmatch(name):
-        return None
-    files = (Path(f, kind, f"{name}{ending}") for f in folders for ending in PROTOTYPE_ENDINGS)
-    return next((file for file in files if file.is_file()), None)
 
 
 def key_of(kind: str) -> str:
@@ -93,20 +66,13 @@ def _named(recipe: Any) -> Iterator[Prototype]:
         if match := _KEY.search(path):
             yield _KIND_OF_KEY[match[1]], text
         elif match := _OVERRIDE.search(text):
-            for name in _NAME.findall(match[2]):
+            for name in PROTOTYPE_NAME.findall(match[2]):
                 yield _KIND_OF_KEY[match[1]], name
 
 
-@cache  # a file that is used stays as it was
 def _version(file: Path) -> str:
-    whole = hashlib.sha256()
-    for part in (file, file.with_suffix(".yaml")):
-        try:
-            content = part.read_bytes()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            message = f"can't be read: {error.strerror}"
-            raise ConfigurationError([Problem(str(part), "", message)]) from error
-        whole.update(hashlib.sha256(content).digest() + part.suffix.encode())
-    return whole.hexdigest()[:_HEX_DIGITS]
+    try:
+        return content_hash(file)
+    except OSError as error:
+        message = f"can't be read: {error.strerror}"
+        raise ConfigurationError([Problem(str(error.filename), "", message)]) from error

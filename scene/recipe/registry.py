@@ -24,6 +24,7 @@ from scene.prototypes.base import (
     MeasurementTechniquePrototype,
     Prototype,
 )
+from scene.prototypes.library.folder import Library
 from scene.recipe.class_checks import class_problem
 from scene.recipe.plugins import PluginPackages
 
@@ -55,7 +56,7 @@ class Registry:
         Folders whose packages resolve ``$plugins.<package>.<Class>``, searched in order, before
         installed entry points.
     prototype_folders
-        Libraries of prototypes.
+        Libraries of prototypes, searched in order, before those that ship with Blendsweep.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Registry:
         prototype_folders: Sequence[str | Path] = (),
     ) -> None:
         self._packages = PluginPackages([Path(folder) for folder in plugin_folders])
-        self._prototype_folders = tuple(Path(folder).resolve() for folder in prototype_folders)
+        self.library = Library([Path(folder) for folder in prototype_folders])
         self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
         self._found: dict[tuple[type, str], type] = {}
 
@@ -76,7 +77,7 @@ class Registry:
     @property
     def prototype_folders(self) -> tuple[Path, ...]:
         """The libraries of prototypes, in the order in which they are searched."""
-        return self._prototype_folders
+        return self.library.folders
 
     def find[T](self, base: type[T], target: object, what: str) -> type[T]:
         """Return the class that `target` names.

@@ -1,0 +1,196 @@
+"""Library folders: where prototypes of one's own lie, and what stands beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import final
+
+from pydantic import ValidationError
+
+from scene.errors import ConfigurationError
+from scene.language.messages import schema_problems
+from scene.language.paths import is_file
+from scene.language.yaml_files import read_mapping
+from scene.prototypes.base import (
+    GeometryPrototype,
+    MaterialPrototype,
+    MeasurementTechniquePrototype,
+    Prototype,
+)
+from scene.prototypes.library.settings import (
+    GeometrySettings,
+    MaterialSettings,
+    PrototypeSettings,
+    TechniqueSettings,
+)
+
+GEOMETRIES, MATERIALS, TECHNIQUES = "geometries", "materials", "measurement_techniques"
+"""The folders of a library."""
+
+FOLDERS: dict[type[Prototype], str] = {
+    GeometryPrototype: GEOMETRIES,
+    MaterialPrototype: MATERIALS,
+    MeasurementTechniquePrototype: TECHNIQUES,
+}
+"""Kind of prototype to the folder of a library that it is in."""
+
+PROTOTYPE_NAME = re.compile(r"[\w.-]+")
+"""What prototypes can be called."""
+
+_SETTINGS: dict[str, type[PrototypeSettings]] = {
+    GEOMETRIES: GeometrySettings,
+    MATERIALS: MaterialSettings,
+    TECHNIQUES: TechniqueSettings,
+}
+_BLEND, _STL = ".blend", ".stl"
+_HEX_DIGITS = 12
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PrototypeFile:
+    """A prototype in a library, as it lies there.
+
+    Parameters
+    ----------
+    kind
+        The library's folder that it is in, `GEOMETRIES` for instance.
+    path
+        The file of Blender, or the STL file.
+    """
+
+    kind: str
+    path: Path
+
+    @property
+    def is_stl(self) -> bool:
+        """Whether it is a surface alone."""
+        return self.path.suffix == _STL
+
+    def settings(self) -> PrototypeSettings:
+        """Return what the YAML file beside it says.
+
+        Raises
+        ------
+        ValueError
+            If that can't be used; the text is one sentence that names the file.
+        """
+        path, model = self.path.with_suffix(".yaml"), _SETTINGS[self.kind]
+        if not is_file(path):
+            return model()
+        if self.is_stl:
+            raise ValueError(f"{path}: there is nothing to set in an STL file; remove this one")
+        try:
+            return model.model_validate(read_mapping(path))
+        except ConfigurationError as error:
+            raise ValueError("; ".join(map(str, error.problems))) from error
+        except ValidationError as error:
+            told = [
+                f"{path}: {'.'.join(map(str, place))}: {text}"
+                for place, text in schema_problems(error)
+            ]
+            raise ValueError("; ".join(told)) from error
+
+
+@final
+class Library:
+    """The prototypes in library folders.
+
+    Parameters
+    ----------
+    folders
+        Searched in order.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
+
+    def find(self, base: type[Prototype], name: str) -> PrototypeFile | None:
+        """Return the prototype `name` of the kind `base`; None if no library has it.
+
+        Raises
+        ------
+        ValueError
+            If what is there under this name is no prototype; the text is one sentence.
+        """
+        kind = FOLDERS[base]
+        path = prototype_file(kind, name, self.folders)
+        if path is not None:
+            other = path.with_suffix(_STL)
+            if path.suffix == _BLEND and is_file(other):
+                raise ValueError(f"{path} and {other} have the same name; rename one of them")
+            if path.suffix == _STL and kind != GEOMETRIES:
+                raise ValueError(f"{path}: an STL file can only be a geometry")
+            return PrototypeFile(kind, path)
+        for folder in self.folders if PROTOTYPE_NAME.fullmatch(name) else ():
+            if is_file(settings := folder / kind / f"{name}.yaml"):
+                missing = settings.with_suffix(_BLEND)
+                raise ValueError(f"{settings} describes {missing}, which does not exist")
+        return None
+
+    def names(self, base: type[Prototype]) -> set[str]:
+        """Return the names of all prototypes of a kind."""
+        files = (path for folder in self.folders for path in (folder / FOLDERS[base]).glob("*.*"))
+        return {path.stem for path in files if path.suffix in {_BLEND, _STL}}
+
+
+def prototype_file(kind: str, name: str, folders: Sequence[str | Path]) -> Path | None:
+    """Return the file of a prototype in the first library that has it; None if none has.
+
+    Parameters
+    ----------
+    kind
+        One of `FOLDERS`.
+    name
+        As recipes name it.
+    folders
+        The libraries.
+    """
+    if not PROTOTYPE_NAME.fullmatch(name):
+        return None
+    files = (Path(f, kind, f"{name}{ending}") for f in folders for ending in (_BLEND, _STL))
+    return next((file for file in files if is_file(file)), None)
+
+
+def content_hash(file: Path) -> str:
+    """Return hex digits that name the content of a prototype's file and of the YAML beside it.
+
+    Raises
+    ------
+    OSError
+        If one can't be read.
+    """
+    whole = hashlib.sha256()
+    for part in (file, file.with_suffix(".yaml")):
+        try:
+            status = part.stat()
+        except FileNotFoundError:
+            continue
+        content = _sha256(part, status.st_mtime_ns, status.st_size)
+        whole.update(content + part.suffix.encode())
+    return whole.hexdigest()[:_HEX_DIGITS]
+
+
+@lru_cache(maxsize=1024)
+def _sha256(path: Path, changed_ns: int, size: int) -> bytes:  # noqa: ARG001
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
+
+
+def library_problem(folder: Path) -> str | None:
+    """Return what is wrong with a library folder: one sentence, or None if nothing is.
+
+    The files in it are looked at when a recipe names them.
+    """
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    if not any((folder / kind).is_dir() for kind in _SETTINGS):
+        if folder.name in _SETTINGS:
+            return f"{folder} is a part of a library; give the folder above it, {folder.parent}"
+        return f"{folder} holds none of the folders of a library: {', '.join(_SETTINGS)}"
+    return None
