@@ -21,6 +21,9 @@ from scene.machine.libraries import load_libraries
 ENTRY_POINTS = "blendsweep.plugins"
 """Group of the entry points by which an installed distribution offers a plugin package."""
 
+BUNDLED = {"official": "scene.official"}
+"""Packages that come with Blendsweep, name to module."""
+
 _NAMESPACE = "blendsweep_plugins_"
 
 
@@ -31,7 +34,7 @@ class PluginPackages:
     Parameters
     ----------
     folders
-        Searched in order, before installed entry points.
+        Searched in order, before installed entry points, and these before what is `BUNDLED`.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -72,6 +75,8 @@ class PluginPackages:
             raise ValueError(f"the distributions {both} both offer a plugin package {name!r}")
         for point in points:
             return _load_entry_point(point)
+        if name in BUNDLED:
+            return importlib.import_module(BUNDLED[name])
         raise ValueError(self._absent(name))
 
     def _absent(self, name: str) -> str:
@@ -90,7 +95,7 @@ class PluginPackages:
         known = {p.parent.name for f in self._folders for p in f.glob("*/__init__.py")}
         known |= importlib.metadata.entry_points(group=ENTRY_POINTS).names
         hint = "" if known else " (--plugins DIR names the folder that holds plugin packages)"
-        return unknown("plugin package", name, known) + hint
+        return unknown("plugin package", name, known | BUNDLED.keys()) + hint
 
 
 def _load_package(name: str, folder: Path) -> ModuleType:

@@ -24,6 +24,7 @@ from orchestrator.plan.expansion import Expansion, run_id
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.overrides import parse_overrides
 from orchestrator.plan.sweep import OverrideText
+from scene import official
 from scene.execution import chain
 from scene.execution.record import RunRecord
 from scene.imaging.modes import category_color, category_colors
@@ -133,6 +134,15 @@ DRAWS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "Constant": ({"value": [1, 2, 3]},),
     "UniformlyRandomLocationInMeasurementVolume": ({},),
+    "official.ConstantHsvColorAsRgb": ({}, {"hue": 0.1, "saturation": 0.9, "value": 0.4}),
+    "official.RandomHsvColorAsRgb": (
+        {},
+        {"h_min": 0.9, "h_max": 0.95, "s_min": 0.5, "v_max": 0.5, "alpha": 0.25},
+    ),
+    "official.UniformDistributionInt": (
+        {"location": -3, "scale": 7},
+        {"location": 0, "scale": 2**40},
+    ),
 }
 """Distribution to the parameters with which it is drawn from; a new one must be added here."""
 
@@ -183,8 +193,14 @@ def streams() -> dict[str, Any]:
 
 
 def variability_names() -> set[str]:
-    """Return the names of all variabilities that a recipe can name as ``$builtins.X``."""
-    return {name.removeprefix("$builtins.") for name in builtin_classes(Distribution)}
+    """Return the names of all variabilities that come with Blendsweep, as in `DRAWS`."""
+    builtin = {name.removeprefix("$builtins.") for name in builtin_classes(Distribution)}
+    bundled = vars(official).items()
+    return builtin | {
+        f"official.{name}"
+        for name, found in bundled
+        if isinstance(found, type) and issubclass(found, Distribution)
+    }
 
 
 def draws() -> dict[str, Any]:
@@ -192,7 +208,8 @@ def draws() -> dict[str, Any]:
     registry = Registry()
     found: dict[str, Any] = {}
     for name, examples in DRAWS.items():
-        cls = registry.find(Distribution, f"$builtins.{name}", "variability")
+        place = "$plugins" if "." in name else "$builtins"
+        cls = registry.find(Distribution, f"{place}.{name}", "variability")
         found[name] = []
         for number, parameters in enumerate(examples):
             source = Streams(42)

@@ -39,10 +39,12 @@ class Number(Distribution):
     @override
     def unfit(self, feature: FeatureSpec) -> str | None:
         low, high = self._ends()
-        if (problem := super().unfit(feature)) or not feature.integer or low == high:
+        if (problem := super().unfit(feature)) or low == high:
             return problem
-        between = f"any number from {low:g} to {high:g} may be drawn"
-        return f"{feature.name} takes whole numbers, and {between}"
+        if not feature.integer and feature.kind == "number":
+            return None
+        takes = "whole numbers" if feature.integer else "true or false"
+        return f"{feature.name} takes {takes}, and any number from {low:g} to {high:g} may be drawn"
 
     def _given(self, number: float) -> FeatureValue:
         return (number,) * 3
@@ -51,7 +53,7 @@ class Number(Distribution):
 class Repeated(Number):
     """The same number `num_dimensions` times; a plain number for 1."""
 
-    num_dimensions: Annotated[Int, Field(ge=1, le=3)] = 1
+    num_dimensions: Annotated[Int, Field(ge=1, le=4)] = 1
 
     @override
     def _given(self, number: float) -> FeatureValue:

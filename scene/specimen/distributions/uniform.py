@@ -114,7 +114,8 @@ class UniformlyRandomLocationInMeasurementVolume(Distribution):
     def unfit(self, feature: FeatureSpec) -> str | None:
         if feature.components == 3:
             return None
-        return f"{feature.name} takes one number, not a location"
+        takes = "one number" if feature.is_numeric and feature.components == 1 else feature.kind
+        return f"{feature.name} takes {takes}, not a location"
 
 
 def _check_order(low: float, high: float) -> None:

@@ -1,0 +1,6 @@
+"""The plugin package that comes with Blendsweep, named ``$plugins.official`` in recipes."""
+
+from scene.official.colours import ConstantHsvColorAsRgb, RandomHsvColorAsRgb
+from scene.official.whole_numbers import UniformDistributionInt
+
+__all__ = ["ConstantHsvColorAsRgb", "RandomHsvColorAsRgb", "UniformDistributionInt"]
