@@ -9,6 +9,12 @@ import pytest
 from blendsweep.testing import prototypes
 from scene.prototypes import geometries, materials, measurement_techniques
 
+FOLDERS = {
+    prototypes.GeometryConformance: geometries,
+    prototypes.MaterialConformance: materials,
+    prototypes.MeasurementTechniqueConformance: measurement_techniques,
+}
+
 pytestmark = pytest.mark.blender
 
 
@@ -34,6 +40,14 @@ class TestSemCarbonTape(prototypes.MaterialConformance):
     prototype = "sem_carbon_tape"
     technique = "scanning_electron_microscope"
     on_substrate = True
+
+
+class TestPlain(prototypes.MaterialConformance):
+    prototype = "plain"
+
+
+class TestDefaultMaterial(prototypes.MaterialConformance):
+    prototype = "default"
 
 
 class TestVacuum(prototypes.MaterialConformance):
@@ -78,9 +92,7 @@ class TestSecondaryElectronMicroscope(prototypes.MeasurementTechniqueConformance
 
 
 def test_every_built_in_prototype_is_tested_here() -> None:
-    tested = {suite.prototype for name, suite in globals().items() if name.startswith("Test")}
-    folders = (geometries, materials, measurement_techniques)
-    built_in = {
-        module.name for folder in folders for module in pkgutil.iter_modules(folder.__path__)
-    }
-    assert tested == built_in
+    suites = [suite for name, suite in globals().items() if name.startswith("Test")]
+    for kind, folder in FOLDERS.items():
+        tested = {suite.prototype for suite in suites if issubclass(suite, kind)}
+        assert tested == {module.name for module in pkgutil.iter_modules(folder.__path__)}
