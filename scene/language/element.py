@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Any, ClassVar, Protocol, Self, final
@@ -47,13 +47,25 @@ class CheckContext(Protocol):
     """
 
     def set_problem(self, name: str, *allowed: Members) -> str | None:
-        """Return what is wrong with naming the set `name` where `allowed` sets are expected."""
+        """Return what is wrong with naming the set `name` where `allowed` kinds are expected.
+
+        A set that can hold other kinds as well is all right: those members are passed over.
+        """
+
+    def criterion_problem(self, name: str) -> str | None:
+        """Return what is wrong with naming the criterion `name`."""
+
+    def feature_name_problem(self, name: str) -> str | None:
+        """Return what is wrong with asking any object for the feature `name`."""
 
     def blueprint_problem(self, name: str) -> str | None:
         """Return what is wrong with naming the particle blueprint `name`."""
 
     def feature_problem(self, set_name: str, feature_name: str) -> str | None:
-        """Return what is wrong with setting `feature_name` on the members of a set."""
+        """Return what is wrong with setting `feature_name` on the members of a set.
+
+        It is enough if some of them can have it; the others are passed over.
+        """
 
     def distribution_problem(self, name: str, set_name: str) -> str | None:
         """Return what is wrong with drawing a feature of a set's members from a distribution.
@@ -65,7 +77,13 @@ class CheckContext(Protocol):
         """
 
     def members(self, set_name: str) -> Members:
-        """Return what a set holds; nothing if the set is unknown or faulty."""
+        """Return what a set can hold; nothing if the set is unknown or faulty."""
+
+    def members_with(self, set_name: str, feature_name: str) -> Members:
+        """Return the kinds among a set's members of which some can have a feature."""
+
+    def blueprints_in(self, set_name: str, kind: Members) -> Sequence[str]:
+        """Return the names of the blueprints of a kind that a set holds."""
 
     def particles_made(self, set_name: str) -> int:
         """Return how many particles are made from the blueprints in a set."""

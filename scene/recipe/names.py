@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final, override
+from typing import NamedTuple, final, override
 
 from scene.errors import unknown
 from scene.language.element import CheckContext, Members
 from scene.language.plugin_code import failed
 from scene.recipe.registry import Registry
 from scene.recipe.sight import Sight
+from scene.specimen.criteria import Criterion
+from scene.specimen.criteria_sets import SetByCriteria
 from scene.specimen.distributions import Distribution, FeatureDistribution
 from scene.specimen.distributions.parameters import where
 from scene.specimen.features import FeatureSpec
+from scene.specimen.owners import Owner
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import DIMENSIONS, MeasurementVolume
 
 type Features = Mapping[str, FeatureSpec]
+
+
+class _Objects(NamedTuple):
+    """Objects of one kind that are made from one blueprint; features are None if it is faulty."""
+
+    kind: Members
+    blueprint: str
+    features: Features | None
 
 
 @final
@@ -31,6 +42,8 @@ class RecipeNames(CheckContext):
         Where modes and prototypes are found.
     distributions
         Entries of ``process_conditions.feature_variabilities``.
+    criteria
+        Built-in criteria and entries of ``process_conditions.feature_criteria``.
     sets
         Built-in sets and those that the recipe defines.
     particle_blueprints, technique_blueprints
@@ -45,6 +58,7 @@ class RecipeNames(CheckContext):
 
     registry: Registry
     distributions: Mapping[str, FeatureDistribution | None]
+    criteria: Mapping[str, Criterion | None]
     sets: Mapping[str, ObjectSet | None]
     particle_blueprints: Mapping[str, Features | None]
     technique_blueprints: Mapping[str, Features | None]
@@ -57,10 +71,25 @@ class RecipeNames(CheckContext):
         if name not in self.sets:
             return unknown("set", name, self.sets)
         found = self.sets[name]
-        if found is not None and found.members not in allowed:
-            expected = " or ".join(kind.text for kind in allowed)
-            return f"expected a set of {expected}, but {name!r} is a set of {found.members.text}"
-        return None
+        if found is None or found.members in allowed:
+            return None
+        if any(kind in found.members for kind in allowed if kind):
+            return None
+        expected = " or ".join(kind.text for kind in allowed)
+        return f"expected a set of {expected}, but {name!r} is a set of {found.members.text}"
+
+    @override
+    def criterion_problem(self, name: str) -> str | None:
+        return None if name in self.criteria else unknown("criterion", name, self.criteria)
+
+    @override
+    def feature_name_problem(self, name: str) -> str | None:
+        known: set[str] = set()
+        for features in (*self.particle_blueprints.values(), *self.technique_blueprints.values()):
+            if features is None:
+                return None
+            known |= features.keys()
+        return None if name in known else unknown("feature", name, known)
 
     @override
     def blueprint_problem(self, name: str) -> str | None:
@@ -69,11 +98,12 @@ class RecipeNames(CheckContext):
 
     @override
     def feature_problem(self, set_name: str, feature_name: str) -> str | None:
-        members = self._blueprints(set_name)
-        known = {name for features in members.values() for name in features or ()}
-        if not members or None in members.values() or feature_name in known:
+        objects = self._objects(set_name)
+        if not objects or self.members_with(set_name, feature_name):
             return None
-        return f"{unknown('feature', feature_name, known)} ({_blueprints(members)})"
+        known = {name for _, _, features in objects for name in features or ()}
+        blueprints = _blueprints(blueprint for _, blueprint, _ in objects)
+        return f"{unknown('feature', feature_name, known)} ({blueprints})"
 
     @override
     def distribution_problem(self, name: str, set_name: str) -> str | None:
@@ -95,11 +125,28 @@ class RecipeNames(CheckContext):
         return Members.NOTHING if found is None else found.members
 
     @override
-    def particles_made(self, set_name: str) -> int:
+    def members_with(self, set_name: str, feature_name: str) -> Members:
+        found = Members.NOTHING
+        for kind, _, features in self._objects(set_name):
+            if features is None or feature_name in features:
+                found |= kind
+        return found
+
+    @override
+    def blueprints_in(self, set_name: str, kind: Members) -> Sequence[str]:
         found = self.sets.get(set_name)
-        if found is None:
-            return 0
-        return sum(number for name, number in self.numbers.items() if found.includes(name))
+        of_particles = kind is Members.PARTICLE_BLUEPRINTS
+        known = self.particle_blueprints if of_particles else self.technique_blueprints
+        return [
+            name
+            for name, features in known.items()
+            if found is not None and found.contains(Owner.of_blueprint(kind, name, features or {}))
+        ]
+
+    @override
+    def particles_made(self, set_name: str) -> int:
+        blueprints = self.blueprints_in(set_name, Members.PARTICLE_BLUEPRINTS)
+        return sum(self.numbers.get(name, 0) for name in blueprints)
 
     @override
     def drawn_feature(self, name: str) -> str | None:
@@ -110,14 +157,22 @@ class RecipeNames(CheckContext):
     def image_files(self, mode: str) -> Mapping[str, str]:
         return self.registry.mode(mode).outputs
 
-    def _blueprints(self, set_name: str) -> Mapping[str, Features | None]:
-        """Return the blueprints, with their features, whose objects a set can hold."""
+    def _objects(self, set_name: str) -> list[_Objects]:
+        """Return what is known of the objects that a set can hold, one entry for a blueprint."""
         found = self.sets.get(set_name)
-        if found is None or found.members is Members.NOTHING:
-            return {}
-        of_particles = found.members in {Members.PARTICLES, Members.PARTICLE_BLUEPRINTS}
-        blueprints = self.particle_blueprints if of_particles else self.technique_blueprints
-        return {name: value for name, value in blueprints.items() if found.includes(name)}
+        if found is None:
+            return []
+        kinds = {
+            Members.PARTICLES: self.particle_blueprints,
+            Members.TECHNIQUES: self.technique_blueprints,
+        }
+        return [
+            _Objects(kind, name, features)
+            for kind, blueprints in kinds.items()
+            if kind in found.members
+            for name, features in blueprints.items()
+            if found.includes(name)
+        ]
 
     def _misfit(self, name: str, entry: FeatureDistribution, set_name: str) -> str | None:
         """Return why no member of the set could have what is drawn, in some run at least."""
@@ -128,16 +183,20 @@ class RecipeNames(CheckContext):
         return None
 
     def _never_fits(self, feature: str, drawn: Distribution, set_name: str) -> str | None:
-        members = self._blueprints(set_name)
-        for features in members.values():
-            if features is None or feature not in features:  # what lacks it is left as it is
-                continue
-            if features[feature].constant:
-                return f"{feature} can't be set"
-            if problem := drawn.unfit(features[feature]):
-                return problem
+        takers = [
+            features[feature]
+            for _, _, features in self._objects(set_name)
+            if features is not None and feature in features  # what lacks it is left as it is
+        ]
+        if any(spec.constant for spec in takers):
+            return f"{feature} can't be set"
+        problems = [problem for spec in takers if (problem := drawn.unfit(spec))]
+        # Who is in a set by criteria is only known later: one that takes the values is enough.
+        certain = not isinstance(self.sets.get(set_name), SetByCriteria)
+        if problems and (certain or len(problems) == len(takers)):
+            return problems[0]
         sizes = [value for value in drawn.extremes() if isinstance(value, tuple)]
-        if not members or feature != DIMENSIONS or not sizes:
+        if not takers or feature != DIMENSIONS or not sizes:
             return None
         if self.volume is not None and (problem := self.volume.misfit(min(sizes, key=min))):
             return problem

@@ -7,7 +7,7 @@ that all problems are reported together, however much of the recipe is faulty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,6 +26,8 @@ from scene.recipe.registry import Registry
 from scene.recipe.scan_check import scan_problem
 from scene.recipe.schema import Recipe
 from scene.recipe.sight import Sight, sight_of
+from scene.specimen.criteria import BUILTIN_CRITERIA, Criterion
+from scene.specimen.criteria_sets import CriteriaSet, SetByCriteria
 from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.sets import BUILTIN_SETS, ObjectSet
 from scene.specimen.specimen import MeasurementVolume
@@ -34,6 +36,8 @@ from scene.steps.base import Step
 type Path = tuple[str | int, ...]
 
 _DISTRIBUTIONS: Path = ("process_conditions", "feature_variabilities")
+_CRITERIA: Path = ("process_conditions", "feature_criteria")
+_CRITERIA_SETS: Path = ("process_conditions", "sets")
 _GENERATION: Path = ("synth_chain", "feature_generation_steps")
 _RENDERING: Path = ("synth_chain", "rendering_steps")
 
@@ -69,17 +73,24 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         return {path: item if isinstance(item, kind) else None for path, item in made.items()}
 
     distributions = elements(FeatureDistribution, _DISTRIBUTIONS)
+    criteria = elements(Criterion, _CRITERIA)
     sets = elements(ObjectSet, ("sets",))
+    criteria_sets = elements(CriteriaSet, _CRITERIA_SETS)
     generation, rendering = elements(Step, _GENERATION), elements(Step, _RENDERING)
     particles: dict[Any, Any] = dict(_items(resolved, ("blueprints", PARTICLES)))
     techniques: dict[Any, Any] = dict(_items(resolved, ("blueprints", TECHNIQUES)))
     particle_features = blueprint_features(particles, PARTICLES, registry, found)
     technique_features = blueprint_features(techniques, TECHNIQUES, registry, found)
+    known_criteria = {**BUILTIN_CRITERIA, **_named(criteria)}
+    by_criteria = {
+        name: _bound(entry, known_criteria) for name, entry in _named(criteria_sets).items()
+    }
     used = {} if recipe is None else _used(recipe, resolved)
     names = RecipeNames(
         registry=registry,
-        distributions={str(path[-1]): entry for path, entry in distributions.items()},
-        sets={**BUILTIN_SETS, **{str(path[-1]): entry for path, entry in sets.items()}},
+        distributions=_named(distributions),
+        criteria=known_criteria,
+        sets={**BUILTIN_SETS, **by_criteria, **_named(sets)},
         particle_blueprints=particle_features,
         technique_blueprints=technique_features,
         numbers={
@@ -90,10 +101,15 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         volume=None if recipe is None or found else _volume(recipe, registry, found),
         sight=None if recipe is None else _sight(recipe, technique_features, used),
     )
-    for path in sets:
-        if path[-1] in BUILTIN_SETS:
-            found.append((path, "is the name of a built-in set; choose another"))
-    for path, element in {**distributions, **sets, **generation, **rendering}.items():
+    found += _taken_names(criteria, BUILTIN_CRITERIA, "criterion")
+    found += _taken_names((*sets, *criteria_sets), BUILTIN_SETS, "set")
+    found += [
+        (path, f"is the name of another set, sets.{path[-1]}; choose another")
+        for path in criteria_sets
+        if ("sets", path[-1]) in sets
+    ]
+    named = {**distributions, **criteria, **sets, **criteria_sets}
+    for path, element in {**named, **generation, **rendering}.items():
         if element is not None:
             found += _element_problems(path, element, names)
     found += chain_problems(generation, rendering, names)
@@ -105,6 +121,28 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
             Problem(source, ".".join(map(str, path)), message) for path, message in ordered
         )
     return recipe.bound(resolved, names)
+
+
+def _taken_names(
+    paths: Iterable[Path], builtins: Collection[str], what: str
+) -> list[tuple[Path, str]]:
+    message = f"is the name of a built-in {what}; choose another"
+    return [(path, message) for path in paths if path[-1] in builtins]
+
+
+def _named[T](elements: Mapping[Path, T]) -> dict[str, T]:
+    return {str(path[-1]): element for path, element in elements.items()}
+
+
+def _bound(entry: CriteriaSet | None, known: Mapping[str, Criterion | None]) -> ObjectSet | None:
+    """Return the set of an entry; None if it or one of its criteria is faulty."""
+    if entry is None:
+        return None
+    criteria = {name: known.get(name) for name in entry.criterion.names}
+    sound = {name: criterion for name, criterion in criteria.items() if criterion is not None}
+    if len(sound) < len(criteria):
+        return None
+    return SetByCriteria(condition=entry.criterion, criteria=sound)
 
 
 def _element_problems(

@@ -30,6 +30,7 @@ from scene.recipe.plugins import PluginPackages
 
 _ELEMENTS = (
     "scene.specimen.distributions",
+    "scene.specimen.criteria",
     "scene.specimen.sets",
     "scene.steps.invoke",
     "scene.steps.update",

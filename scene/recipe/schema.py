@@ -20,6 +20,8 @@ from scene.prototypes.base import PARTICLE_FEATURES, Fidelity
 from scene.recipe.code import Code, code_of
 from scene.recipe.names import Features, RecipeNames
 from scene.specimen.blueprints import Blueprints
+from scene.specimen.criteria import Criterion
+from scene.specimen.criteria_sets import CriteriaSet
 from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import MeasurementVolume
@@ -63,9 +65,11 @@ class InitialRuntimeState(StrictModel):
 
 @final
 class ProcessConditions(StrictModel):
-    """What feature values are drawn from."""
+    """What feature values are drawn from, and sets of objects by what their features are."""
 
     feature_variabilities: dict[Identifier, FeatureDistribution] = Field(default_factory=dict)
+    feature_criteria: dict[Identifier, Criterion] = Field(default_factory=dict)
+    sets: dict[Identifier, CriteriaSet] = Field(default_factory=dict)
 
 
 @final

@@ -7,7 +7,7 @@ relaxed, as the last step does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
@@ -18,13 +18,15 @@ from scene.recipe.code import Code
 from scene.recipe.names import RecipeNames
 from scene.recipe.references import texts
 from scene.recipe.schema import Recipe
-from scene.specimen.sets import BUILTIN_SETS
+from scene.specimen.sets import ObjectSet
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.invoke import InvokeBlueprints
 from scene.steps.relax import RelaxationStep
 
 _STEPS: Place = ("synth_chain", "feature_generation_steps")
 _VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
+_CRITERIA: Place = ("process_conditions", "feature_criteria")
+_SETS: Place = ("process_conditions", "sets")
 _CONCERNS = {Members.PARTICLES, Members.TECHNIQUES, Members.NOTHING}
 _HEX_DIGITS = 32
 
@@ -127,14 +129,33 @@ def _paths(recipe: Recipe, made: SpecimenSteps) -> Iterator[Place]:
     decisive = [n for n, step in enumerate(steps) if n in made.makers or _invokes(step, names)]
     named = {text for n in decisive for _, text in texts(at_place(recipe.document, (*_STEPS, n)))}
     sets = {name: found for name, found in recipe.all_sets.items() if name in named}
-    invoked = [found for found in sets.values() if found.members is Members.PARTICLE_BLUEPRINTS]
     for name in recipe.blueprints.particles:
-        if name in named or any(found.includes(name) for found in invoked):
+        if name in named or any(_may_invoke(found, name) for found in sets.values()):
             yield "blueprints", "particles", name
-    yield from (("sets", name) for name in sorted(sets.keys() - BUILTIN_SETS.keys()))
+    yield from (("sets", name) for name in sorted(sets.keys() & recipe.sets.keys()))
+    yield from _criteria_paths(recipe, sets.keys())
     variabilities = recipe.process_conditions.feature_variabilities
     yield from ((*_VARIABILITIES, name) for name in sorted(variabilities.keys() & named))
     yield from ((*_STEPS, n) for n in decisive)
+
+
+def _may_invoke(found: ObjectSet, blueprint: str) -> bool:
+    """Return whether particles of a blueprint may be made of a set, with these numbers or others.
+
+    Which blueprints a set by criteria holds depends on the features that they start with.
+    """
+    return Members.PARTICLE_BLUEPRINTS in found.members and found.includes(blueprint)
+
+
+def _criteria_paths(recipe: Recipe, set_names: Collection[str]) -> Iterator[Place]:
+    """Yield the places of sets by criteria, and of the criteria that they are made of."""
+    conditions = recipe.process_conditions
+    sets = sorted(conditions.sets.keys() & set_names)
+    yield from ((*_SETS, name) for name in sets)
+    criteria = {name for found in sets for name in conditions.sets[found].criterion.names}
+    yield from (
+        (*_CRITERIA, name) for name in sorted(criteria & conditions.feature_criteria.keys())
+    )
 
 
 def _is_plugin(name: str) -> bool:
@@ -143,6 +164,8 @@ def _is_plugin(name: str) -> bool:
 
 def _invokes(step: FeatureGenerationStep, names: RecipeNames) -> bool:
     """Return whether a step may make the measurement technique, whose walls hold particles."""
+    if isinstance(step, InvokeBlueprints):
+        return True
     made = step.makes(names)
     return made is None or Members.TECHNIQUES in made
 

@@ -1,6 +1,8 @@
 """Sets: the objects or blueprints that a step works on.
 
-The built-in sets are known by their class names; a recipe defines further ones under ``sets``.
+The built-in sets are known by their class names; a recipe defines further ones under ``sets``, by
+their kinds, and under ``process_conditions.sets``, by criteria. Who is a member is asked anew at
+every use.
 """
 
 from __future__ import annotations
@@ -11,24 +13,27 @@ from typing import ClassVar, final, override
 
 from scene.language.element import CheckContext, Configurable, Members
 from scene.language.fields import Text
-from scene.specimen.specimen import Particle
+from scene.specimen.owners import Owner
 
 
 class ObjectSet(Configurable):
-    """A set of objects, chosen by the blueprints that they are made from."""
+    """A set of objects."""
 
     _called = "set"
 
     members: ClassVar[Members]
-    """What the set holds."""
+    """What the set can hold, one kind or several."""
 
     @abstractmethod
     def includes(self, blueprint: str) -> bool:
         """Return whether objects of this blueprint, or the blueprint itself, can be members."""
 
-    def contains(self, particle: Particle) -> bool:
-        """Return whether one particle is a member; by default all of an included blueprint are."""
-        return self.includes(particle.blueprint)
+    def contains(self, owner: Owner) -> bool:
+        """Return whether an object is a member as it is now.
+
+        By default every object of the right kind and an included blueprint is.
+        """
+        return owner.kind in self.members and self.includes(owner.blueprint)
 
 
 class _Everything(ObjectSet):
@@ -42,6 +47,17 @@ class AllParticles(_Everything):
     """All particles made so far."""
 
     members = Members.PARTICLES
+
+
+@final
+class AllUltimateParents(_Everything):
+    """All particles without a parent: those on their own, and the roots of agglomerates."""
+
+    members = Members.PARTICLES
+
+    @override
+    def contains(self, owner: Owner) -> bool:
+        return owner.is_root
 
 
 @final
@@ -97,6 +113,7 @@ BUILTIN_SETS: Mapping[str, ObjectSet] = {
     cls.__name__: cls()
     for cls in (
         AllParticles,
+        AllUltimateParents,
         AllMeasurementTechniques,
         AllParticleBlueprints,
         AllMeasurementTechniqueBlueprints,

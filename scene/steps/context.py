@@ -15,9 +15,10 @@ from scene.shapes.mesh import TriangleMesh
 from scene.specimen.blueprints import Blueprints
 from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.features import FeatureSpec
+from scene.specimen.owners import Owner
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.sets import ObjectSet
-from scene.specimen.specimen import MeasurementVolume, Particle, Specimen
+from scene.specimen.specimen import MeasurementTechnique, MeasurementVolume, Particle, Specimen
 from scene.specimen.streams import Streams
 
 type Features = Mapping[str, FeatureSpec]
@@ -100,11 +101,41 @@ class StepContext:
     files: list[FileRecord] = field(default_factory=list)
 
     def particles(self, set_name: str) -> list[Particle]:
-        """Return the particles of a set, by id; empty for a set that holds no particles."""
+        """Return the particles that a set holds now, by id."""
         chosen = self.sets[set_name]
-        if chosen.members is not Members.PARTICLES:
+        if Members.PARTICLES not in chosen.members:
             return []
-        return [particle for particle in self.specimen.particles if chosen.contains(particle)]
+        features = self.particle_features
+        return [
+            particle
+            for particle in self.specimen.particles
+            if chosen.contains(
+                Owner(Members.PARTICLES, particle, features.get(particle.blueprint, {}))
+            )
+        ]
+
+    def techniques(self, set_name: str) -> list[MeasurementTechnique]:
+        """Return the measurement technique if a set holds it now, else nothing."""
+        chosen = self.sets[set_name]
+        return [
+            technique
+            for technique in self.specimen.techniques
+            if chosen.contains(Owner(Members.TECHNIQUES, technique, self.technique_features))
+        ]
+
+    def blueprints_in(self, set_name: str, kind: Members) -> list[str]:
+        """Return the names of the blueprints of a kind that a set holds, in the recipe's order."""
+        features = (
+            self.particle_features
+            if kind is Members.PARTICLE_BLUEPRINTS
+            else dict.fromkeys(self.blueprints.measurement_techniques, self.technique_features)
+        )
+        chosen = self.sets[set_name]
+        return [
+            name
+            for name, specs in features.items()
+            if chosen.contains(Owner.of_blueprint(kind, name, specs))
+        ]
 
     def particle_ids(self, set_name: str) -> frozenset[int]:
         """Return the ids of the particles of a set."""

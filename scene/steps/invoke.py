@@ -12,6 +12,12 @@ from scene.specimen.values import initial
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
 
+_MADE = {
+    Members.PARTICLE_BLUEPRINTS: Members.PARTICLES,
+    Members.TECHNIQUE_BLUEPRINTS: Members.TECHNIQUES,
+}
+"""What is made from which blueprints."""
+
 
 @final
 class InvokeBlueprints(FeatureGenerationStep):
@@ -24,38 +30,34 @@ class InvokeBlueprints(FeatureGenerationStep):
 
     def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Check that the set holds blueprints."""
-        blueprints = (Members.PARTICLE_BLUEPRINTS, Members.TECHNIQUE_BLUEPRINTS, Members.NOTHING)
-        if problem := context.set_problem(self.affected_set_name, *blueprints):
+        allowed = (*_MADE, Members.NOTHING)
+        if problem := context.set_problem(self.affected_set_name, *allowed):
             yield "affected_set_name", problem
 
     def makes(self, context: CheckContext) -> Mapping[Members, int]:
         """Return what is made from the set's blueprints."""
-        members = context.members(self.affected_set_name)
-        if members is Members.TECHNIQUE_BLUEPRINTS:
-            return {Members.TECHNIQUES: 1}
-        if members is Members.PARTICLE_BLUEPRINTS:
-            total = context.particles_made(self.affected_set_name)
-            return {Members.PARTICLES: total} if total else {}
-        return {}
+        name, made = self.affected_set_name, {}
+        alone = context.members(name) is Members.TECHNIQUE_BLUEPRINTS
+        if alone or context.blueprints_in(name, Members.TECHNIQUE_BLUEPRINTS):
+            made[Members.TECHNIQUES] = 1
+        if particles := context.particles_made(name):
+            made[Members.PARTICLES] = particles
+        return made
 
     @override
     def concerns(self, context: CheckContext) -> Members:
-        members = context.members(self.affected_set_name)
-        made = {
-            Members.TECHNIQUE_BLUEPRINTS: Members.TECHNIQUES,
-            Members.PARTICLE_BLUEPRINTS: Members.PARTICLES,
-        }
-        return made.get(members, Members.NOTHING)
+        members, about = context.members(self.affected_set_name), Members.NOTHING
+        for blueprints, objects in _MADE.items():
+            if blueprints in members:
+                about |= objects
+        return about
 
     def execute(self, context: StepContext) -> None:
         """Append the new objects to the specimen."""
-        affected = context.sets[self.affected_set_name]
-        if affected.members is Members.TECHNIQUE_BLUEPRINTS:
+        for name in context.blueprints_in(self.affected_set_name, Members.PARTICLE_BLUEPRINTS):
+            self._invoke_particles(context, name)
+        if context.blueprints_in(self.affected_set_name, Members.TECHNIQUE_BLUEPRINTS):
             self._invoke_technique(context)
-        elif affected.members is Members.PARTICLE_BLUEPRINTS:
-            for name in context.blueprints.particles:
-                if affected.includes(name):
-                    self._invoke_particles(context, name)
 
     def _invoke_technique(self, context: StepContext) -> None:
         if context.specimen.techniques:

@@ -35,13 +35,13 @@ class RelaxationStep(FeatureGenerationStep):
 
     def needs(self, context: CheckContext) -> Iterable[Members]:
         """Return particles, and the measurement technique, whose volume holds them."""
-        if context.members(self.affected_set_name) is Members.NOTHING:
+        if Members.PARTICLES not in context.members(self.affected_set_name):
             return ()
         return Members.PARTICLES, Members.TECHNIQUES
 
     @override
     def concerns(self, context: CheckContext) -> Members:
-        return context.members(self.affected_set_name)
+        return context.members(self.affected_set_name) & Members.PARTICLES
 
     @override
     def changes(self, context: CheckContext) -> Iterable[str]:

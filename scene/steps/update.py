@@ -14,6 +14,8 @@ from scene.specimen.values import Specs, changed_by, write
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
 
+_BLUEPRINTS = (Members.PARTICLE_BLUEPRINTS, Members.TECHNIQUE_BLUEPRINTS)
+
 
 @final
 class TriggerFeatureUpdate(FeatureGenerationStep):
@@ -31,6 +33,10 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         objects = (Members.PARTICLES, Members.TECHNIQUES, Members.NOTHING)
         if problem := context.set_problem(set_name, *objects):
             yield "affected_set_name", problem
+        elif reached := [
+            name for kind in _BLUEPRINTS for name in context.blueprints_in(set_name, kind)
+        ]:
+            yield "affected_set_name", _prototypes(set_name, reached)
         if problem := context.distribution_problem(name, set_name):
             yield "feature_variability_name", problem
 
@@ -39,8 +45,9 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         return {}
 
     def needs(self, context: CheckContext) -> Iterable[Members]:
-        """Return what the set holds."""
-        return {context.members(self.affected_set_name)} - {Members.NOTHING}
+        """Return what the set holds, if that is of one kind."""
+        members = list(context.members(self.affected_set_name))
+        return members if len(members) == 1 else ()
 
     def changes(self, context: CheckContext) -> Iterable[str]:
         """Return the feature that is drawn."""
@@ -49,13 +56,20 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
 
     @override
     def concerns(self, context: CheckContext) -> Members:
-        return context.members(self.affected_set_name)
+        feature = context.drawn_feature(self.feature_variability_name)
+        if feature is None:
+            return context.members(self.affected_set_name)
+        return context.members_with(self.affected_set_name, feature)
 
     def execute(self, context: StepContext) -> None:
-        """Draw and set the values."""
+        """Draw and set the values, of those members that have the feature."""
         drawn = context.distributions[self.feature_variability_name].feature_name
-        members = context.sets[self.affected_set_name].members
-        for particle in context.particles(self.affected_set_name):
+        name = self.affected_set_name
+        particles, techniques = context.particles(name), context.techniques(name)
+        for kind in _BLUEPRINTS:
+            if reached := context.blueprints_in(name, kind):
+                raise ValueError(_prototypes(name, reached))
+        for particle in particles:
             specs = context.particle_features[particle.blueprint]
             if drawn not in specs:  # each draw has a stream of its own, which none of others needs
                 continue
@@ -64,8 +78,8 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
                 problem = context.volume.misfit(particle.features[DIMENSIONS])
                 if problem is not None:
                     raise ValueError(f"{particle.label}: {problem}")
-        if Members.TECHNIQUES in members and drawn in context.technique_features:
-            for technique in context.specimen.techniques:
+        if drawn in context.technique_features:
+            for technique in techniques:
                 specs = context.technique_features
                 self._update(context, context.look_streams, technique, specs, 0)
 
@@ -84,3 +98,11 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
             write(owner.features, specs, entry.feature_name, value)
         except ValueError as error:
             raise ValueError(f"{described(type(entry.variability))}: {error}") from error
+
+
+def _prototypes(set_name: str, blueprints: Iterable[str]) -> str:
+    names = " and ".join(blueprints)
+    return (
+        f"the set {set_name!r} also holds what objects are made from ({names}), whose features "
+        "can't be changed; add 'and $IsParticle' or 'and $IsMeasurementTechnique' to its criterion"
+    )

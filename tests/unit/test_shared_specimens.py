@@ -28,7 +28,16 @@ from scene.steps.context import StepContext
 from scene.steps.relax import RelaxCollisions
 
 NAME = "0123456789abcdef" * 2
-SETS = ("AllParticles", "Bead", "Dust", "Empty")
+CONDITIONS = {
+    "Placed": "$IsParticle and not $IsAtOrigin",
+    "Fine": "$IsFine",
+    "Odd": "$IsPatchy or $IsUltimateParent and not $IsAtOrigin and not $IsParticleBlueprint",
+    "Patchy": "$IsSharp and $IsParticle and $IsAtOrigin or $IsPatchy",
+    "Sharp": "$IsSharp and not $IsParticleBlueprint and not $IsMeasurementTechniqueBlueprint",
+    "Kinds": "$IsParticleBlueprint and $IsDust",
+    "Makers": "$IsParticleBlueprint and not $IsDust or $IsMeasurementTechniqueBlueprint",
+}
+SETS = ("AllParticles", "Bead", "Dust", "Empty", "AllUltimateParents", *CONDITIONS)
 
 
 class Store(dict[str, bytes]):
@@ -102,6 +111,25 @@ VARIABILITIES = {
 }
 
 
+def criterion(
+    feature: str, comparand: Any, kind: str = "IsGreaterThan", default: bool = False
+) -> dict[str, Any]:
+    return {
+        "_target_": f"$builtins.{kind}",
+        "feature_name": feature,
+        "default_return_value": default,
+        "comparand": comparand,
+    }
+
+
+CRITERIA = {
+    "IsAtOrigin": criterion("location", [0, 0, 0], "IsEqualTo"),
+    "IsFine": criterion("subdivisions", 1.5),
+    "IsPatchy": criterion("patch_scale", 60),
+    "IsSharp": criterion("defocus", 0.5, "IsSmallerThan", default=True),
+    "IsDust": criterion("blueprint_name", "Dust", "IsEqualTo"),
+}
+
 MICROSCOPE = {
     "measurement_technique_prototype_name": "secondary_electron_microscope",
     "background_material_prototype_name": "sem_patchy_silicone",
@@ -133,12 +161,13 @@ INVOKE = [
 ]
 DRAWN = [
     *((name, of) for name in ("Size", "Wide", "Place", "Level") for of in SETS),
-    *((name, "AllMeasurementTechniques") for name in ("Defocus", "Scale")),
+    *((name, of) for name in ("Defocus", "Scale") for of in ("AllMeasurementTechniques", "Sharp")),
     ("Scale", "Bead"),
 ]
 DRAWS = st.sampled_from(
     [
         INVOKE[1],
+        step("InvokeBlueprints", affected_set_name="Kinds"),
         *(
             step("TriggerFeatureUpdate", feature_variability_name=name, affected_set_name=of)
             for name, of in DRAWN
@@ -155,14 +184,20 @@ RELAX = st.builds(
 @st.composite
 def recipes(draw: st.DrawFn) -> dict[str, Any]:
     """Make recipes with odd chains; most of them are sound."""
-    steps = [*draw(st.permutations(INVOKE)), *draw(st.lists(DRAWS | RELAX, max_size=9))]
+    makers = [step("InvokeBlueprints", affected_set_name="Makers")]
+    first = draw(st.permutations(INVOKE) | st.just(makers))
+    steps = [*first, *draw(st.lists(DRAWS | RELAX, max_size=9))]
     if draw(st.booleans()):
         steps.pop(draw(st.integers(0, len(steps) - 1)))
     microscope = draw(st.sampled_from(["SEM", "SEM", "SEM", "Bead"]))
     return {
         "initial_runtime_state": {"seed": draw(st.integers(0, 3))},
         "blueprints": BLUEPRINTS | {"measurement_techniques": {microscope: MICROSCOPE}},
-        "process_conditions": {"feature_variabilities": VARIABILITIES},
+        "process_conditions": {
+            "feature_variabilities": VARIABILITIES,
+            "feature_criteria": CRITERIA,
+            "sets": {name: {"criterion": text} for name, text in CONDITIONS.items()},
+        },
         "sets": {
             name: {"_target_": "$builtins.ParticlesOfBlueprint", "blueprint_name": name}
             for name in ("Bead", "Dust")
@@ -226,8 +261,28 @@ def test_any_chain_gives_the_same_with_a_specimen_that_is_there(
     assert found.particles == plain.particles or not _shareable(document)
 
 
+@settings(max_examples=100, deadline=None)
+@given(recipes(), st.sampled_from(sorted(CRITERIA)), st.sampled_from([-1, 0.5, 1, 2, 90, "Bead"]))
+def test_runs_of_one_specimen_have_the_same_particles_whatever_a_criterion_asks(
+    document: dict[str, Any], name: str, comparand: Any
+) -> None:
+    conditions = document["process_conditions"]
+    criteria = CRITERIA | {name: CRITERIA[name] | {"comparand": comparand}}
+    other = document | {"process_conditions": conditions | {"feature_criteria": criteria}}
+    try:
+        one, another = executed(document)[0], executed(other)[0]
+    except (ConfigurationError, ValueError):
+        assume(False)
+    if _specimen(document) == _specimen(other) is not None:
+        assert one.particles == another.particles
+
+
 def _shareable(document: dict[str, Any]) -> bool:
-    return specimen_of(parse(document, "r.yaml", REGISTRY)) is not None
+    return _specimen(document) is not None
+
+
+def _specimen(document: dict[str, Any]) -> str | None:
+    return specimen_of(parse(document, "r.yaml", REGISTRY))
 
 
 def recipe(*steps: dict[str, Any]) -> dict[str, Any]:

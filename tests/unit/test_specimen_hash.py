@@ -37,6 +37,18 @@ BEADS_ALONE = (
     f"{STEPS}.1.affected_set_name=Kinds",
     f"{STEPS}.5.affected_set_name=Beads",
 )
+BY_CRITERIA = (
+    DUST,
+    "+process_conditions.feature_criteria={IsFine: {_target_: $builtins.IsGreaterThan,"
+    " feature_name: subdivisions, default_return_value: false, comparand: 3},"
+    " IsOther: {_target_: $builtins.ContainsString, feature_name: blueprint_name,"
+    " default_return_value: false, search_string: Be}}",
+    "+process_conditions.sets={Fine: {criterion: $IsParticleBlueprint and not $IsFine},"
+    " Beads: {criterion: $IsParticle and $IsOther}, Others: {criterion: $IsOther}}",
+    f"{STEPS}.1.affected_set_name=Fine",
+    f"{STEPS}.5.affected_set_name=Beads",
+)
+CRITERIA = "process_conditions.feature_criteria"
 PLUGIN = '''
 from blendsweep.plugins import FeatureGenerationStep, Members, ObjectSet, Text
 from scene.prototypes.measurement_techniques import secondary_electron_microscope
@@ -142,6 +154,12 @@ def made(tmp_path: Path) -> Make:
             (*BEADS_ALONE, put(3, "$plugins.odd.Sieve", variability="Dust")),
             "blueprints.particles.Dust.number=4",
         ),
+        (BY_CRITERIA, "blueprints.particles.Dust.number=4"),
+        (BY_CRITERIA, f"{CRITERIA}.IsFine.comparand=4"),
+        (BY_CRITERIA, f"{CRITERIA}.IsOther.search_string=D"),
+        (BY_CRITERIA, "process_conditions.sets.Beads.criterion=$IsParticle"),
+        # Nobody is made of them with this number, but with another.
+        ((*BY_CRITERIA, f"{CRITERIA}.IsFine.comparand=-1"), "blueprints.particles.Dust.number=4"),
         ((f"{MICROSCOPE}=$plugins.odd.Microscope",), "render.fidelity=reference"),
         ((f"~{STEPS}.5",), f"~{STEPS}.4"),
         ((f"~{STEPS}.5",), f"{VARIABILITIES}.ParticleDimension.variability.scale=1"),
@@ -187,6 +205,7 @@ def test_the_hash_changes_with_what_decides_particles(
         ((DEFOCUS_FIRST,), put(4, "$plugins.odd.Shutter")),
         (BEADS_ALONE, "blueprints.particles.Dust.number=4"),
         (BEADS_ALONE, "~sets.Others"),
+        (BY_CRITERIA, "~process_conditions.sets.Others"),
         ((f"~{STEPS}.5",), "initial_runtime_state.look_seed=1"),
         ((f"~{STEPS}.5",), f"~{STEPS}.7"),
     ],
