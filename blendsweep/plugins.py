@@ -3,6 +3,7 @@
 A plugin package offers classes that derive from one of the bases here:
 
 - `Distribution`: what feature values are drawn from
+- `Criterion`, `FeatureCriterion`: questions about one object, of which sets are made
 - `ObjectSet`: which objects a step works on
 - `FeatureGenerationStep`, `RenderingStep`: steps of the synth chain
 - `RenderingMode`: images of a frame
@@ -42,8 +43,10 @@ from scene.prototypes.base import (
 )
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.magnification import MAGNIFICATION, magnify
+from scene.specimen.criteria import Criterion, FeatureCriterion
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.owners import Owner
 from scene.specimen.sets import ObjectSet
 from scene.specimen.specimen import MeasurementTechnique, MeasurementVolume, Particle, Specimen
 from scene.specimen.streams import Streams
@@ -58,8 +61,10 @@ __all__ = [
     "BlendsweepError",
     "Bool",
     "CheckContext",
+    "Criterion",
     "Distribution",
     "ElectronSurface",
+    "FeatureCriterion",
     "FeatureGenerationStep",
     "FeatureSpec",
     "FeatureValue",
@@ -80,6 +85,7 @@ __all__ = [
     "MeasurementVolume",
     "Members",
     "ObjectSet",
+    "Owner",
     "Particle",
     "Raster",
     "Real",

@@ -90,7 +90,7 @@ def test_conditions_are_those_boolean_expressions_of_python_and_mean_the_same(
     condition = Condition.read(text)
     for values in itertools.product([False, True], repeat=len(condition.names)):
         answers = dict(zip(condition.names, values, strict=True))
-        assert condition.value(answers) is eval(expected, {}, dict(answers))  # noqa: S307
+        assert condition.value(answers) is eval(expected, {}, dict(answers))
 
 
 OPERANDS = st.sampled_from(["True", "False", *NAMES])
@@ -114,7 +114,7 @@ def test_what_is_known_in_spite_of_unknown_answers_is_so_whatever_they_are(
     assert python is not None
     choices = [[False, True] if value is None else [value] for value in answers.values()]
     possible = {
-        eval(python, {}, dict(zip(answers, values, strict=True)))  # noqa: S307
+        eval(python, {}, dict(zip(answers, values, strict=True)))
         for values in itertools.product(*choices)
     }
     value = condition.value(answers)

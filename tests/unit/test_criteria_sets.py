@@ -175,7 +175,7 @@ def test_what_is_wrong_gets_one_sentence(path: str, value: Any, place: str, mess
 
 def test_a_set_has_one_name_in_both_places() -> None:
     beads = {"_target_": "$builtins.ParticlesOfBlueprint", "blueprint_name": "Bead"}
-    with pytest.raises(ConfigurationError, match="name of another set, sets.Beads") as caught:
+    with pytest.raises(ConfigurationError, match=r"name of another set, sets\.Beads") as caught:
         parse(changed({"sets": {"Beads": beads}}), "r.yaml", Registry())
     assert [problem.path for problem in caught.value.problems] == ["process_conditions.sets.Beads"]
 
