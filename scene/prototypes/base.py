@@ -171,6 +171,12 @@ class MaterialPrototype(Prototype):
 class MeasurementTechniquePrototype(Prototype):
     """Camera, illumination, substrate and render settings of a microscope."""
 
+    resolution: ClassVar[tuple[int, int]] = (960, 960)
+    """Width and height in pixels of the images of recipes that do not say."""
+
+    max_samples: ClassVar[int] = 4096
+    """Most samples a pixel of `real` gets in recipes that do not say."""
+
     @abstractmethod
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
         """Return the measurement volume for a render of `resolution` (width, height) pixels."""

@@ -14,6 +14,7 @@ from scene.prototypes.base import (
 )
 from scene.recipe.names import Features
 from scene.recipe.registry import Registry
+from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM
 from scene.specimen.columns import Declared, absorbed, clash, differing
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import BLUEPRINT_NAME
@@ -30,10 +31,15 @@ PROTOTYPE_KEYS: dict[str, dict[str, type[Prototype]]] = {
     },
     TECHNIQUES: {
         "measurement_technique_prototype_name": MeasurementTechniquePrototype,
+        "measurement_volume_material_prototype_name": MaterialPrototype,
         "background_material_prototype_name": MaterialPrototype,
     },
 }
-_OPTIONAL = {"background_material_prototype_name"}
+_DEFAULTS = {
+    "material_prototype_name": DEFAULT_MATERIAL,
+    "measurement_volume_material_prototype_name": VACUUM,
+    "background_material_prototype_name": VACUUM,
+}
 
 
 def blueprint_features(
@@ -81,8 +87,8 @@ def _declared(
         return None
     found: list[tuple[str, Declared]] = []
     for key, base in PROTOTYPE_KEYS[kind].items():
-        name = blueprint.get(key)
-        if name is None and key in _OPTIONAL:
+        name = blueprint.get(key, _DEFAULTS.get(key))
+        if name is None and _DEFAULTS.get(key) == VACUUM:
             continue
         if not isinstance(name, str):
             return None

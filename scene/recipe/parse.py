@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from scene.errors import ConfigurationError, Problem
-from scene.language.canonical import at_place
 from scene.language.element import Configurable, Making
 from scene.language.messages import schema_problems
 from scene.language.plugin_code import described, failed
@@ -21,6 +20,7 @@ from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.recipe.blueprint_checks import PARTICLES, TECHNIQUES, blueprint_features
 from scene.recipe.chain_checks import chain_problems
 from scene.recipe.names import Features, RecipeNames
+from scene.recipe.own_settings import with_own_settings
 from scene.recipe.references import texts
 from scene.recipe.registry import Registry
 from scene.recipe.scan_check import scan_problem
@@ -63,7 +63,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     making = Making(registry.find)
     recipe: Recipe | None = None
     try:
-        recipe = Recipe.model_validate(resolved, context=making)
+        recipe = Recipe.model_validate(with_own_settings(resolved, registry), context=making)
     except ValidationError as error:
         found += schema_problems(error)
 
@@ -181,7 +181,7 @@ def _volume(
 
 def _used(recipe: Recipe, resolved: Mapping[str, Any]) -> dict[str, FeatureDistribution]:
     """Return the feature variabilities that a step names."""
-    named = {text for _, text in texts(at_place(resolved, _GENERATION))}
+    named = {text for _, step in _items(resolved, _GENERATION) for _, text in texts(step)}
     entries = recipe.process_conditions.feature_variabilities
     return {name: entry for name, entry in entries.items() if name in named}
 

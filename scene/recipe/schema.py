@@ -87,7 +87,8 @@ class RenderSettings(StrictModel):
     Parameters
     ----------
     resolution
-        (width, height) in pixels at 100 %; the scene's size follows from the larger of both.
+        (width, height) in pixels at 100 %; the scene's size follows from the larger of both. In a
+        recipe, null is the measurement technique's own, as it is for `max_samples`.
     resolution_percentage
         Percentage of `resolution` that is rendered; the scene stays the same.
     max_samples

@@ -9,13 +9,23 @@ from pydantic import Field, field_validator
 from scene.language.fields import Identifier, Int, StrictModel, Text
 from scene.specimen.specimen import LARGEST_PARTICLE_ID
 
+VACUUM = "vacuum"
+"""The material of what is not there."""
+
+DEFAULT_MATERIAL = "default"
+"""The material of particles whose blueprint names none."""
+
 
 @final
 class MeasurementTechniqueBlueprint(StrictModel):
-    """A microscope, and the material of its substrate (None for no substrate)."""
+    """A microscope, and the materials of its substrate and its measurement volume.
+
+    The substrate is left out if its material is None or `vacuum`. The volume is never seen.
+    """
 
     measurement_technique_prototype_name: Text
-    background_material_prototype_name: Text | None = None
+    background_material_prototype_name: Text | None = VACUUM
+    measurement_volume_material_prototype_name: Text | None = VACUUM
 
 
 @final
@@ -23,7 +33,7 @@ class ParticleBlueprint(StrictModel):
     """A kind of particle, and how many of it `InvokeBlueprints` makes."""
 
     geometry_prototype_name: Text
-    material_prototype_name: Text
+    material_prototype_name: Text = DEFAULT_MATERIAL
     parent: Literal["MeasurementVolume"] = "MeasurementVolume"
     number: Annotated[Int, Field(ge=1, le=LARGEST_PARTICLE_ID)]
 

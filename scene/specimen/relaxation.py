@@ -50,9 +50,9 @@ class RelaxationSettings(StrictModel):
 
     collision_shape: Literal[
         "SPHERE", "BOX", "CAPSULE", "CYLINDER", "CONE", "CONVEX_HULL", "MESH"
-    ] = "SPHERE"
-    num_frames: Annotated[Int, Field(ge=1, le=100_000)] = 250
-    use_gravity: Bool = True
+    ] = "MESH"
+    num_frames: Annotated[Int, Field(ge=1, le=100_000)] = 100
+    use_gravity: Bool = False
     gravity: tuple[Acceleration, Acceleration, Acceleration] = (0.0, 0.0, -9.81)
     mass: Mass = 1.0
     damping: Fraction | None = None

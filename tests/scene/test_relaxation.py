@@ -16,12 +16,14 @@ from .conftest import StageFactory, bead, particles_in, scattered, specimen
 if TYPE_CHECKING:
     from scene.blender.stage import Stage
 
+FALLING = {"collision_shape": "SPHERE", "use_gravity": True, "num_frames": 250}
+
 
 def relax(
     stage: Stage, world: Specimen, **settings: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ids = frozenset(particle.id for particle in world.particles)
-    stage.relax(world, ids, RelaxationSettings(**settings))
+    stage.relax(world, ids, RelaxationSettings(**FALLING | settings))
     locations = np.array([p.features["location"] for p in world.particles])
     radii = np.array([p.features["dimensions"][0] / 2 for p in world.particles])
     return locations, radii
@@ -80,7 +82,7 @@ def test_merged_frames_give_the_same_poses_to_the_bit(
         "substeps_per_frame": substeps,
         "time_scale": time_scale,
     }
-    assert physics.merged_frames(RelaxationSettings(**settings)) == merged
+    assert physics.merged_frames(RelaxationSettings(**FALLING | settings)) == merged
     ends = []
     for _ in range(2):
         world = specimen(*scattered(60))
@@ -113,7 +115,8 @@ def test_only_the_given_particles_move_and_the_scene_follows(new_stage: StageFac
 
     still, falling = bead(1, (-20.0, 0.0, 40.0)), bead(2, (20.0, 0.0, 40.0))
     world = specimen(still, falling)
-    new_stage().relax(world, frozenset({2}), RelaxationSettings(gravity=(0.0, 0.0, -100.0)))
+    settings: Any = FALLING | {"gravity": (0.0, 0.0, -100.0)}
+    new_stage().relax(world, frozenset({2}), RelaxationSettings(**settings))
     assert still.features["location"] == (-20.0, 0.0, 40.0)
     assert "rotation" not in still.features
     assert falling.features["location"][2] == pytest.approx(3.0, abs=0.05)
