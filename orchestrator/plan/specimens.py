@@ -127,7 +127,7 @@ class SharedSpecimens:
         except ConfigurationError:
             return None  # the worker that executes it says what is wrong
         steps, paths = specimen_steps(recipe), specimen_paths(recipe)
-        if steps is None or paths is None or not steps.relaxed:
+        if steps is None or paths is None or not steps.worth_keeping:
             return None
         return paths, tuple(sorted(recipe.code().items()))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scene.execution.stopwatch import Stopwatch
+from scene.prototypes.base import GeometryPrototype
 from scene.recipe.schema import Recipe
 from scene.recipe.varying import drawn_variabilities
 from scene.specimen.specimen import Specimen
@@ -68,6 +70,7 @@ def step_context(
         sets=recipe.all_sets,
         technique_features=recipe.technique_features,
         particle_features=recipe.particle_features,
+        geometry=partial(recipe.names.registry.prototype, GeometryPrototype),
         mode=recipe.names.registry.mode,
         synced_scene=synced,
     )

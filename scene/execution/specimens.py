@@ -59,7 +59,7 @@ def generate(
     count = len(recipe.synth_chain.feature_generation_steps)
     steps = None if specimens is None else specimen_steps(recipe)
     name = specimen_of(recipe)
-    if specimens is None or steps is None or name is None or not steps.relaxed:
+    if specimens is None or steps is None or name is None or not steps.worth_keeping:
         for position in range(count):
             execute_step(position)
         return name

@@ -105,6 +105,14 @@ class GeometryPrototype(Prototype):
         """
         return False
 
+    def is_ball(self, features: Mapping[str, FeatureValue]) -> bool:
+        """Return whether a particle is a ball where its three dimensions are equal.
+
+        By default where `is_sphere` says so; a shape that changes in the presence of others may be
+        a ball as long as it is alone. Balls agglomerate by exact formulas, all else by its mesh.
+        """
+        return self.is_sphere(features)
+
     def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:  # noqa: ARG002
         """Return which fraction of its bounding box the shape fills, in (0, 1]; None if unknown.
 

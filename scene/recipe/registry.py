@@ -35,6 +35,8 @@ _ELEMENTS = (
     "scene.steps.invoke",
     "scene.steps.update",
     "scene.steps.relax",
+    "scene.steps.agglomerate",
+    "scene.steps.distribute",
     "scene.steps.render",
 )
 _MODES = "scene.imaging.modes"

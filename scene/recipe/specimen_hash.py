@@ -1,7 +1,7 @@
 """What decides a specimen, and the hash that names it: runs of one hash have the same particles.
 
-A specimen is all particles as the last relaxation of the chain leaves them, or, where nothing is
-relaxed, as the last step does.
+A specimen is all particles as the last step of the chain that is worth keeping leaves them, such as
+a relaxation, or, where there is none, as the last step does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from scene.recipe.schema import Recipe
 from scene.specimen.sets import ObjectSet
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.invoke import InvokeBlueprints
-from scene.steps.relax import RelaxationStep
 
 _STEPS: Place = ("synth_chain", "feature_generation_steps")
 _VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
@@ -43,30 +42,30 @@ class SpecimenSteps:
         the measurement technique alone.
     end
         How many steps there are until it is complete.
-    relaxed
-        Whether one of them relaxes particles, so that it is worth keeping.
+    worth_keeping
+        Whether one of them takes long.
     """
 
     makers: frozenset[int]
     end: int
-    relaxed: bool
+    worth_keeping: bool
 
 
 def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
     """Return the steps that make a recipe's specimen; None if runs can't share it.
 
-    They can't if a step before the last relaxation may depend on more than particles, or particles
-    on more than the hash knows.
+    They can't if a step before the last one worth keeping may depend on more than particles, or
+    particles on more than the hash knows.
     """
     steps = recipe.synth_chain.feature_generation_steps
     concerns = [step.concerns(recipe.names) for step in steps]
     makers = [n for n, about in enumerate(concerns) if about is Members.PARTICLES]
-    relaxations = [n for n in makers if isinstance(steps[n], RelaxationStep)]
-    end = relaxations[-1] + 1 if relaxations else len(steps)
+    kept = [n for n in makers if steps[n].worth_keeping]
+    end = kept[-1] + 1 if kept else len(steps)
     ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
     if not _CONCERNS.issuperset(concerns[:end]) or technique in recipe.blueprints.particles:
         return None  # blueprints of one name share the streams of their draws
-    if relaxations and _is_plugin(blueprint.measurement_technique_prototype_name):
+    if kept and _is_plugin(blueprint.measurement_technique_prototype_name):
         # Its features may move the walls between which particles are relaxed.
         about = zip(steps[:end], concerns, strict=False)
         if any(
@@ -74,7 +73,7 @@ def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
             for step, what in about
         ):
             return None
-    return SpecimenSteps(frozenset(n for n in makers if n < end), end, bool(relaxations))
+    return SpecimenSteps(frozenset(n for n in makers if n < end), end, bool(kept))
 
 
 def specimen_paths(recipe: Recipe) -> tuple[Place, ...] | None:

@@ -138,6 +138,14 @@ class Specimen:
     particles: list[Particle] = field(default_factory=list)
     techniques: list[MeasurementTechnique] = field(default_factory=list)
 
+    def descendants(self) -> dict[int, list[Particle]]:
+        """Return what hangs on the root of each agglomerate, by its id."""
+        found: dict[int, list[Particle]] = {}
+        for particle in self.particles:
+            if particle.parent is not None:
+                found.setdefault(particle.parent, []).append(particle)
+        return found
+
 
 def _by(lengths: tuple[float, ...]) -> str:
     return " x ".join(f"{length:g}" for length in lengths)

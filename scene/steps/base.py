@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from scene.language.element import CheckContext, Configurable, Members
 from scene.steps.context import StepContext
@@ -32,6 +33,9 @@ class FeatureGenerationStep(Step):
 
     _called = "feature generation step"
 
+    worth_keeping: ClassVar[bool] = False
+    """Whether it takes so long that runs share what it makes of particles; see `concerns`."""
+
     def makes(self, context: CheckContext) -> Mapping[Members, int] | None:
         """Return how many objects of which kind the step makes; None if that is not known yet."""
         del context
@@ -45,8 +49,8 @@ class FeatureGenerationStep(Step):
     def concerns(self, context: CheckContext) -> Members | None:
         """Return what the step's work is about; by default None, which may be anything.
 
-        Runs share a specimen, and so a relaxation, if every step up to their last relaxation says
-        what it concerns:
+        Runs share a specimen, and so its relaxation, if every step up to the last one that is
+        `worth_keeping` says what it concerns:
 
         - ``Members.PARTICLES``: the step changes particles and nothing else. What becomes of them
           follows from the particles, the step's parameters, what its parameters name among the

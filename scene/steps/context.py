@@ -11,6 +11,7 @@ from scene.imaging.files import FileRecord
 from scene.imaging.frame import Frame, Image, RenderingMode
 from scene.imaging.writing import write_image
 from scene.language.element import Members
+from scene.prototypes.base import GeometryPrototype
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.blueprints import Blueprints
 from scene.specimen.distributions import FeatureDistribution
@@ -73,6 +74,8 @@ class StepContext:
         Features of the measurement technique and its background material.
     particle_features
         Blueprint name to the features of the particles made from it.
+    geometry
+        Returns a geometry prototype by its name.
     mode
         Returns a rendering mode by its name.
     synced_scene
@@ -94,6 +97,7 @@ class StepContext:
     sets: Mapping[str, ObjectSet]
     technique_features: Features
     particle_features: Mapping[str, Features]
+    geometry: Callable[[str], GeometryPrototype]
     mode: Callable[[str], RenderingMode]
     synced_scene: Callable[[Specimen], Scene]
     drawn_parameters: Mapping[str, float] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, final, override
+from typing import Annotated, ClassVar, final, override
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +20,8 @@ from scene.steps.context import StepContext
 
 class RelaxationStep(FeatureGenerationStep):
     """A step that brings a set of particles to rest inside the measurement volume."""
+
+    worth_keeping: ClassVar[bool] = True
 
     affected_set_name: Text = "AllParticles"
 

@@ -117,7 +117,7 @@ def own_hash(runs: Expansion, position: int) -> str | None:
     """Return what the run itself has on record, if it is worth keeping."""
     recipe = parse(runs[position].recipe, "test", Registry())
     steps = specimen_steps(recipe)
-    return specimen_of(recipe) if steps is not None and steps.relaxed else None
+    return specimen_of(recipe) if steps is not None and steps.worth_keeping else None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -266,13 +266,13 @@ def test_what_comes_after_the_last_relaxation_is_anybodys_business(made: Make) -
     assert specimen_paths(later) == specimen_paths(made())
     steps = specimen_steps(made(RELAXED_TWICE, DEFOCUS_FIRST))
     assert steps is not None
-    assert (sorted(steps.makers), steps.end, steps.relaxed) == ([1, 2, 3, 5, 10], 11, True)
+    assert (sorted(steps.makers), steps.end, steps.worth_keeping) == ([1, 2, 3, 5, 10], 11, True)
     settled = specimen_steps(made(SETTLED))
     assert settled is not None
-    assert (settled.end, settled.relaxed) == (6, True)
+    assert (settled.end, settled.worth_keeping) == (6, True)
     unmoved = specimen_steps(made(f"~{STEPS}.5", DEFOCUS_FIRST))
     assert unmoved is not None
-    assert (sorted(unmoved.makers), unmoved.end, unmoved.relaxed) == ([1, 2, 3], 10, False)
+    assert (sorted(unmoved.makers), unmoved.end, unmoved.worth_keeping) == ([1, 2, 3], 10, False)
 
 
 def test_the_example_plugin_says_what_its_step_concerns(made: Make) -> None:

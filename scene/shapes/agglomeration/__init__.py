@@ -1,0 +1,1 @@
+"""Agglomerates: particles that are thrown at each other until they touch, without Blender."""
