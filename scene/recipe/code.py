@@ -21,6 +21,7 @@ from scene.errors import ConfigurationError, Problem
 from scene.recipe.plugins import ENTRY_POINTS
 from scene.recipe.prototype_files import key_of, prototype_versions
 from scene.recipe.references import texts
+from scene.recipe.target_names import short_name
 
 type Code = Mapping[str, str]
 """Component to its version."""
@@ -55,7 +56,9 @@ def code_of(
     """
     code = dict(_base())
     folders = tuple(str(folder) for folder in plugin_folders)
-    packages = {package for _, text in texts(recipe) for package in _PLUGIN.findall(text)}
+    packages = {
+        package for _, text in texts(recipe) for package in _PLUGIN.findall(short_name(text))
+    }
     for package in sorted(packages):
         if (found := _plugin_hash(package, folders)) is not None:
             code[f"plugins.{package}"] = found

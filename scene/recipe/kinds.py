@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scene.recipe.target_names import short_name
+
 type Path = tuple[str, ...]
 
 
@@ -33,5 +35,6 @@ def differ(ours: object, theirs: Mapping[Any, Any]) -> bool:
     """Return whether `theirs` names another kind of element than `ours` is, or may refer to."""
     kind = theirs.get("_target_")
     if isinstance(ours, Mapping):
-        return None not in {kind, ours.get("_target_")} and kind != ours["_target_"]
+        before = ours.get("_target_")
+        return None not in {kind, before} and short_name(str(kind)) != short_name(str(before))
     return kind is not None and isinstance(ours, str)

@@ -27,6 +27,7 @@ from scene.prototypes.base import (
 from scene.prototypes.library.folder import Library
 from scene.recipe.class_checks import class_problem
 from scene.recipe.plugins import PluginPackages
+from scene.recipe.target_names import absence, short_name
 
 _ELEMENTS = (
     "scene.specimen.distributions",
@@ -91,7 +92,7 @@ class Registry:
             What the class must be derived from.
         target
             ``$plugins.package.X``, or the name of a built-in class: ``$builtins.X``, or for
-            prototypes and rendering modes ``x``.
+            prototypes and rendering modes ``x``; or one of the dotted paths in `target_names`.
         what
             What messages call the class that is looked for.
 
@@ -103,6 +104,9 @@ class Registry:
         if not isinstance(target, str):
             raise ValueError(f"expected a name such as '$builtins.X', got {target!r}")
         kind: type = base
+        target = short_name(target)
+        if (sentence := absence(target, what)) is not None:
+            raise ValueError(sentence)
         key = (kind, target)
         if key not in self._found:
             builtins = builtin_classes(kind)

@@ -45,7 +45,7 @@ class Blueprints(StrictModel):
     measurement_techniques: Annotated[
         dict[Identifier, MeasurementTechniqueBlueprint], Field(min_length=1, max_length=1)
     ]
-    particles: dict[Identifier, ParticleBlueprint]
+    particles: dict[Identifier, ParticleBlueprint] = Field(default_factory=dict)
 
     @field_validator("particles")
     @classmethod

@@ -8,14 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scene.official import ConstantHsvColorAsRgb, RandomHsvColorAsRgb, UniformDistributionInt
+from scene.language.element import Members
+from scene.official import (
+    ConstantHsvColorAsRgb,
+    InCompartment,
+    InHsvRange,
+    RandomHsvColorAsRgb,
+    UniformDistributionInt,
+)
 from scene.recipe.registry import Registry
+from scene.specimen.criteria import FeatureCriterion
 from scene.specimen.distributions import Constant, Distribution, UniformDistribution
 from scene.specimen.distributions.uniform import UniformDistributionInt as BuiltinInt
 from scene.specimen.distributions.uniform import UniformDistributionNdHomogeneous
 from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.owners import Owner
 from scene.specimen.specimen import MeasurementVolume
 
 type WritePlugin = Callable[[Path, str, str], None]
@@ -132,3 +143,82 @@ def test_a_constant_takes_any_value(value: Any) -> None:
     variability = Constant.model_validate({"value": value})
     kept: FeatureValue = tuple(value) if isinstance(value, list) else value
     assert draws(variability, 1) == [kept]
+
+
+def holds(kind: type[FeatureCriterion], value: Any, **parameters: Any) -> list[bool]:
+    """Return a criterion's answers with both defaults."""
+    numbers = len(value) if isinstance(value, tuple) else 1
+    spec = FeatureSpec(
+        "f", value, "", numbers, kind="string" if isinstance(value, str) else "number"
+    )
+    owner = Owner.of_blueprint(Members.PARTICLE_BLUEPRINTS, "Bead", {"f": spec})
+    return [
+        kind(feature_name="f", default_return_value=default, **parameters).holds(owner)
+        for default in (False, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "compartment"),
+    [(0, 1), (0.99, 1), (1, 2), (2.5, 3), (3, 1), (4, 2), (-0.5, 3), (-3, 1), (-1e-300, 3)],
+)
+def test_compartments_repeat_for_ever(value: float, compartment: int) -> None:
+    for number in (1, 2, 3):
+        answers = holds(
+            InCompartment, value, compartment_no=number, compartments_total=3, interval_length=3
+        )
+        assert answers == [number == compartment] * 2
+
+
+@given(st.floats(-1e6, 1e6), st.integers(1, 12), st.floats(1e-3, 1e3))
+def test_every_number_is_in_one_compartment(value: float, total: int, length: float) -> None:
+    inside = [
+        holds(
+            InCompartment,
+            value,
+            compartment_no=number,
+            compartments_total=total,
+            interval_length=length,
+        )[0]
+        for number in range(1, total + 1)
+    ]
+    assert sum(inside) == 1
+
+
+@pytest.mark.parametrize("value", ["1", (1.0, 2.0, 3.0)])
+def test_what_can_t_be_divided_gives_the_default(value: Any) -> None:
+    assert holds(InCompartment, value, compartment_no=1, compartments_total=1) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("colour", "ranges", "inside"),
+    [
+        ((1.0, 0.0, 0.0, 1.0), {"s_max": 1.1, "v_max": 1.1}, True),
+        ((1.0, 0.0, 0.0, 1.0), {}, False),  # saturation 1 is not below 1
+        ((0.5, 0.25, 0.25), {"s_min": 0.5}, True),
+        ((0.5, 0.25, 0.25), {"s_max": 0.5}, False),
+        ((0.5, 0.25, 0.25), {"v_min": 0.6}, False),
+        ((0.25, 0.5, 0.25), {"h_min": 0.3, "h_max": 0.4}, True),
+        ((0.25, 0.25, 0.5), {"h_min": 0.3, "h_max": 0.4}, False),
+    ],
+)
+def test_a_range_of_colours(colour: Any, ranges: dict[str, float], inside: bool) -> None:
+    assert holds(InHsvRange, colour, **ranges) == [inside, inside]
+
+
+@pytest.mark.parametrize("value", [0.5, "red", (0.5, 0.5)])
+def test_what_is_no_colour_gives_the_default(value: Any) -> None:
+    assert holds(InHsvRange, value) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sentence"),
+    [
+        (InCompartment, {"compartment_no": 3, "compartments_total": 2}, "must be at most"),
+        (InCompartment, {"compartment_no": 0, "compartments_total": 2}, "must be at least 1"),
+        (InHsvRange, {"h_min": 0.5, "h_max": 0.2}, "must not be above h_max"),
+    ],
+)
+def test_criteria_that_make_no_sense(kind: Any, parameters: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        kind(feature_name="f", default_return_value=False, **parameters)
