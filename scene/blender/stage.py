@@ -74,6 +74,7 @@ class Stage:
     ) -> None:
         self._registry = registry
         self._streams = streams
+        self._session = session
         self._scene = bpy.context.scene
         self._truth = GroundTruth(self._scene, render_settings, session.set_up)
         self._materials = MaterialLibrary(registry, render_settings.fidelity)
@@ -192,6 +193,7 @@ class Stage:
         prototype = self._registry.prototype(MeasurementTechniquePrototype, technique.prototype)
         settings = self._truth.settings
         if self._technique is None:
+            self._move_to(prototype.scene(self._scene))
             prototype.build(self._scene, settings.resolution, settings.fidelity)
         self._technique = state
         own = values(technique.features, prototype.features)
@@ -199,6 +201,20 @@ class Stage:
         self._formation = self._formation_by(prototype, technique, own)
         self._sync_substrate(technique)
         return True
+
+    def _move_to(self, scene: bpy.types.Scene) -> None:
+        """Make a scene that a technique brings the one that is rendered, with all particles."""
+        former, settings = self._scene, self._truth.settings
+        if scene == former:
+            return
+        bpy.context.window.scene = scene
+        scene.collection.children.link(self._collection)
+        bpy.data.scenes.remove(former)
+        scene.name = "Scene"
+        self._session.set_up(scene)
+        self._scene = scene
+        self._truth = GroundTruth(scene, settings, self._session.set_up)
+        self._apply(settings, self._streams.integer("cycles"))
 
     def _formation_by(
         self,

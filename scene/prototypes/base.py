@@ -77,6 +77,9 @@ class Prototype(ABC):
     features: ClassVar[tuple[FeatureSpec, ...]]
     """The features this prototype understands."""
 
+    unavailable: ClassVar[Mapping[str, str]] = {}
+    """Features that it should have but has not, and why, which goes on after the name."""
+
 
 class GeometryPrototype(Prototype):
     """The shape of a particle, as a mesh whose bounding box is the unit cube round the origin.
@@ -188,6 +191,13 @@ class MeasurementTechniquePrototype(Prototype):
     @abstractmethod
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
         """Return the measurement volume for a render of `resolution` (width, height) pixels."""
+
+    def scene(self, blank: bpy.types.Scene) -> bpy.types.Scene:
+        """Return the scene that `build` works on: the blank one, or one that the technique brings.
+
+        The other is removed then.
+        """
+        return blank
 
     @abstractmethod
     def build(

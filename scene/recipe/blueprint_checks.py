@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scene.prototypes.base import (
@@ -73,6 +73,18 @@ def blueprint_features(
         else None
         for name in blueprints
     }
+
+
+def named_prototypes(
+    particles: Mapping[str, Any], techniques: Mapping[str, Any]
+) -> Iterator[tuple[type[Prototype], str]]:
+    """Yield kind and name of each prototype that blueprints name; they need not be sound."""
+    for kind, blueprints in ((PARTICLES, particles), (TECHNIQUES, techniques)):
+        for blueprint in blueprints.values():
+            for key, base in PROTOTYPE_KEYS[kind].items():
+                name = blueprint.get(key) if isinstance(blueprint, dict) else None
+                if isinstance(name, str):
+                    yield base, name
 
 
 def _declared(

@@ -17,7 +17,12 @@ from scene.language.element import Configurable, Making
 from scene.language.messages import schema_problems
 from scene.language.plugin_code import described, failed
 from scene.prototypes.base import MeasurementTechniquePrototype
-from scene.recipe.blueprint_checks import PARTICLES, TECHNIQUES, blueprint_features
+from scene.recipe.blueprint_checks import (
+    PARTICLES,
+    TECHNIQUES,
+    blueprint_features,
+    named_prototypes,
+)
 from scene.recipe.chain_checks import chain_problems
 from scene.recipe.names import Features, RecipeNames
 from scene.recipe.own_settings import with_own_settings
@@ -79,6 +84,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     generation, rendering = elements(Step, _GENERATION), elements(Step, _RENDERING)
     particles: dict[Any, Any] = dict(_items(resolved, ("blueprints", PARTICLES)))
     techniques: dict[Any, Any] = dict(_items(resolved, ("blueprints", TECHNIQUES)))
+    registry.look_into(named_prototypes(particles, techniques))
     particle_features = blueprint_features(particles, PARTICLES, registry, found)
     technique_features = blueprint_features(techniques, TECHNIQUES, registry, found)
     known_criteria = {**BUILTIN_CRITERIA, **_named(criteria)}

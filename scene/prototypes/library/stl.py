@@ -1,0 +1,130 @@
+"""Shapes from STL files, the format of scans and of CAD programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, override
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scene.prototypes.base import ProceduralGeometry
+from scene.prototypes.library.features import OWN
+from scene.shapes.mesh import TriangleMesh
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.specimen import DIMENSIONS
+
+_HEADER_BYTES = 80
+_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_MOST_TRIANGLES = 5_000_000
+
+
+class StlGeometry(ProceduralGeometry):
+    """The surface in an STL file, in the middle of its bounding box and stretched to the unit cube.
+
+    Particles have the file's size, in scene units, until `dimensions` is set.
+    """
+
+    shape: ClassVar[TriangleMesh]
+
+    @override
+    def surface(self, features: Mapping[str, FeatureValue]) -> TriangleMesh:
+        return self.shape
+
+    @override
+    def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:
+        volume = self.shape.volume
+        return volume if 0 < volume <= 1 else None  # none for a surface that is open
+
+
+def stl_geometry(path: Path) -> StlGeometry:
+    """Return the geometry that an STL file is.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the text is one sentence that names the file.
+    OSError
+        If it can't be read.
+    """
+    try:
+        corners = stl_triangles(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+    flat = corners.reshape(-1, 3)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    sides = high - low
+    if not (sides > 0).all():
+        raise ValueError(f"{path} holds a flat surface, {sides.tolist()} wide; a particle is solid")
+    vertices, triangles = np.unique((flat - (low + high) / 2) / sides, axis=0, return_inverse=True)
+    size = np.clip(sides, OWN[DIMENSIONS].minimum, OWN[DIMENSIONS].maximum)
+    own = {
+        "shape": TriangleMesh(vertices, triangles.reshape(-1, 3).astype(np.int64)),
+        "features": (replace(OWN[DIMENSIONS], default=tuple(size.tolist())), *_ratios(size)),
+        "__doc__": f"What {path} holds.",
+    }
+    made: StlGeometry = type(path.stem, (StlGeometry,), own)()
+    return made
+
+
+def stl_triangles(content: bytes) -> NDArray[np.float64]:
+    """Return the corners of all triangles in an STL file, binary or text: (T, 3, 3) float64.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the text is the predicate of a sentence.
+    """
+    corners = _binary(content)
+    if corners is None:
+        corners = _text(content)
+    if len(corners) == 0:
+        raise ValueError("holds no triangles")
+    if len(corners) > _MOST_TRIANGLES:
+        raise ValueError(f"holds {len(corners)} triangles, more than {_MOST_TRIANGLES}")
+    if not np.isfinite(corners).all():
+        raise ValueError("holds corners at no finite place")
+    return corners
+
+
+def _binary(content: bytes) -> NDArray[np.float64] | None:
+    """Return the corners in a binary file; None if it is not one, going by its length."""
+    start = _HEADER_BYTES + 4
+    if len(content) < start:
+        return None
+    count = int.from_bytes(content[_HEADER_BYTES:start], "little")
+    if len(content) != start + count * _TRIANGLE.itemsize:
+        return None
+    return np.frombuffer(content, _TRIANGLE, count, start)["corners"].astype(np.float64)
+
+
+def _text(content: bytes) -> NDArray[np.float64]:
+    if not content.lstrip().startswith(b"solid"):
+        raise ValueError("is no STL file: neither text nor as long as its number of triangles says")
+    rows = [line.split()[1:] for line in content.splitlines() if line.split()[:1] == [b"vertex"]]
+    try:
+        found = np.array(rows, dtype=np.float64).reshape(-1, 3, 3)
+    except ValueError:
+        raise ValueError(
+            "has a vertex that is not three numbers, or a facet of not three"
+        ) from None
+    return found
+
+
+def _ratios(size: NDArray[np.float64]) -> list[FeatureSpec]:
+    """Return the features that stretch a particle along y and z, counted from its length."""
+    smallest = OWN[DIMENSIONS].minimum
+    return [
+        FeatureSpec(
+            name=name,
+            default=float(np.clip(size[axis] / size[0], smallest, 1 / smallest)),
+            description=f"size along {'xyz'[axis]}, relative to that along x",
+            minimum=smallest,
+            maximum=1 / smallest,
+            alias_of=(DIMENSIONS, axis),
+            ratio=True,
+        )
+        for axis, name in ((1, "width"), (2, "height"))
+    ]

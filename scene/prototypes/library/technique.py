@@ -1,0 +1,150 @@
+"""Measurement techniques from files of Blender: the file's scene becomes the run's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast, override
+
+import numpy as np
+
+from scene.prototypes.base import (
+    MEASUREMENT_VOLUME,
+    SUBSTRATE,
+    Fidelity,
+    MeasurementTechniquePrototype,
+)
+from scene.prototypes.library.blocks import Blocks, load_blocks
+from scene.prototypes.library.facts import FileFacts, TechniqueFacts
+from scene.prototypes.library.features import linked_features, set_links
+from scene.prototypes.library.folder import PrototypeFile
+from scene.prototypes.library.prototype import LibraryPrototype
+from scene.prototypes.library.settings import TechniqueSettings
+from scene.specimen.features import FeatureValue
+from scene.specimen.specimen import MeasurementVolume
+
+if TYPE_CHECKING:
+    import bpy
+
+SCENE, COLLECTION = "Scene", "MeasurementTechnique"
+"""What has to be in a technique's file."""
+
+
+class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
+    """The scene of a file, with its camera, lights, world, rigid bodies and settings."""
+
+    collection: ClassVar[str] = "scenes"
+
+    @property
+    @override
+    def name_in_file(self) -> str:
+        return SCENE
+
+    @property
+    def _roles(self) -> TechniqueSettings:
+        return cast("TechniqueSettings", self.settings)
+
+    @override
+    def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
+        facts = self.facts.technique
+        assert facts is not None
+        grown = max(resolution) - max(facts.resolution)
+        both = zip(facts.volume, facts.volume_growth, strict=True)
+        x0, y0, z0, x1, y1, z1 = (start + growth * grown for start, growth in both)
+        return MeasurementVolume(lower=(x0, y0, z0), upper=(x1, y1, z1))
+
+    @override
+    def scene(self, blank: bpy.types.Scene) -> bpy.types.Scene:
+        return cast("bpy.types.Scene", self.blocks().main)
+
+    @override
+    def prepare(self, blocks: Blocks) -> None:
+        scene, objects = blocks.main, blocks.of("objects")
+        scene.render.use_compositing = False
+        scene.render.use_sequencer = False
+        roles = {SUBSTRATE: self._roles.background_object_name}
+        roles[MEASUREMENT_VOLUME] = self._roles.measurement_volume_object_name
+        for role in roles:
+            if role in objects:
+                objects[role].name = f"{role}.file"
+        for role, name in roles.items():
+            if name is not None:
+                objects[name].name = role
+        objects[self._roles.measurement_volume_object_name].hide_render = True
+
+    @override
+    def build(
+        self, scene: bpy.types.Scene, resolution: tuple[int, int], fidelity: Fidelity
+    ) -> None:
+        """Leave the scene as it is in the file."""
+
+    @override
+    def apply(
+        self,
+        scene: bpy.types.Scene,
+        features: Mapping[str, FeatureValue],
+        fidelity: Fidelity,
+    ) -> None:
+        set_links(self.links, features, self.blocks())
+
+
+def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFacts:
+    """Return what is known of a technique's file, by loading it.
+
+    Raises
+    ------
+    ValueError
+        If it can't be used; the text is one sentence.
+    """
+    import bpy
+
+    blocks = load_blocks(file.path, "scenes", SCENE)
+    scene, objects = blocks.main, blocks.of("objects")
+    volume = settings.measurement_volume_object_name
+    background = settings.background_object_name
+    missing = []
+    if COLLECTION not in {child.name for child in scene.collection.children_recursive}:
+        missing.append(f"a collection {COLLECTION!r} in its scene")
+    if scene.camera is None:
+        missing.append("a camera of its scene")
+    named = [volume, *settings.hideable_object_names]
+    missing += [f"an object {name!r}" for name in _absent([*named, background], objects)]
+    if missing:
+        raise ValueError(f"{file.path} is missing {', '.join(missing)}")
+    if not hasattr(objects[volume].data, "vertices"):
+        raise ValueError(f"{file.path}: the measurement volume {volume!r} has to be a mesh")
+    bpy.context.window.scene = scene
+    features, unavailable = linked_features(settings.features, blocks)
+    size = scene.render.resolution_x, scene.render.resolution_y
+    start = _corners(objects[volume])
+    larger = max(size)
+    scene.render.resolution_x = scene.render.resolution_y = 2 * larger
+    growth = (_corners(objects[volume]) - start) / larger
+    return FileFacts(
+        features=features,
+        unavailable=unavailable,
+        technique=TechniqueFacts(
+            resolution=size,
+            max_samples=scene.cycles.samples,
+            volume=tuple(start.tolist()),
+            volume_growth=tuple(growth.tolist()),
+        ),
+    )
+
+
+def _absent(names: Iterable[str | None], objects: Mapping[str, Any]) -> list[str]:
+    return [name for name in names if name is not None and name not in objects]
+
+
+def _corners(volume: bpy.types.Object) -> Any:
+    """Return the two corners of an object's box in world space, as six numbers."""
+    import bpy
+
+    scene = bpy.context.scene
+    scene.update_tag()
+    layer = bpy.context.view_layer
+    layer.update()
+    evaluated = volume.evaluated_get(layer.depsgraph)
+    matrix = np.array(evaluated.matrix_world, dtype=np.float64)
+    corners = np.array(evaluated.bound_box, dtype=np.float64)
+    placed = np.einsum("ci,ji->cj", corners, matrix[:3, :3]) + matrix[:3, 3]
+    return np.concatenate([placed.min(axis=0), placed.max(axis=0)])
