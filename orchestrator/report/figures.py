@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, TypeIs, final
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -28,6 +28,8 @@ MOST_PANELS = 24
 MOST_POINTS = 2_000
 MOST_STEPS = 10
 MOST_LABELS = 16
+MOST_BARS = 6
+LONGEST_LABEL = 34
 
 _INK = "#010203"
 """Stands for the text's colour; on the page it becomes whatever that is, light or dark."""
@@ -63,6 +65,7 @@ _STYLE: Any = {
 }
 
 type Floats = NDArray[np.float64]
+type Words = NDArray[np.str_]
 
 
 @final
@@ -100,8 +103,10 @@ class Margins(NamedTuple):
     bottom: float
 
 
-def histograms(called: str, values: Mapping[str, Floats], counted: Mapping[str, str]) -> Picture:
-    """Draw one histogram for each named set of values.
+def histograms(
+    called: str, values: Mapping[str, Floats | Words], counted: Mapping[str, str]
+) -> Picture:
+    """Draw one histogram for each named set of values; of words, a bar for each.
 
     Parameters
     ----------
@@ -119,6 +124,10 @@ def histograms(called: str, values: Mapping[str, Floats], counted: Mapping[str, 
         figure = Figure(figsize=(3.1 * columns, 1.95 * rows))
         axes = _grid(figure, rows, columns, Margins(0.6, 0.1, 0.3, 0.3), gaps=(0.7, 0.6))
         for axis, (name, numbers) in zip(axes, shown, strict=False):
+            if are_words(numbers):
+                _bars(axis, numbers)
+                axis.set_title(f"{name} ({counted[name]})")
+                continue
             whole = _histogram(axis, numbers, most=40)
             axis.set_title(name)
             axis.set_ylabel(counted[name])
@@ -314,6 +323,32 @@ def _histogram(axis: Axes, values: Floats, most: int) -> bool:
     bins = max(1, min(most, len(distinct), math.ceil(2 * len(finite) ** 0.5)))
     axis.hist(finite, bins=bins, color=_BLUE, rwidth=0.92 if bins < 16 else 1.0)
     return False
+
+
+def are_words(values: Floats | Words) -> TypeIs[Words]:
+    """Whether values are no numbers."""
+    return values.dtype.kind == "U"
+
+
+def _bars(axis: Axes, words: Words) -> None:
+    """Draw how often each word occurs, the most frequent first; the rest is one bar."""
+    distinct, counts = np.unique(words, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    labels, heights = distinct[order].tolist(), counts[order].tolist()
+    if len(labels) > MOST_BARS:
+        rest = sum(heights[MOST_BARS - 1 :])
+        labels = [*labels[: MOST_BARS - 1], f"{len(labels) - MOST_BARS + 1} others"]
+        heights = [*heights[: MOST_BARS - 1], rest]
+    axis.barh(range(len(labels)), heights, color=_BLUE, height=0.85, alpha=0.35)
+    for place, text in enumerate(labels):
+        short = text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+        axis.text(
+            0.02, place, short, va="center", parse_math=False, transform=axis.get_yaxis_transform()
+        )
+    axis.set_ylim(len(labels) - 0.4, -0.6)
+    axis.set_yticks([])
+    axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 def _outer_labels(axis: Axes, row: int, column: int, count: int, names: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from orchestrator.dataset.arrow import as_one
+from orchestrator.dataset.arrow import as_one, text_of
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import PARTICLES
 from orchestrator.dataset.results import RunStatus
@@ -42,7 +42,10 @@ _OTHERS = {"run_id", "index", "status", "recipe_hash", "device", "coverage", "pi
            "finished_at", "versions", "rendering"}  # fmt: skip
 _KINDS = (OVERRIDE, FEATURE, VARIABILITY, QUALITY, TIME)
 
+_STATISTICS = {"mean", "std", "min", "max", "count"}
+
 type Floats = NDArray[np.float64]
+type Words = NDArray[np.str_]
 
 
 @final
@@ -56,6 +59,8 @@ class Sample:
         Rows of the manifest, by the order of the sweep; all, or `MOST_RUNS` of them.
     particles
         Column name to sampled values of the particles' sampled features and `DIAMETER`.
+    particle_words
+        The same of those that are text, or true and false.
     particle_parts
         How many parts of the particles' table were read, and how many there are.
     last
@@ -66,6 +71,7 @@ class Sample:
 
     rows: pa.Table
     particles: Mapping[str, Floats]
+    particle_words: Mapping[str, Words]
     particle_parts: tuple[int, int]
     last: datetime | None
     devices: Mapping[str, int]
@@ -100,15 +106,30 @@ class Sample:
 
         Features of the measurement technique, and parameters of variabilities.
         """
-        statistics = {"mean", "std", "min", "max", "count"}
         names = [
-            name.removeprefix(FEATURE)
-            for name in self.rows.schema.names
-            if name.startswith(FEATURE) and name.rpartition(".")[2] not in statistics
+            name for name in self._of_technique if not _is_words(self.rows, f"{FEATURE}{name}")
         ]
         drawn = [name for name in self.rows.schema.names if name.startswith(VARIABILITY)]
         features = {name: self.numbers(f"{FEATURE}{name}") for name in names}
         return features | {name: self.numbers(name) for name in drawn}
+
+    @cached_property
+    def words(self) -> dict[str, Words]:
+        """Features of the measurement technique that are text, or true and false."""
+        names = {name: f"{FEATURE}{name}" for name in self._of_technique}
+        return {
+            name: _words(self.rows, column)
+            for name, column in names.items()
+            if _is_words(self.rows, column)
+        }
+
+    @property
+    def _of_technique(self) -> list[str]:
+        return [
+            name.removeprefix(FEATURE)
+            for name in self.rows.schema.names
+            if name.startswith(FEATURE) and name.rpartition(".")[2] not in _STATISTICS
+        ]
 
     @cached_property
     def timings(self) -> dict[str, Floats]:
@@ -143,10 +164,11 @@ def read_sample(data: DataSet) -> Sample:
         own = own.drop([name for name in ("versions", "rendering") if name in own.schema.names])
         smallest.add(own.filter(pc.equal(own["status"], RunStatus.SUCCEEDED)))
     rows = smallest.rows()
-    particles, parts_read = _particles(data, rows.schema.names)
+    particles, words, parts_read = _particles(data, rows.schema.names)
     return Sample(
         rows=rows,
         particles=particles,
+        particle_words=words,
         particle_parts=(parts_read, len(data.tables[PARTICLES].part_names())),
         last=last,
         devices=dict(devices.most_common()),
@@ -200,7 +222,9 @@ def _rendering(text: str) -> str:
     return ", ".join([*parts, *["noise added"] * bool(entry.get("noise"))])
 
 
-def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats], int]:
+def _particles(
+    data: DataSet, columns: Sequence[str]
+) -> tuple[dict[str, Floats], dict[str, Words], int]:
     """Return sampled values of the particles' features and sizes, and how many parts gave them.
 
     A vector whose components are always equal, such as the dimensions of a sphere, is one.
@@ -217,13 +241,17 @@ def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats]
     )
     wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")} | {DIAMETER}
     found: dict[str, list[Floats]] = {}
+    words: dict[str, list[Words]] = {}
     read = 0
     for part in data.tables[PARTICLES].parts(wanted.__contains__, most=PARTICLE_PARTS):
         read += 1
         step = -(-len(part) // PARTICLES_PER_PART) or 1
         rows = part.take(np.arange(0, len(part), step))
         for name in rows.schema.names:
-            found.setdefault(name, []).append(_numbers(rows, name))
+            if _is_words(rows, name):
+                words.setdefault(name, []).append(_words(rows, name))
+            else:
+                found.setdefault(name, []).append(_numbers(rows, name))
     values = {name: np.concatenate(arrays) for name, arrays in found.items()}
     for feature in features:
         axes = [f"{feature}_{axis}" for axis in "xyz"]
@@ -233,7 +261,17 @@ def _particles(data: DataSet, columns: Sequence[str]) -> tuple[dict[str, Floats]
             values = {feature if n == axes[0] else n: v for n, v in values.items()}
             for name in axes[1:]:
                 del values[name]
-    return values, read
+    return values, {name: np.concatenate(arrays) for name, arrays in words.items()}, read
+
+
+def _is_words(table: pa.Table, column: str) -> bool:
+    kind = table.schema.field(column).type
+    return bool(pa.types.is_boolean(kind) or pa.types.is_string(kind))
+
+
+def _words(table: pa.Table, column: str) -> Words:
+    """Return a column's values as text, without those that are null."""
+    return np.array([text_of(value) for value in table[column].drop_null().to_pylist()], dtype=str)
 
 
 def _numbers(table: pa.Table, column: str) -> Floats:

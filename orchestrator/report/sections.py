@@ -12,7 +12,7 @@ from orchestrator.report import figures
 from orchestrator.report.figures import Grouping
 from orchestrator.report.labels import feature_name, length, unit_of
 from orchestrator.report.page import Section
-from orchestrator.report.sample import DIAMETER, Floats, Sample
+from orchestrator.report.sample import DIAMETER, Floats, Sample, Words
 from orchestrator.report.swept_values import MOST_GROUPS, grouped, most_telling
 
 MOST_PAIRED = 6
@@ -62,10 +62,16 @@ def sections_of(sample: Sample, names: Mapping[str, str], *, brief: bool) -> lis
 
 
 def _features(sample: Sample) -> list[Section]:
-    varied = _varied(sample)
-    particles = {name: v for name, v in _particles(sample).items() if _varies(v)}
+    varied: dict[str, Floats | Words] = {**_varied(sample)}
+    particles: dict[str, Floats | Words] = {
+        name: v for name, v in _particles(sample).items() if _varies(v)
+    }
     # The sizes first: they are what most people look for, and not all may be shown.
     sizes = [name for size in SIZES for name in particles if name.startswith(size)]
+    words = {feature_name(name): values for name, values in sample.words.items()}
+    of_particles = {feature_name(name): values for name, values in sample.particle_words.items()}
+    particles |= {name: values for name, values in of_particles.items() if _varies(values)}
+    varied |= {name: values for name, values in words.items() if _varies(values)}
     shown = {name: particles[name] for name in sizes} | varied | particles
     if not shown:
         return []
@@ -196,6 +202,9 @@ def constants(sample: Sample) -> list[tuple[str, str]]:
     """Return the features that are the same in all runs, in words, and their values."""
     features = {feature_name(name): values for name, values in sample.features.items()}
     found = []
+    for name, words in {**sample.words, **sample.particle_words}.items():
+        if words.size and not _varies(words):
+            found.append((feature_name(name), str(words[0])))
     for name, values in {**features, **_particles(sample)}.items():
         finite = values[np.isfinite(values)]
         if finite.size and not _varies(values):
@@ -203,7 +212,9 @@ def constants(sample: Sample) -> list[tuple[str, str]]:
     return found
 
 
-def _varies(values: Floats) -> bool:
+def _varies(values: Floats | Words) -> bool:
+    if figures.are_words(values):
+        return len(np.unique(values)) > 1
     finite = values[np.isfinite(values)]
     return finite.size > 1 and bool(np.ptp(finite) > _CONTROL * max(1.0, np.abs(finite).max()))
 

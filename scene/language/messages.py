@@ -108,7 +108,8 @@ def _miscounted(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
 def _sentence(model: type[BaseModel], details: ErrorDetails) -> str:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        return unknown("key", details["loc"][-1], model.model_fields)
+        fields = model.model_fields.items()
+        return unknown("key", details["loc"][-1], [field.alias or name for name, field in fields])
     if kind == "missing":
         return "is missing"
     if kind in _EXPECTED:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     GeometryPrototype,
@@ -14,7 +16,7 @@ from scene.prototypes.base import (
 )
 from scene.recipe.names import Features
 from scene.recipe.registry import Registry
-from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM
+from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM, CustomFeature
 from scene.specimen.columns import Declared, absorbed, clash, differing
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import BLUEPRINT_NAME
@@ -35,6 +37,8 @@ PROTOTYPE_KEYS: dict[str, dict[str, type[Prototype]]] = {
         "background_material_prototype_name": MaterialPrototype,
     },
 }
+_CUSTOM = "custom_features"
+_CUSTOM_FEATURES = TypeAdapter(tuple[CustomFeature, ...])
 _DEFAULTS = {
     "material_prototype_name": DEFAULT_MATERIAL,
     "measurement_volume_material_prototype_name": VACUUM,
@@ -110,17 +114,36 @@ def _declared(
             problems.append(((key,), str(error)))
             continue
         found.append((key, Declared(f"{registry.kind(base)} {name!r}", features)))
-    if problems:
+    custom = _custom_features(blueprint, problems)
+    if problems or custom is None:
         return None
-    found.insert(0 if kind == PARTICLES else 1, ("", _own_features(called, kind)))
+    place = 0 if kind == PARTICLES else 1  # as the original lists them
+    found.insert(place, ("", _own_features(called, kind)))
     sources = [source for _, source in found]
     if kind == PARTICLES:
         sources = absorbed(sources)
-    if clashing := clash(sources, reserved=kind == PARTICLES):
+    keys = [*(key for key, _ in found), _CUSTOM]
+    if clashing := clash([*sources, custom], reserved=kind == PARTICLES):
         position, message = clashing
-        key, _ = found[position]
-        problems.append(((key,), message))
-    return None if problems else sources
+        problems.append(((keys[position],), message))
+        return None
+    return [*sources[:place], custom, *sources[place:]]
+
+
+def _custom_features(
+    blueprint: Mapping[str, Any], problems: list[tuple[Path, str]]
+) -> Declared | None:
+    """Return the features that a blueprint adds; None if one is faulty, which is told elsewhere."""
+    try:
+        features = _CUSTOM_FEATURES.validate_python(blueprint.get(_CUSTOM, ()))
+    except ValidationError:
+        return None
+    for number, feature in enumerate(features):
+        if feature.blender_link is not None:
+            message = "leads nowhere: only prototypes of a library have places to link to"
+            problems.append(((_CUSTOM, number, "blender_link"), message))
+            return None
+    return Declared(_CUSTOM, [feature.spec for feature in features])
 
 
 def _own_features(blueprint: str, kind: str) -> Declared:

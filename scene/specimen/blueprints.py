@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, final
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self, final
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from scene.language.fields import Identifier, Int, StrictModel, Text
+from scene.language.messages import shown
+from scene.specimen.features import FeatureKind, FeatureSpec
 from scene.specimen.specimen import LARGEST_PARTICLE_ID
 
 VACUUM = "vacuum"
@@ -14,6 +17,51 @@ VACUUM = "vacuum"
 
 DEFAULT_MATERIAL = "default"
 """The material of particles whose blueprint names none."""
+
+
+@final
+class CustomFeature(StrictModel):
+    """A feature of one's own, which Blendsweep alone keeps.
+
+    Its kind is that of its first value, the ``_value`` in a recipe: a number, a vector, a colour,
+    true or false, or text.
+    """
+
+    name: Text
+    value: Annotated[Any, Field(alias="_value")] = None
+    blender_link: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.value is None) == (self.blender_link is None):
+            raise ValueError("a custom feature has either a _value or a blender_link")
+        if self.blender_link is not None and not self.blender_link.startswith("bpy.data."):
+            raise ValueError(
+                f"its blender_link {shown(self.blender_link)} has to start with 'bpy.data.'"
+            )
+        if self.value is not None:
+            _ = self.spec
+        return self
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """What values it takes, if it has a first one.
+
+        Raises
+        ------
+        ValueError
+            If there can't be such a feature.
+        """
+        value = tuple(self.value) if isinstance(self.value, list) else self.value
+        kind: FeatureKind = "number"
+        if isinstance(value, bool | str):
+            kind = "boolean" if isinstance(value, bool) else "string"
+        elif not isinstance(value, int | float | tuple) or value == ():
+            message = "is a number, a list of numbers, true or false, or text"
+            raise ValueError(f"the _value of a custom feature {message}, got {shown(value)}")
+        number = len(value) if isinstance(value, tuple) else 1
+        spec = FeatureSpec(self.name, value, "set by the recipe", number, kind=kind)
+        return replace(spec, default=spec.checked(value))
 
 
 @final
@@ -26,6 +74,7 @@ class MeasurementTechniqueBlueprint(StrictModel):
     measurement_technique_prototype_name: Text
     background_material_prototype_name: Text | None = VACUUM
     measurement_volume_material_prototype_name: Text | None = VACUUM
+    custom_features: tuple[CustomFeature, ...] = ()
 
 
 @final
@@ -36,6 +85,7 @@ class ParticleBlueprint(StrictModel):
     material_prototype_name: Text = DEFAULT_MATERIAL
     parent: Literal["MeasurementVolume"] = "MeasurementVolume"
     number: Annotated[Int, Field(ge=1, le=LARGEST_PARTICLE_ID)]
+    custom_features: tuple[CustomFeature, ...] = ()
 
 
 @final

@@ -53,6 +53,16 @@ def test_two_keys_with_one_last_word_are_told_apart_in_a_runs_name() -> None:
     assert entries.run_name(row, names, set(names)) == "0000 Bead.number=1 Rod.number=1"
 
 
+def test_features_that_are_no_numbers_are_tags() -> None:
+    row = {"feature.hide": True, "feature.text": "a|b", "feature.size": 3, "feature.gone": None}
+    assert entries.metrics(row) == {"size": 3.0}
+    versions: dict[str, str] = {}
+    row |= {"status": "succeeded", "recipe": "r", "device": "CPU", "versions": versions}
+    tags = entries.tags(row, "out")
+    found = {key: value for key, value in tags.items() if ".feature." in key}
+    assert found == {"blendsweep.feature.hide": "true", "blendsweep.feature.text": "a|b"}
+
+
 def test_a_feature_does_not_take_the_name_of_a_count() -> None:
     row = {"coverage": 0.5, "feature.coverage": 0.25, "time.total": float("nan")}
     assert entries.metrics(row) == {"coverage": 0.5, "feature/coverage": 0.25}

@@ -648,6 +648,79 @@ def test_vectors_have_statistics_for_each_axis(storage: Storage) -> None:
     assert row["feature.dimensions_z.min"] == -5.0
 
 
+KINDS = Columns(
+    technique_features=(
+        FeatureSpec("glass_hide", False, "", kind="boolean"),
+        FeatureSpec("input_text", "", "", kind="string"),
+        FeatureSpec("tint", (0.8, 0.8, 0.8, 1.0), "", 4),
+    ),
+    particle_features=(
+        FeatureSpec("hollow", False, "", kind="boolean"),
+        FeatureSpec("origin", "", "", kind="string"),
+        FeatureSpec("color", (0.8, 0.8, 0.8, 1.0), "", 4),
+        FeatureSpec("location_z", 0.0, "", alias_of=("location", 2)),
+    ),
+    sampled_particle_features=("color", "hollow", "origin"),
+)
+
+
+def of_kinds(index: int) -> RunResult:
+    """Return a run with features of all kinds; one particle lacks some of them."""
+    result = make_result(index, sizes=[5.0, 7.0])
+    made = result.outcome.record
+    assert made is not None
+    made = dataclasses.replace(
+        made,
+        features={"glass_hide": True, "input_text": "Hello", "tint": (1.0, 0.5, 0.25, 1.0)},
+        technique_features=("glass_hide", "input_text", "tint"),
+        particle_features=("color", "hollow", "origin"),
+        particles={
+            "particle_id": [1, 2],
+            "hollow": [True, None],
+            "origin": ["here", "there"],
+            **{f"color_{axis}": [0.5, 1.0] for axis in "rgba"},
+        },
+    )
+    made = RunRecord.from_json(json.dumps(dataclasses.asdict(made)))
+    return dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, record=made))
+
+
+def test_features_of_each_kind_have_columns_of_its_type(storage: Storage) -> None:
+    record(storage, of_kinds(0), make_result(1, failed=True), columns=KINDS)
+    first, failed = rows(storage)
+    assert (first["feature.glass_hide"], first["feature.input_text"]) == (True, "Hello")
+    assert [first[f"feature.tint_{axis}"] for axis in "rgba"] == [1.0, 0.5, 0.25, 1.0]
+    assert (first["feature.hollow.count"], first["feature.origin.count"]) == (1, 2)
+    assert first["feature.color_g.mean"] == 0.75
+    assert "feature.hollow.mean" not in first
+    assert "feature.origin.min" not in first
+    assert failed["feature.glass_hide"] is failed["feature.input_text"] is None
+    particles = rows(storage, "particles")
+    assert [row["hollow"] for row in particles] == [True, None]
+    assert [row["origin"] for row in particles] == ["here", "there"]
+    assert "location_z" not in particles[0]
+    manifest, table = manifest_schema(KINDS), particles_schema(KINDS)
+    assert storage.folder is not None
+    for name, kind in (
+        (f"feature.{f}", k) for f, k in (("glass_hide", "bool"), ("input_text", "string"))
+    ):
+        assert str(manifest.field(name).type) == kind
+    assert str(table.field("hollow").type) == "bool"
+    assert str(table.field("origin").type) == "string"
+
+
+def test_a_feature_that_changes_its_kind_from_sweep_to_sweep_stays_readable(
+    storage: Storage,
+) -> None:
+    record(storage, of_kinds(0), columns=KINDS)
+    record(
+        storage,
+        make_result(1),
+        columns=Columns(technique_features=(FeatureSpec("glass_hide", 0, ""),)),
+    )
+    assert [row["feature.glass_hide"] for row in rows(storage)] == ["true", None]
+
+
 @pytest.mark.parametrize(
     ("columns", "name"),
     [

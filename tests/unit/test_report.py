@@ -158,6 +158,28 @@ def test_sizes_are_shown_however_many_features_were_drawn(tmp_path: Path) -> Non
     assert "Histograms of particle size (scene units), equivalent diameter (µm), a0" in html
 
 
+def test_features_that_are_no_numbers_are_drawn_as_bars(tmp_path: Path) -> None:
+    def run(index: int) -> RunResult:
+        made = measured(
+            index, features={"hide": index % 2 == 0, "text": "always", "defocus": 0.5 * index}
+        )
+        record = made.outcome.record
+        assert record is not None
+        kinds = [f"origin {n + index}" for n in range(3)]
+        record = dataclasses.replace(
+            record,
+            particle_features=("dimensions", "kind"),
+            particles=record.particles | {"kind": kinds},
+        )
+        return dataclasses.replace(made, outcome=dataclasses.replace(made.outcome, record=record))
+
+    files = build_report(DataSet(data_set(tmp_path, map(run, range(9)))))
+    html = files["report.html"].decode()
+    (label,) = re.findall(r'aria-label="(Histograms of particle size[^"]*)"', html)
+    assert {"hide", "defocus", "kind"} <= set(label.removeprefix("Histograms of ").split(", "))
+    assert "text always" in text_of(files["report.html"])
+
+
 def test_what_differs_from_run_to_run_is_shown_as_a_range(tmp_path: Path) -> None:
     sizes = (80.0, 2500.0, None)
     runs = (measured(n, pixel_size_nm=size, quality={"snr": 3.0}) for n, size in enumerate(sizes))
