@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.blender.points import PARTICLE_ID, Cloud, Sphere
+from scene.blender.refraction import immerse, index_of_refraction
 from scene.language.plugin_code import described, given
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import (
@@ -27,7 +28,9 @@ from scene.specimen.specimen import DIMENSIONS, LARGEST_PARTICLE_ID, Particle
 from scene.specimen.values import values
 
 type PrototypeKey = tuple[str, tuple[FeatureValue, ...]]
-type MeshKey = tuple[PrototypeKey, PrototypeKey]
+type MaterialKey = tuple[str, tuple[FeatureValue, ...], float]
+"""Prototype, values of its features, and the index of refraction of what the material lies in."""
+type MeshKey = tuple[PrototypeKey, MaterialKey]
 type Pose = tuple[tuple[float, ...], ...]
 
 _UNSCALED = (1.0, 1.0, 1.0)
@@ -40,27 +43,52 @@ class MaterialLibrary:
     def __init__(self, registry: Registry, fidelity: Fidelity) -> None:
         self._registry = registry
         self._fidelity = fidelity
-        self._materials: dict[PrototypeKey, bpy.types.Material] = {}
+        self._materials: dict[MaterialKey, bpy.types.Material] = {}
+        self._surroundings = 1.0
+        self._indices: dict[MaterialKey, float] = {}
 
-    def key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
+    def fill_volume(self, name: str | None, features: Mapping[str, FeatureValue]) -> None:
+        """Let particles lie in a material from now on; None for vacuum.
+
+        Raises
+        ------
+        ValueError
+            If the material has not exactly one index of refraction; the text is one sentence.
+        """
+        self._surroundings = 1.0
+        if name is None or self._registry.prototype(MaterialPrototype, name).is_nothing:
+            return
+        key = self.key(name, features)
+        if key not in self._indices:
+            self._indices[key] = index_of_refraction(self.material(key))
+        self._surroundings = self._indices[key]
+
+    def particle_key(self, name: str, features: Mapping[str, FeatureValue]) -> MaterialKey:
+        """Return what Blender's material of a particle depends on."""
+        name, given_values, _ = self.key(name, features)
+        return name, given_values, self._surroundings
+
+    def key(self, name: str, features: Mapping[str, FeatureValue]) -> MaterialKey:
         """Return what Blender's material of prototype `name` depends on."""
         prototype = self._registry.prototype(MaterialPrototype, name)
         if unseen := prototype.electron_features:
             features = {key: value for key, value in features.items() if key not in unseen}
-        return name, tuple(values(features, prototype.features).values())
+        return name, tuple(values(features, prototype.features).values()), 1.0
 
     def surface_key(self, name: str, features: Mapping[str, FeatureValue]) -> PrototypeKey:
         """Return what the surface of a material of prototype `name` depends on."""
         specs = self._registry.prototype(MaterialPrototype, name).features
         return name, tuple(values(features, specs).values())
 
-    def material(self, key: PrototypeKey) -> bpy.types.Material:
+    def material(self, key: MaterialKey) -> bpy.types.Material:
         """Return the material with that key, built at its first use."""
         if key not in self._materials:
-            name, given_values = key
+            name, given_values, surroundings = key
             prototype = self._registry.prototype(MaterialPrototype, name)
             material = prototype.build(_named(prototype.features, given_values), self._fidelity)
             _check_built(prototype, material, bpy.types.Material)
+            if surroundings != 1:
+                immerse(material, surroundings)
             self._materials[key] = material
         return self._materials[key]
 
@@ -110,7 +138,7 @@ class ParticleObjects:
         self._meshes: dict[MeshKey, bpy.types.Mesh] = {}
         self._held: dict[int, Particle] = {}
         self._objects: dict[int, bpy.types.Object] = {}
-        self._clouds: dict[PrototypeKey, Cloud] = {}
+        self._clouds: dict[MaterialKey, Cloud] = {}
         self._synced: dict[int, tuple[MeshKey, Pose]] = {}
         self._are_spheres: dict[MeshKey, bool] = {}
         self._wearers: dict[PrototypeKey, list[int]] = {}
@@ -185,7 +213,7 @@ class ParticleObjects:
         changed = False
         self._held = {particle.id: particle for particle in particles}
         alone: set[int] = set()
-        spheres: dict[PrototypeKey, list[Sphere]] = {}
+        spheres: dict[MaterialKey, list[Sphere]] = {}
         for particle in self._held.values():
             mesh_key, pose = self._state(particle)
             (size, *others), (x, y, z), _ = pose
@@ -213,7 +241,7 @@ class ParticleObjects:
     def _may_be_point(self, key: MeshKey) -> bool:
         """Return whether a particle is drawn as a point if its dimensions are equal."""
         if key not in self._are_spheres:
-            (geometry, shaping), (material, _) = key
+            (geometry, shaping), (material, *_) = key
             shape = self._registry.prototype(GeometryPrototype, geometry)
             look = self._registry.prototype(MaterialPrototype, material)
             self._are_spheres[key] = (
@@ -226,7 +254,7 @@ class ParticleObjects:
     def _state(self, particle: Particle) -> tuple[MeshKey, Pose]:
         shape = self._registry.prototype(GeometryPrototype, particle.geometry)
         geometry = particle.geometry, tuple(values(particle.features, _shaping(shape)).values())
-        material = self._materials.key(particle.material, particle.features)
+        material = self._materials.particle_key(particle.material, particle.features)
         pose: Any = values(particle.features, PARTICLE_FEATURES)  # three vectors
         if shape.true_size:
             pose[DIMENSIONS] = _UNSCALED

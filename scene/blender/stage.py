@@ -91,6 +91,8 @@ class Stage:
 
     def sync(self, specimen: Specimen) -> None:
         """Bring the scene up to the specimen's features."""
+        for technique in specimen.techniques:
+            self._materials.fill_volume(technique.volume_material, technique.features)
         changed = self._particles.sync(specimen.particles)
         for technique in specimen.techniques:
             changed |= self._sync_technique(technique)

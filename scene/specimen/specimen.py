@@ -122,13 +122,16 @@ class MeasurementTechnique:
     prototype, background_material
         Names of the prototypes; `background_material` may be None for no substrate.
     features
-        Feature name to value, those of the background material included.
+        Feature name to value, those of both materials included.
+    volume_material
+        Name of the prototype of what fills the measurement volume; None for vacuum.
     """
 
     blueprint: str
     prototype: str
     background_material: str | None
     features: dict[str, FeatureValue] = field(default_factory=dict)
+    volume_material: str | None = None
 
 
 @dataclass(slots=True)

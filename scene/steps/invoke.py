@@ -68,6 +68,7 @@ class InvokeBlueprints(FeatureGenerationStep):
             prototype=blueprint.measurement_technique_prototype_name,
             background_material=blueprint.background_material_prototype_name,
             features=initial(context.technique_features.values()),
+            volume_material=blueprint.measurement_volume_material_prototype_name,
         )
         context.specimen.techniques.append(technique)
 

@@ -1,0 +1,47 @@
+"""Particles refract as in what fills the measurement volume, which is itself never seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scene.imaging.frame import RenderingMode
+from scene.recipe.registry import builtin_classes
+from scene.specimen.specimen import MeasurementTechnique, Specimen
+
+from .conftest import StageFactory, bead
+
+TECHNIQUE = MeasurementTechnique("T", "secondary_electron_microscope", None, {})
+
+
+def test_indices_are_divided_by_that_of_the_volume(new_stage: StageFactory) -> None:
+    import bpy
+
+    stage = new_stage()
+    particle = replace(bead(1, (0.0, 0.0, 20.0), diameter=30.0), material="plain")
+    indices = []
+    for name in ("vacuum", "plain", None):
+        stage.sync(Specimen([particle], [replace(TECHNIQUE, volume_material=name)]))
+        (shown,) = bpy.data.collections["Particles"].objects
+        (material,) = shown.data.materials
+        (node,) = [node for node in material.node_tree.nodes if "IOR" in node.inputs]
+        indices.append(node.inputs["IOR"].default_value)
+    assert indices == pytest.approx([1.45, 1.0, 1.45])
+
+
+def test_a_material_without_one_index_can_t_fill_the_volume(new_stage: StageFactory) -> None:
+    stage = new_stage()
+    technique = replace(TECHNIQUE, volume_material="sem_polystyrene")
+    with pytest.raises(ValueError, match="needs exactly one node with an input IOR"):
+        stage.sync(Specimen([], [technique]))
+
+
+def test_there_need_be_no_particles(new_stage: StageFactory) -> None:
+    stage = new_stage()
+    stage.sync(Specimen([], [replace(TECHNIQUE, background_material="sem_patchy_silicone")]))
+    frame = stage.frame(frozenset())
+    assert frame.real().std() > 0
+    for mode in builtin_classes(RenderingMode).values():
+        for name, image in mode().images(frame).items():
+            assert name == "real" or (image == image[0, 0]).all(), name
