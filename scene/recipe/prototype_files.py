@@ -14,6 +14,7 @@ from typing import Any
 from scene.errors import ConfigurationError, Problem
 from scene.prototypes.library.folder import PROTOTYPE_NAME, content_hash, prototype_file
 from scene.recipe.references import texts
+from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM
 
 _KIND_OF_KEY = {
     "geometry": "geometries",
@@ -62,6 +63,8 @@ def prototype_versions(recipe: Any, folders: Sequence[str | Path]) -> Mapping[st
 
 
 def _named(recipe: Any) -> Iterator[Prototype]:
+    # A recipe that says nothing of a material means one of these.
+    yield from (("materials", name) for name in (DEFAULT_MATERIAL, VACUUM))
     for path, text in texts(recipe):
         if match := _KEY.search(path):
             yield _KIND_OF_KEY[match[1]], text

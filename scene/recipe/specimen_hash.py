@@ -14,6 +14,7 @@ from typing import Any, final
 
 from scene.language.canonical import Place, at_place, canonical, canonical_json
 from scene.language.element import Members
+from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.recipe.code import Code
 from scene.recipe.names import RecipeNames
 from scene.recipe.references import texts
@@ -65,7 +66,7 @@ def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
     ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
     if not _CONCERNS.issuperset(concerns[:end]) or technique in recipe.blueprints.particles:
         return None  # blueprints of one name share the streams of their draws
-    if kept and _is_plugin(blueprint.measurement_technique_prototype_name):
+    if kept and _is_foreign(recipe, blueprint.measurement_technique_prototype_name):
         # Its features may move the walls between which particles are relaxed.
         about = zip(steps[:end], concerns, strict=False)
         if any(
@@ -122,7 +123,7 @@ def _paths(recipe: Recipe, made: SpecimenSteps) -> Iterator[Place]:
     yield "initial_runtime_state", "seed"
     yield "render", "resolution"  # with the technique's prototype it sets the volume
     yield "blueprints", "measurement_techniques", technique, "measurement_technique_prototype_name"
-    if _is_plugin(prototype):
+    if _is_foreign(recipe, prototype):
         yield "render", "fidelity"
     steps = recipe.synth_chain.feature_generation_steps[: made.end]
     decisive = [n for n, step in enumerate(steps) if n in made.makers or _invokes(step, names)]
@@ -157,8 +158,13 @@ def _criteria_paths(recipe: Recipe, set_names: Collection[str]) -> Iterator[Plac
     )
 
 
-def _is_plugin(name: str) -> bool:
-    return name.startswith("$plugins.")
+def _is_foreign(recipe: Recipe, technique: str) -> bool:
+    """Return whether a technique's prototype is a plugin's or comes from a library."""
+    library = recipe.names.registry.library
+    return (
+        technique.startswith("$plugins.")
+        or library.find(MeasurementTechniquePrototype, technique) is not None
+    )
 
 
 def _invokes(step: FeatureGenerationStep, names: RecipeNames) -> bool:

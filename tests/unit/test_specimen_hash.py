@@ -10,6 +10,7 @@ import pytest
 
 from scene.errors import ConfigurationError
 from scene.language.canonical import canonical
+from scene.prototypes.library.folder import Library
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -285,3 +286,14 @@ def test_the_example_plugin_says_what_its_step_concerns(made: Make) -> None:
 def test_a_step_that_gives_no_usable_answer_is_reported(made: Make) -> None:
     with pytest.raises(ConfigurationError, match="concerns must give one of Members or None"):
         made(put(3, "$plugins.odd.Wrong"))
+
+
+def test_walls_of_a_library_may_follow_the_features_of_the_technique(
+    made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, later = made(DEFOCUS_FIRST), made()
+    assert specimen_of(recipe) is not None
+    monkeypatch.setattr(Library, "find", lambda *_: object())
+    assert specimen_steps(recipe) is None
+    assert specimen_steps(later) is not None
+    assert ("render", "fidelity") in (specimen_paths(later) or ())
