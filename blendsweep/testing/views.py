@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scene.imaging.thickness import Window, through_sphere
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.raster import Raster
+from scene.microscopy.thickness import Thickness
 from scene.microscopy.view import ParticleSurfaces, View
 
 CAMERA = 1000.0
 """Height of the camera above the ground in pixels."""
+
+PIXEL = 0.1
+"""Side of a pixel in scene units."""
 
 type Ball = tuple[float, float, float, float]
 """Column and row of the centre, its elevation, and the radius, all in pixels."""
@@ -41,6 +46,7 @@ def seen(
         What they are made of; particles by default a smooth material with a yield of 1.
     """
     depth, normal, instance = _empty(raster)
+    balls = list(balls)
     for number, ball in enumerate(balls, start=1):
         window, elevation, own = _cast(raster, ball)
         nearer = CAMERA - elevation < depth[window]
@@ -61,7 +67,19 @@ def seen(
         hidden * np.float32(raster.pixel_nm) if unseen else None,
         ground,
         surfaces,
+        lambda: _thickness(raster, balls),
     )
+
+
+def _thickness(raster: Raster, balls: Iterable[Ball]) -> Iterator[Thickness]:
+    for number, (column, row, elevation, radius) in enumerate(balls, start=1):
+        middle = np.array([column, row])
+        window = Window.of(middle - radius, middle + radius, raster.shape)
+        if window.is_seen:
+            depth = (CAMERA - elevation) * PIXEL
+            lengths = through_sphere((column, row), depth, radius * PIXEL, PIXEL, window)
+            height = elevation * raster.pixel_nm
+            yield Thickness(number, height, window.top, window.left, lengths)
 
 
 def raised(raster: Raster, height: NDArray[np.float32], ground: ElectronSurface | None) -> View:

@@ -21,6 +21,7 @@ from scene.blender.outline import seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import Change, render_passes, rendered_layer, temporarily
 from scene.blender.surfaces import as_rendered, world_surfaces
+from scene.blender.thickness import seen_thickness
 from scene.blender.xray import render_xray
 from scene.imaging.bar_rows import BarRows
 from scene.imaging.footprint import Footprint
@@ -34,6 +35,7 @@ from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.raster import Raster
 from scene.microscopy.scan import positions
+from scene.microscopy.thickness import Thickness
 from scene.microscopy.view import View
 from scene.shapes.mesh import TriangleMesh
 
@@ -126,10 +128,14 @@ class BlenderFrame(Frame):
         """Take the image as the technique does: (height, width) gray."""
         model = self._formation.model
         signal = self._path_traced() if model is None else self._computed(model)
+        chain, raster = self._formation.chain, self._raster
+        if not chain.film.is_neutral:
+            unit = self._formation.scene_unit_nm
+            signal = signal * chain.film.behind(raster, unit, self._shared_stream)
         gray = imaged(
             signal,
-            self._raster,
-            self._formation.chain,
+            raster,
+            chain,
             self._stream,
             heights=lambda: self._height(self._unhidden_buffers),
             bit_depth=self._truth.settings.bit_depth,
@@ -137,7 +143,7 @@ class BlenderFrame(Frame):
         )
         if not self._bar_rows.bar:
             return gray
-        bar = draw(self._raster.width, self._raster.pixel_nm, self._formation.chain.data_bar)
+        bar = draw(raster.width, raster.pixel_nm, chain.data_bar)
         brightest = np.iinfo(gray.dtype).max // np.iinfo(bar.dtype).max
         return self._bar_rows.with_bar(gray, bar.astype(gray.dtype) * brightest)
 
@@ -207,6 +213,7 @@ class BlenderFrame(Frame):
             unseen_height=unseen,
             ground=formation.ground,
             particles=formation.particles,
+            thickness=self._thickness if model.looks_through else tuple,
         )
         signal: object = model.signal(view, self._shared_stream)  # whatever a plugin gives
         if (
@@ -221,6 +228,21 @@ class BlenderFrame(Frame):
                 f"{raster.shape}, got {form!r:.60}"
             )
         return signal
+
+    def _thickness(self) -> Iterator[Thickness]:
+        """Yield the thickness of each particle of interest."""
+        truth, camera, formation = self._truth, self._truth.camera(), self._formation
+        ground = camera.matrix_world.translation.z - formation.ground_height
+        with (
+            self._particles.selected(self._interest) as shown,
+            buffers_scene(truth, shown) as scene,
+            temporarily(as_rendered([camera, *shown])),
+        ):
+            layer = scene.view_layers[0]
+            layer.update()
+            yield from seen_thickness(
+                layer.depsgraph, camera, truth.size, shown, ground, formation.scene_unit_nm
+            )
 
     def _height(self, buffers: GeometryBuffers) -> NDArray[np.float32]:
         """Return how high above the ground in nm lies what is seen; the ground's own height is 0.

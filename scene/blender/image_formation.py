@@ -51,7 +51,7 @@ class ImageFormation:
     @property
     def needs_scale(self) -> bool:
         """Whether the image depends on heights or lengths in nm, or on what is beyond the frame."""
-        return self.model is not None or not self.chain.is_local
+        return not (self.model is None and self.chain.is_local and self.chain.film.is_neutral)
 
     def margin(self, frame: Raster) -> int:
         """Return how many pixels beyond a frame still matter inside, on each side.

@@ -38,19 +38,19 @@ def seen_footprints(
     shown
         The objects that the particles are.
     """
-    to_pixels = _to_pixels(camera, depsgraph, *size)
+    matrix = to_pixels(camera, depsgraph, *size)
     evaluated = [made.evaluated_get(depsgraph) for made in shown]
-    yield from _of_meshes([made for made in evaluated if made.type == "MESH"], to_pixels, size)
+    yield from _of_meshes([made for made in evaluated if made.type == "MESH"], matrix, size)
     for cloud in evaluated:
         if cloud.type == "POINTCLOUD":
             points = Points.read(cloud.data)
-            matrix = to_pixels @ np.array(cloud.matrix_world)
-            shapes = sphere_footprints(matrix, points.centres, points.radii, *size)
+            own = matrix @ np.array(cloud.matrix_world)
+            shapes = sphere_footprints(own, points.centres, points.radii, *size)
             yield from zip(points.ids.tolist(), shapes, strict=True)
 
 
 def _of_meshes(
-    shown: Iterable[bpy.types.Object], to_pixels: NDArray[np.float64], size: tuple[int, int]
+    shown: Iterable[bpy.types.Object], matrix: NDArray[np.float64], size: tuple[int, int]
 ) -> Iterator[tuple[int, Footprint]]:
     groups: dict[bytes, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
     meshes: dict[bpy.types.Mesh, tuple[bytes, NDArray[np.float64]]] = {}
@@ -58,12 +58,12 @@ def _of_meshes(
     for made in shown:
         mesh, particle_id = made.data, int(made[PARTICLE_ID])
         if mesh not in meshes:
-            vertices, corners = _arrays(mesh)
+            vertices, corners = mesh_arrays(mesh)
             # Meshes that differ in nothing but their vertices are worked on together.
             meshes[mesh] = corners.tobytes(), vertices
             triangles[meshes[mesh][0]] = corners
         key, vertices = meshes[mesh]
-        seen = vertices @ (to_pixels @ np.array(made.matrix_world)).T
+        seen = vertices @ (matrix @ np.array(made.matrix_world)).T
         if (np.abs(seen[:, 2]) <= seen[:, 3]).all():
             groups[key].append((particle_id, seen[:, :2] / seen[:, 3:]))
             continue
@@ -77,7 +77,7 @@ def _of_meshes(
         yield from zip((particle_id for particle_id, _ in members), shapes, strict=True)
 
 
-def _to_pixels(
+def to_pixels(
     camera: bpy.types.Object, depsgraph: bpy.types.Depsgraph, width: int, height: int
 ) -> NDArray[np.float64]:
     """Return the 4 x 4 matrix from world space to homogeneous pixels, rows counted downwards."""
@@ -95,7 +95,7 @@ def _to_pixels(
     return matrix
 
 
-def _arrays(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def mesh_arrays(mesh: bpy.types.Mesh) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Return homogeneous vertices, (V, 4), and triangles, (T, 3), of a mesh."""
     surface = mesh_surface(mesh)
     homogeneous = np.ones((len(surface.vertices), 4))

@@ -227,12 +227,15 @@ class Stage:
         settings = self._truth.settings
         kind = type(prototype)
         chain = prototype.imaging_chain(own, settings.fidelity)
-        model = prototype.image_model(own)
+        asked = settings.fidelity in prototype.computed_at
+        model = prototype.image_model(own) if asked else None
+        if model is not None:
+            model = given(model, ImageModel, kind, "image_model").at_scale(settings.scene_unit_nm)
         name = self._ground_material(technique) if model is not None else None
         ground = None if name is None else self._materials.surface_key(name, technique.features)
         volume = prototype.volume(settings.resolution)
         return ImageFormation(
-            model=None if model is None else given(model, ImageModel, kind, "image_model"),
+            model=model,
             chain=given(chain, ImagingChain, kind, "imaging_chain"),
             scene_unit_nm=settings.scene_unit_nm,
             ground_height=volume.lower[2],

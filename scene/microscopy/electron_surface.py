@@ -23,6 +23,10 @@ class ElectronSurface:
         Standard deviation of the yield from place to place, relative to its mean; 0 is even.
     patch_size
         Distance in nm over which the yield varies.
+    absorption_density
+        How dense it is to a beam that passes through: a thickness of L scene units leaves
+        exp(-0.5 density L) of it. None for a material that does not say, and can't be looked
+        through.
     """
 
     secondary_electron_yield: float = 1.0
@@ -30,3 +34,4 @@ class ElectronSurface:
     relief_wavelength: float = 1000.0
     patch_contrast: float = 0.0
     patch_size: float = 10_000.0
+    absorption_density: float | None = None

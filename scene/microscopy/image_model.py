@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ class ImageModel(ABC):
     Returned by a technique's ``image_model``; its parameters are its own.
     """
 
+    looks_through: ClassVar[bool] = False
+    """Whether it asks for the `thickness` of particles, and so for their materials' density."""
+
     @property
     @abstractmethod
     def reach_nm(self) -> float:
@@ -27,6 +31,10 @@ class ImageModel(ABC):
 
         The view goes on that far beyond the frame's edges, at most ``raster.most_around`` pixels.
         """
+
+    def at_scale(self, scene_unit_nm: float) -> ImageModel:  # noqa: ARG002
+        """Return the model for scene units of so many nm; itself, if its lengths are in nm."""
+        return self
 
     @abstractmethod
     def signal(self, view: View, stream: Stream) -> NDArray[np.float32]:

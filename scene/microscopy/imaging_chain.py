@@ -15,6 +15,7 @@ from scene.microscopy.probe import reach_px as reach_of_probe
 from scene.microscopy.raster import Raster
 from scene.microscopy.scan import Scan
 from scene.microscopy.scan import reach_px as reach_of_scan
+from scene.microscopy.support_film import SupportFilm
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 IMAGING_FEATURES: tuple[FeatureSpec, ...] = (
@@ -50,6 +51,8 @@ class ImagingChain:
         How the signal becomes gray values.
     data_bar
         What a data bar says, if there is one.
+    film
+        What lies beneath all particles and weakens the signal, before anything else is done to it.
     """
 
     noise: float = 0.0
@@ -59,6 +62,7 @@ class ImagingChain:
     detector: Detector = field(default_factory=Detector)
     display: Display = field(default_factory=Display)
     data_bar: DataBar = field(default_factory=DataBar)
+    film: SupportFilm = field(default_factory=SupportFilm)
 
     @classmethod
     def of(cls, features: Mapping[str, FeatureValue], noise: float = 0.0) -> Self:

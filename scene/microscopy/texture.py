@@ -126,6 +126,14 @@ def clouds() -> Texture:
     return Texture((value / value.std()).astype(np.float32).reshape(-1, 1), SIZE / fullest)
 
 
+@cache
+def grains() -> Texture:
+    """Return a field of bumps and dents that follow each other at a distance of about 1."""
+    waves = SIZE / 8
+    value, *_ = _waves(waves, seed=4)
+    return Texture(value.astype(np.float32).reshape(-1, 1), SIZE / waves)
+
+
 def _waves(mean: float, seed: int) -> list[NDArray[np.float64]]:
     """Return a field of waves, `mean` a side, its deviation 1, and its slopes for a texel."""
     frequency, spectrum = _random_spectrum(seed, finest=3 * mean)

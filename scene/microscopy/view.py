@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.raster import Raster
+from scene.microscopy.thickness import Thickness
 
 type ParticleSurfaces = Mapping[ElectronSurface, NDArray[np.intp]]
 """Each material in use, and the ids of the particles that are made of it."""
@@ -38,6 +39,9 @@ class View:
         is.
     particles
         The materials of the particles.
+    thickness
+        Returns how much of each particle of interest the beam passes through, one by one: all
+        together may be many times the frame. Nothing but for a model that `looks_through`.
     """
 
     raster: Raster
@@ -46,3 +50,4 @@ class View:
     unseen_height: NDArray[np.float32] | None = None
     ground: ElectronSurface | None = None
     particles: ParticleSurfaces = field(default_factory=dict)
+    thickness: Callable[[], Iterable[Thickness]] = tuple

@@ -188,6 +188,12 @@ class MeasurementTechniquePrototype(Prototype):
     max_samples: ClassVar[int] = 4096
     """Most samples a pixel of `real` gets in recipes that do not say."""
 
+    computed_at: ClassVar[frozenset[Fidelity]] = frozenset({"fast", "reference"})
+    """At which fidelities `image_model` is asked; Cycles renders the image at any other."""
+
+    looks_through: ClassVar[bool] = False
+    """Whether its images show what lies within particles, so that materials need a density."""
+
     @abstractmethod
     def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
         """Return the measurement volume for a render of `resolution` (width, height) pixels."""

@@ -57,9 +57,9 @@ class Shader:
         usual = {"Roughness": 0.5, "IOR": 1.45}
         return self.finish(self.node("BsdfPrincipled", {**usual, **inputs}).outputs["BSDF"])
 
-    def finish(self, surface: bpy.types.NodeSocket) -> bpy.types.Material:
-        """Return the material, which shows a node's output."""
-        self.node("OutputMaterial", {"Surface": surface})
+    def finish(self, shown: bpy.types.NodeSocket, what: str = "Surface") -> bpy.types.Material:
+        """Return the material, whose surface, or volume, shows a node's output."""
+        self.node("OutputMaterial", {what: shown})
         return self.material
 
 

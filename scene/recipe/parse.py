@@ -24,6 +24,7 @@ from scene.recipe.blueprint_checks import (
     named_prototypes,
 )
 from scene.recipe.chain_checks import chain_problems
+from scene.recipe.looked_through import opaque_materials
 from scene.recipe.names import Features, RecipeNames
 from scene.recipe.own_settings import with_own_settings
 from scene.recipe.references import texts
@@ -107,6 +108,8 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         volume=None if recipe is None or found else _volume(recipe, registry, found),
         sight=None if recipe is None else _sight(recipe, technique_features, used),
     )
+    if recipe is not None and not found:
+        found += opaque_materials(recipe, registry)
     found += _taken_names(criteria, BUILTIN_CRITERIA, "criterion")
     found += _taken_names((*sets, *criteria_sets), BUILTIN_SETS, "set")
     found += [

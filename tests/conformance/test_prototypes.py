@@ -63,6 +63,12 @@ class TestBandNoise(prototypes.MaterialConformance):
     on_substrate = True
 
 
+class TestTemAmorphous(prototypes.MaterialConformance):
+    prototype = "tem_amorphous"
+    technique = "transmission_electron_microscope"
+    background = None
+
+
 # What the features of the imaging chain, which all microscopes have, need to show.
 RENDER = {"resolution": [256, 64], "max_samples": 2, "data_bar": "overlay"}
 LARGEST = {"scene_unit_nm": 1e6}
@@ -89,6 +95,17 @@ class TestSecondaryElectronMicroscope(prototypes.MeasurementTechniqueConformance
     prototype = "secondary_electron_microscope"
     render, largest, beside = RENDER, LARGEST, BESIDE
     changed = {**CHANGED, "noise_threshold": 1.0}  # noqa: RUF012
+
+
+class TestTransmissionElectronMicroscope(prototypes.MeasurementTechniqueConformance):
+    prototype = "transmission_electron_microscope"
+    render = RENDER
+    largest = LARGEST
+    beside = {**BESIDE, "film_thickness": 500.0, "film_grain_size": 500.0}  # noqa: RUF012
+    changed = {**CHANGED, "noise_threshold": 1.0, "film_grain_size": 900.0}  # noqa: RUF012
+    at_reference = frozenset({"noise_threshold"})
+    material = "tem_amorphous"
+    background = None
 
 
 def test_every_built_in_prototype_is_tested_here() -> None:

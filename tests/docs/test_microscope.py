@@ -8,8 +8,12 @@ from pathlib import Path
 
 from scene.prototypes.materials.sem_carbon_tape import SemCarbonTape
 from scene.prototypes.materials.sem_metal_powder import SemMetalPowder
+from scene.prototypes.materials.tem_amorphous import TemAmorphous
 from scene.prototypes.measurement_techniques.scanning_electron_microscope import (
     ScanningElectronMicroscope,
+)
+from scene.prototypes.measurement_techniques.transmission_electron_microscope import (
+    TransmissionElectronMicroscope,
 )
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
@@ -42,6 +46,10 @@ def test_the_tables_have_every_parameter_its_default_and_its_range() -> None:
     }
     for powder, tape in zip(SemMetalPowder.features, SemCarbonTape.features, strict=True):
         expected[powder.name] = f"{written(powder)}, {written(tape)}", bounds(powder)
+    expected |= {
+        spec.name: (written(spec), bounds(spec))
+        for spec in (*TransmissionElectronMicroscope.features, *TemAmorphous.features)
+    }
     assert listed == expected
 
 

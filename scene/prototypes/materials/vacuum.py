@@ -13,7 +13,7 @@ from scene.specimen.features import FeatureSpec, FeatureValue
 if TYPE_CHECKING:
     import bpy
 
-ELECTRONS = ElectronSurface(secondary_electron_yield=0.0)
+ELECTRONS = ElectronSurface(secondary_electron_yield=0.0, absorption_density=0.0)
 
 
 @final
