@@ -19,6 +19,7 @@ from orchestrator.dataset.layout import MANIFEST, PARTICLES
 from orchestrator.plan.run import Scalar
 from scene.errors import ConfigurationError, Problem
 from scene.imaging.quality import Quality
+from scene.specimen.columns import AGGLOMERATE_COLUMNS
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import POSE
 
@@ -96,11 +97,17 @@ PARTICLE = {
     "particle_id": pa.int32(),
     "blueprint": pa.string(),
     "category_color": pa.string(),
+    "parent_id": pa.int32(),
+    "agglomerate_id": pa.int32(),
 }
 """First columns of the particles table."""
 
 _INITIAL_POSE = {f"initial_{name}_{axis}": pa.float64() for name in POSE for axis in "xyz"}
 _SIZE = {"equivalent_diameter_nm": pa.float64()}
+_AGGLOMERATES = dict.fromkeys(AGGLOMERATE_COLUMNS, pa.float64()) | {
+    "agglomerate_particles": pa.int32(),
+    "coordination_number": pa.int32(),
+}
 _PIXELS = {
     "visible_pixels": pa.int32(),
     "bbox_x": pa.int32(),
@@ -132,6 +139,8 @@ class Columns:
         Parameters of variabilities that each run draws.
     timings
         Labels of all steps.
+    joins_particles
+        Whether a step makes agglomerates.
     """
 
     overrides: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
@@ -140,6 +149,7 @@ class Columns:
     sampled_particle_features: Sequence[str] = ()
     variabilities: Sequence[str] = ()
     timings: Sequence[str] = ()
+    joins_particles: bool = False
 
 
 def manifest_schema(columns: Columns) -> pa.Schema:
@@ -189,6 +199,7 @@ def particles_schema(columns: Columns) -> pa.Schema:
         ((name, _type(spec)) for spec in columns.particle_features for name in spec.columns),
         _INITIAL_POSE.items(),
         _SIZE.items(),
+        _AGGLOMERATES.items() if columns.joins_particles else (),
         _PIXELS.items(),
     )
 

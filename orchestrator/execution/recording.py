@@ -62,4 +62,5 @@ def _columns(sweep: Sweep, runs: Expansion) -> Columns:
         sampled_particle_features=recipe.sampled_particle_features(),
         variabilities=varying_parameters(recipe),
         timings=recipe.timing_labels(),
+        joins_particles=recipe.joins_particles,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -62,6 +62,8 @@ class BlenderFrame(Frame):
         Returns the generator of a stage of the chain by its name, the same at every call.
     shared_stream
         The same for what all views of a specimen have in common, such as its ground.
+    roots
+        Id of the agglomerate's root for each particle of the specimen that has a parent.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class BlenderFrame(Frame):
         formation: ImageFormation,
         stream: Stream,
         shared_stream: Stream,
+        roots: Mapping[int, int],
     ) -> None:
         self._without_margin = truth
         self._particles = particles
@@ -81,6 +84,7 @@ class BlenderFrame(Frame):
         self._formation = formation
         self._stream = stream
         self._shared_stream = shared_stream
+        self._roots = roots
 
     @cached_property
     def buffers(self) -> GeometryBuffers:
@@ -91,6 +95,11 @@ class BlenderFrame(Frame):
             normal=self._shown(whole.normal, 0.0),
             instance=self._shown(whole.instance, 0),
         )
+
+    @property
+    def roots(self) -> Mapping[int, int]:
+        """Id of the agglomerate's root for each particle that has a parent, by its id."""
+        return self._roots
 
     @property
     def specimen_rows(self) -> int:

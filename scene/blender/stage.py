@@ -83,6 +83,7 @@ class Stage:
         self._particles = ParticleObjects(
             registry, self._materials, self._collection, render_settings.fidelity
         )
+        self._roots: dict[int, int] = {}
         self._technique: tuple[str, str | None, dict[str, FeatureValue]] | None = None
         self._formation = ImageFormation()
         self._frames: OrderedDict[tuple[frozenset[int], frozenset[int]], BlenderFrame]
@@ -94,6 +95,9 @@ class Stage:
         for technique in specimen.techniques:
             self._materials.fill_volume(technique.volume_material, technique.features)
         changed = self._particles.sync(specimen.particles)
+        roots = {p.id: p.parent for p in specimen.particles if p.parent is not None}
+        changed |= roots != self._roots
+        self._roots = roots
         for technique in specimen.techniques:
             changed |= self._sync_technique(technique)
         change(self._unmeddled())
@@ -184,6 +188,7 @@ class Stage:
                 self._formation,
                 lambda stage: self._streams.counted(stage, *shown),
                 self._streams.counted,
+                self._roots,
             )
         self._frames.move_to_end(key)
         return self._frames[key]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from scene.errors import StepError
+from scene.execution.agglomerates import agglomerate_columns, membership
 from scene.execution.context import step_context
 from scene.execution.record import RunRecord
 from scene.execution.sizes import equivalent_diameters_nm
@@ -173,6 +174,7 @@ def _particle_table(recipe: Recipe, context: StepContext) -> dict[str, list[Any]
         "blueprint": [particle.blueprint for particle in particles],
         "category_color": ["#{:02x}{:02x}{:02x}".format(*category_color(p.id)) for p in particles],
     }
+    table |= membership(particles)
     for spec in recipe.all_particle_features().values():
         for component, column in enumerate(spec.columns):
             table[column] = [_component(p.features, spec.name, component) for p in particles]
@@ -181,6 +183,8 @@ def _particle_table(recipe: Recipe, context: StepContext) -> dict[str, list[Any]
     geometries = {name: registry.prototype(GeometryPrototype, name) for name in names}
     unit = recipe.render.scene_unit_nm
     table["equivalent_diameter_nm"] = equivalent_diameters_nm(particles, geometries, unit)
+    if recipe.joins_particles:
+        table |= agglomerate_columns(particles, geometries)
     for name in POSE:
         for component, axis in enumerate("xyz"):
             # What nothing has moved lies where it was put.

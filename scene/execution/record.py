@@ -26,9 +26,10 @@ class RunRecord:
         Names of the particle features that a step set, sorted.
     particles
         One list a column, all of equal length: ``particle_id``, ``blueprint``,
-        ``category_color``, every feature column (``dimensions_x``, ...), the pose before the
-        first relaxation (``initial_location_x``, ``initial_rotation_x``, ...),
-        ``equivalent_diameter_nm`` (None where a geometry does not know it), and, where images were
+        ``category_color``, ``parent_id`` (None for roots), ``agglomerate_id``, every feature column
+        (``dimensions_x``, ...), the pose before the first relaxation (``initial_location_x``,
+        ``initial_rotation_x``, ...), ``equivalent_diameter_nm`` (None where a geometry does not
+        know it), in recipes that make agglomerates `AGGLOMERATE_COLUMNS`, and, where images were
         rendered, ``visible_pixels``, ``bbox_x``, ``bbox_y``, ``bbox_width``, ``bbox_height``
         (pixels; None for a hidden particle's box), ``touches_border`` and ``occluded_share``.
     visible_particles

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits as screens show them."""
+"""Images of more than 8 bits as people see them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scene.imaging.modes import Agglomerates, category_colors
 
 REAL = "real"
 """The mode whose gray values fill the range of their type; white is the largest number."""
@@ -20,8 +22,10 @@ def eight_bit(pixels: NDArray[Any], mode: str = "") -> NDArray[Any]:
         Whole numbers of more bits are scaled: those of `REAL` from their type's range, others, such
         as ids, from their own, so that something can be seen. Anything else stays as it is.
     mode
-        What the image shows.
+        What the image shows. Ids of agglomerates get the colours of `categorical`.
     """
+    if mode == Agglomerates.name and pixels.dtype.kind == "u" and pixels.ndim == 2:
+        return category_colors().take(pixels, axis=0)
     if pixels.dtype.kind not in "iu" or pixels.dtype.itemsize == 1:
         return pixels
     white = np.iinfo(np.uint16).max if mode == REAL else max(int(pixels.max(initial=0)), 1)

@@ -38,6 +38,11 @@ class Frame(ABC):
         """
 
     @property
+    def roots(self) -> Mapping[int, int]:
+        """Id of the agglomerate's root for each particle that has a parent, by its id."""
+        return {}
+
+    @property
     def specimen_rows(self) -> int:
         """How many rows from the top show the specimen; those below them show a data bar."""
         return len(self.buffers.instance)

@@ -48,6 +48,24 @@ class Categorical(RenderingMode):
 
 
 @final
+class Agglomerates(RenderingMode):
+    """The agglomerate that each particle belongs to."""
+
+    name: ClassVar[str] = "agglomerates"
+    outputs: ClassVar[Mapping[str, str]] = {"agglomerates": "png"}
+
+    def render(self, frame: Frame) -> Mapping[str, Image]:
+        """Return ``agglomerates``: uint16, the id of the agglomerate's root; 0 where nothing is.
+
+        A particle on its own is its own root.
+        """
+        roots = np.arange(LARGEST_ID + 1, dtype=np.uint16)
+        for particle_id, root in frame.roots.items():
+            roots[particle_id] = root
+        return {"agglomerates": roots.take(frame.buffers.instance)}
+
+
+@final
 class DepthMap(RenderingMode):
     """Distance from the camera: near is dark, far is light, nothing is white."""
 

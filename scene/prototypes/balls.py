@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scene.prototypes.base import GeometryPrototype
 from scene.specimen.specimen import DIMENSIONS, Particle
+from scene.specimen.values import values
 
 
 def ball_diameter(particle: Particle, geometry: GeometryPrototype) -> float | None:
@@ -18,5 +19,5 @@ def ball_diameter(particle: Particle, geometry: GeometryPrototype) -> float | No
     """
     dimensions = particle.features[DIMENSIONS]
     assert isinstance(dimensions, tuple)
-    own = {spec.name: particle.features[spec.name] for spec in geometry.features}
+    own = values(particle.features, geometry.features)
     return dimensions[0] if len({*dimensions}) == 1 and geometry.is_ball(own) else None

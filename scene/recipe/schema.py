@@ -233,6 +233,11 @@ class Recipe(StrictModel):
         changed = (feature for step in about_it for feature in step.changes(self._names))
         return tuple(sorted(changed_by(changed, self.technique_features)))
 
+    @property
+    def joins_particles(self) -> bool:
+        """Whether a step makes agglomerates."""
+        return any(step.joins_particles for step in self.synth_chain.feature_generation_steps)
+
     def timing_labels(self) -> tuple[str, ...]:
         """Return the labels of all steps, each once, in the order of the chain."""
         chain = self.synth_chain

@@ -9,8 +9,16 @@ from typing import final
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import POSE
 
+AGGLOMERATE_COLUMNS = (
+    *("agglomerate_particles", "agglomerate_gyration_radius", "agglomerate_fractal_dimension"),
+    *("agglomerate_coordination", "coordination_number"),
+    *("largest_overlap", "largest_neck_diameter"),
+)
+"""Columns of the table of particles in recipes that make agglomerates."""
+
 RESERVED_COLUMNS = frozenset(
     {
+        *AGGLOMERATE_COLUMNS,
         *("run_id", "particle_id", "parent_id", "agglomerate_id"),
         *("blueprint", "category_color"),
         *(f"initial_{name}_{axis}" for name in POSE for axis in "xyz"),

@@ -99,6 +99,11 @@ class Particle:
     parent: int | None = None
 
     @property
+    def root(self) -> int:
+        """Id of the root of its agglomerate; its own if it has no parent."""
+        return self.id if self.parent is None else self.parent
+
+    @property
     def label(self) -> str:
         """What a message calls it."""
         return f"particle {self.id} ({self.blueprint} {self.index})"

@@ -62,6 +62,7 @@ class AgglomerateParticles(FeatureGenerationStep):
     """
 
     worth_keeping: ClassVar[bool] = True
+    joins_particles: ClassVar[bool] = True
 
     affected_set_name: Text
     mode: Annotated[Literal["cluster-cluster", "particle-cluster"], BeforeValidator(_any_case)]

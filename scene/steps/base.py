@@ -36,6 +36,9 @@ class FeatureGenerationStep(Step):
     worth_keeping: ClassVar[bool] = False
     """Whether it takes so long that runs share what it makes of particles; see `concerns`."""
 
+    joins_particles: ClassVar[bool] = False
+    """Whether it makes agglomerates, so that the table of particles describes them."""
+
     def makes(self, context: CheckContext) -> Mapping[Members, int] | None:
         """Return how many objects of which kind the step makes; None if that is not known yet."""
         del context

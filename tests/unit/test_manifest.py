@@ -35,7 +35,7 @@ from orchestrator.plan.run import Run
 from scene.errors import ConfigurationError
 from scene.execution.record import RunRecord
 from scene.imaging.files import FileRecord
-from scene.specimen.columns import RESERVED_COLUMNS, RESERVED_TIMES
+from scene.specimen.columns import AGGLOMERATE_COLUMNS, RESERVED_COLUMNS, RESERVED_TIMES
 from scene.specimen.features import FeatureSpec
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -763,7 +763,10 @@ def test_not_a_number_never_reaches_statistics(storage: Storage) -> None:
 
 def test_every_column_of_the_particles_table_is_reserved() -> None:
     """A feature of that name would take its place: whoever adds a column reserves it."""
-    assert set(particles_schema(Columns()).names) <= RESERVED_COLUMNS
+    columns = Columns(joins_particles=True)
+    assert set(particles_schema(columns).names) <= RESERVED_COLUMNS
+    assert {*AGGLOMERATE_COLUMNS} <= set(particles_schema(columns).names)
+    assert not {*AGGLOMERATE_COLUMNS} & set(particles_schema(Columns()).names)
 
 
 def test_every_time_of_a_run_is_reserved() -> None:

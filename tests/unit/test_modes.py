@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
+from scene.imaging.eight_bit import eight_bit
 from scene.imaging.footprint import Footprint
 from scene.imaging.frame import Frame
 from scene.imaging.modes import (
     DARKEST_CATEGORY,
     LARGEST_ID,
+    Agglomerates,
     Categorical,
     DepthMap,
     Ignore,
@@ -46,6 +48,8 @@ class FixedFrame(Frame):
     def footprints(self) -> Mapping[int, Footprint]:
         raise NotImplementedError  # no mode asks
 
+    roots: Mapping[int, int] = {}
+
     def surfaces(self) -> Mapping[int, TriangleMesh]:
         raise NotImplementedError
 
@@ -62,6 +66,15 @@ def plain_frame(ids: ArrayLike, normal: tuple[float, ...] = (0.0, 0.0, 1.0)) -> 
     return FixedFrame(
         np.where(seen, 10.0, np.inf), np.where(seen[..., None], normal, 0.0), instance
     )
+
+
+def test_agglomerates_show_the_root_of_each_particle() -> None:
+    frame = plain_frame([[0, 1, 2], [3, LARGEST_ID, 4]])
+    frame.roots = {1: 3, LARGEST_ID: 2}
+    (image,) = Agglomerates().images(frame).values()
+    assert image.dtype == np.uint16
+    assert image.tolist() == [[0, 3, 2], [3, 2, 4]]
+    assert eight_bit(image, "agglomerates")[0, 1].tolist() == [*category_color(3)]
 
 
 def test_category_colors_are_unique_for_every_id_and_never_nearly_black() -> None:
