@@ -36,11 +36,11 @@ class DistributeInMeasurementVolume(FeatureGenerationStep):
 
     @override
     def needs(self, context: CheckContext) -> Iterable[Members]:
-        return {context.members(self.affected_set_name)} - {Members.NOTHING}
+        return list(context.members(self.affected_set_name) & Members.PARTICLES)
 
     @override
     def concerns(self, context: CheckContext) -> Members:
-        return context.members(self.affected_set_name)
+        return context.members(self.affected_set_name) & Members.PARTICLES
 
     @override
     def changes(self, context: CheckContext) -> Iterable[str]:

@@ -271,3 +271,14 @@ def test_prototypes_stay_as_they_are_in_a_run_whose_numbers_were_not_checked(
     ).synth_chain.feature_generation_steps[2]
     with pytest.raises(ValueError, match="'Up' also holds what objects are made from"):
         step.execute(context)
+
+
+@pytest.mark.parametrize("target", ["RelaxCollisions", "DistributeInMeasurementVolume"])
+def test_a_step_on_particles_of_a_mixed_set_concerns_these(target: str) -> None:
+    step = {"_target_": f"$builtins.{target}", "affected_set_name": "All"}
+    steps = [*INVOKE, step]
+    recipe = parse(changed({"synth_chain.feature_generation_steps": steps}), "r.yaml", Registry())
+    made = recipe.synth_chain.feature_generation_steps[2]
+    assert made.concerns(recipe.names) is Members.PARTICLES
+    assert Members.PARTICLES in made.needs(recipe.names)
+    assert Members.TECHNIQUE_BLUEPRINTS not in made.needs(recipe.names)
