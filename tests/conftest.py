@@ -15,6 +15,7 @@ from typing import IO, Any, Self
 
 import pytest
 import yaml
+from filelock import FileLock
 from pyarrow.fs import FileSelector, S3FileSystem
 
 from scene.errors import MissingLibraryError
@@ -72,6 +73,22 @@ def probe_plugins() -> Path:
 def cheap_recipe() -> Path:
     """A recipe of two beads whose only steps of rendering are those of ``probe``."""
     return TESTING / "cheap.yaml"
+
+
+@pytest.fixture(scope="session")
+def prototype_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a library of prototypes, written by Blender in a process of its own, once."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent  # that of all workers
+    folder = shared / "prototype_library"
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            unfinished = folder.with_suffix(".partial")
+            command = [sys.executable, "-m", "tests.prototype_library", str(unfinished)]
+            subprocess.run(command, check=True, capture_output=True, cwd=TESTING.parents[1])
+            unfinished.rename(folder)
+    return folder
 
 
 RAY_CLUSTER = """

@@ -101,7 +101,7 @@ def load_blocks(file: Path, collection: str, name: str) -> Blocks:
                         block.name = f"{block.name}.before"
             setattr(wanted, collection, [name])
     except OSError as error:
-        raise ValueError(f"{file} can't be read as a Blender file: {error}") from error
+        raise ValueError(f"{file} can't be read as a Blender file") from error
     (main,) = getattr(wanted, collection)
     named = {
         (kind, block.name): block

@@ -55,7 +55,7 @@ def _check_version(path: Path) -> None:
         with bpy.data.libraries.load(str(path), link=False) as (held, _):
             version = held.version[:2]
     except OSError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"{path} can't be read as a Blender file") from error
     newest = bpy.app.version[:2]
     if version > newest:
         raise ValueError(

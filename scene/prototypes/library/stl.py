@@ -60,8 +60,11 @@ def stl_geometry(path: Path) -> StlGeometry:
         raise ValueError(f"{path} holds a flat surface, {sides.tolist()} wide; a particle is solid")
     vertices, triangles = np.unique((flat - (low + high) / 2) / sides, axis=0, return_inverse=True)
     size = np.clip(sides, OWN[DIMENSIONS].minimum, OWN[DIMENSIONS].maximum)
+    shape = TriangleMesh(vertices, triangles.reshape(-1, 3).astype(np.int64))
+    if shape.volume < 0:  # it was written inside out
+        shape = TriangleMesh(vertices, np.ascontiguousarray(shape.triangles[:, ::-1]))
     own = {
-        "shape": TriangleMesh(vertices, triangles.reshape(-1, 3).astype(np.int64)),
+        "shape": shape,
         "features": (replace(OWN[DIMENSIONS], default=tuple(size.tolist())), *_ratios(size)),
         "__doc__": f"What {path} holds.",
     }
