@@ -86,7 +86,9 @@ def named_prototypes(
     for kind, blueprints in ((PARTICLES, particles), (TECHNIQUES, techniques)):
         for blueprint in blueprints.values():
             for key, base in PROTOTYPE_KEYS[kind].items():
-                name = blueprint.get(key) if isinstance(blueprint, dict) else None
+                name = (
+                    blueprint.get(key, _DEFAULTS.get(key)) if isinstance(blueprint, dict) else None
+                )
                 if isinstance(name, str):
                     yield base, name
 

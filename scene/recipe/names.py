@@ -101,6 +101,8 @@ class RecipeNames(CheckContext):
         objects = self._objects(set_name)
         if not objects or self.members_with(set_name, feature_name):
             return None
+        if reason := self.registry.unavailable(feature_name):
+            return f"feature {feature_name!r} is not there: {reason}"
         known = {name for _, _, features in objects for name in features or ()}
         blueprints = _blueprints(blueprint for _, blueprint, _ in objects)
         return f"{unknown('feature', feature_name, known)} ({blueprints})"

@@ -140,6 +140,11 @@ class Registry:
             )
         return cast("P", self._prototypes[key])
 
+    def unavailable(self, feature: str) -> str | None:
+        """Return why a feature that a prototype in use should have is not there, if one should."""
+        reasons = (made.unavailable.get(feature) for made in self._prototypes.values())
+        return next(filter(None, reasons), None)
+
     def look_into(self, named: Iterable[tuple[type[Prototype], str]]) -> None:
         """Let Blender look into the files of library prototypes, all in one go.
 

@@ -51,6 +51,12 @@ def test_the_prototypes_that_a_recipe_names_are_found_by_kind(library: Path) -> 
     assert prototype_versions(RECIPE, []) == {}
 
 
+@pytest.mark.parametrize("name", ["default", "vacuum"])
+def test_materials_that_no_key_names_are_found_too(library: Path, name: str) -> None:
+    (library / "materials" / f"{name}.blend").write_text("look")
+    assert f"prototypes.materials.{name}" in prototype_versions(RECIPE, [library])
+
+
 def test_values_of_overrides_are_names_too(library: Path) -> None:
     text = "blueprints.particles.Flake.geometry_prototype_name=sphere,unused"
     assert set(prototype_versions([text], [library])) == {"prototypes.geometries.unused"}

@@ -12,6 +12,7 @@ from scene.prototypes.library.material import LibraryMaterial
 from scene.prototypes.library.prototype import LibraryPrototype
 from scene.prototypes.library.stl import stl_geometry
 from scene.prototypes.library.technique import LibraryTechnique
+from scene.specimen.blueprints import VACUUM
 
 _CLASSES: dict[str, type[LibraryPrototype]] = {
     GEOMETRIES: LibraryGeometry,
@@ -44,6 +45,7 @@ def made_prototype(file: PrototypeFile) -> Prototype:
         "features": facts.features,
         "unavailable": facts.unavailable,
         "true_size": facts.true_size,
+        "is_nothing": file.kind == MATERIALS and file.path.stem == VACUUM,
         "__doc__": f"What {file.path} holds.",
     }
     if facts.technique is not None:
