@@ -40,7 +40,7 @@ from scene.prototypes.base import (
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
+from scene.specimen.specimen import DIMENSIONS, MeasurementTechnique, Particle, Specimen
 from scene.specimen.streams import Streams
 from scene.specimen.values import write
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 type Features = Mapping[str, FeatureValue]
 
 _IDS = (1, 2, 3)
+_BOX = (2.0, 1.5, 1.0)
 _SEED = 7
 
 
@@ -146,8 +147,10 @@ class _PrototypeConformance:
 
     @classmethod
     def bounds(cls) -> Iterator[dict[str, FeatureValue]]:
-        """Yield each bound of a feature, alone."""
+        """Yield each bound of a feature, and each text that it may be, alone."""
         for spec in cls.specs():
+            for choice in spec.choices:
+                yield {spec.name: choice}
             for bound in sorted({spec.minimum, spec.maximum} - {-np.inf, np.inf}):
                 value = spec.checked((bound,) * spec.components if spec.components > 1 else bound)
                 yield {spec.name: value}
@@ -168,26 +171,36 @@ class GeometryConformance(_PrototypeConformance):
         super().__init_subclass__(**kwargs)
         cls.geometry = getattr(cls, "prototype", cls.geometry)
 
-    def test_the_mesh_fills_the_unit_cube_round_the_origin(self, bench: _Bench) -> None:
-        """``dimensions`` are the size of the bounding box only if the mesh has size 1."""
-        vertices = bench.vertices()
+    def test_the_mesh_fills_its_box_round_the_origin(self, bench: _Bench) -> None:
+        """``dimensions`` are the size of the bounding box, unless the geometry says otherwise."""
+        vertices, half = bench.vertices(), np.array(bench.box) / 2
         assert np.isfinite(vertices).all()
-        assert np.allclose(vertices.min(axis=0), -0.5, atol=1e-5)
-        assert np.allclose(vertices.max(axis=0), 0.5, atol=1e-5)
+        if bench.shape.fills_box:
+            assert np.allclose(vertices.min(axis=0), -half, atol=1e-5)
+            assert np.allclose(vertices.max(axis=0), half, atol=1e-5)
+        else:
+            assert (vertices.min(axis=0) < 0).all()
+            assert (vertices.max(axis=0) > 0).all()
+            assert (np.ptp(vertices, axis=0) < 4 * half).all()
+
+    def test_the_mesh_is_closed_and_faces_outwards(self, bench: _Bench) -> None:
+        """What is inside is found by the directions of faces, and a volume needs both."""
+        sides = bench.triangles()[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+        assert np.array_equal(np.unique(sides, axis=0), np.unique(sides[:, ::-1], axis=0))
+        assert len(np.unique(sides, axis=0)) == len(sides), "an edge has more than two faces"
+        assert bench.filled() > 0, "faces run clockwise as seen from outside"
 
     def test_what_passes_for_a_sphere_is_one(self, bench: _Bench) -> None:
         """A particle of such a geometry may be drawn as a perfect sphere."""
-        geometry = Registry(self.plugins).prototype(GeometryPrototype, self.prototype)
-        if geometry.is_sphere({spec.name: spec.default for spec in geometry.features}):
+        if bench.shape.is_sphere(bench.shaping()):
             distance = np.linalg.norm(bench.vertices(), axis=1)
             assert np.allclose(distance, 0.5, atol=1e-4), "vertices lie off the sphere"
 
     def test_the_volume_fraction_is_that_of_the_mesh(self, bench: _Bench) -> None:
         """Sizes in nm follow from it. A mesh of few faces may be 5 % off what it stands for."""
-        geometry = Registry(self.plugins).prototype(GeometryPrototype, self.prototype)
-        told = geometry.volume_fraction({spec.name: spec.default for spec in geometry.features})
+        told = bench.shape.volume_fraction(bench.shaping())
         if told is not None:
-            filled = bench.filled()
+            filled = bench.filled() / np.prod(bench.box)
             assert abs(told - filled) < 0.05 * filled, (
                 f"{told} of the box, but {filled:.3f} is full"
             )
@@ -334,6 +347,8 @@ class _Bench:
         self._suite = suite
         self._session = session
         self._registry = Registry(suite.plugins)
+        self.shape = self._registry.prototype(GeometryPrototype, suite.geometry)
+        self.box = _BOX if self.shape.true_size else (1.0, 1.0, 1.0)
         self.volume = self._technique().volume(self._settings({}).resolution)
 
     def frame(
@@ -366,24 +381,30 @@ class _Bench:
             "normal": buffers.normal,
         }
 
+    def shaping(self) -> dict[str, FeatureValue]:
+        """Return the features that the geometry's mesh depends on, with their defaults."""
+        values = {spec.name: spec.default for spec in self.shape.features}
+        return values | ({DIMENSIONS: self.box} if self.shape.true_size else {})
+
     def vertices(self) -> NDArray[np.float64]:
         """Return the (N, 3) vertices of the geometry's mesh, with its features' defaults."""
         return np.array([tuple(vertex.co) for vertex in self._mesh().vertices])
 
-    def filled(self) -> float:
-        """Return the volume that the geometry's mesh encloses, with its features' defaults."""
+    def triangles(self) -> NDArray[np.int64]:
+        """Return the (N, 3) vertices of the mesh's triangles."""
         mesh = self._mesh()
         mesh.calc_loop_triangles()
-        corners = np.array([tuple(vertex.co) for vertex in mesh.vertices])
-        first, second, third = (
-            corners[[triangle.vertices[n] for triangle in mesh.loop_triangles]] for n in range(3)
-        )
-        return abs(float((first * np.cross(second, third)).sum())) / 6
+        return np.array([tuple(triangle.vertices) for triangle in mesh.loop_triangles])
+
+    def filled(self) -> float:
+        """Return the volume that the geometry's mesh encloses; negative if it is inside out."""
+        corners = self.vertices()[self.triangles()]
+        first, second, third = np.moveaxis(corners, 1, 0)
+        return float((first * np.cross(second, third)).sum()) / 6
 
     def _mesh(self) -> Any:
         self._session.reset()
-        geometry = self._registry.prototype(GeometryPrototype, self._suite.geometry)
-        return geometry.build({spec.name: spec.default for spec in geometry.features})
+        return self.shape.build(self.shaping())
 
     def _technique(self) -> MeasurementTechniquePrototype:
         return self._registry.prototype(MeasurementTechniquePrototype, self._suite.technique)
@@ -395,8 +416,7 @@ class _Bench:
         suite = self._suite
         (left, front, bottom), (width, depth, _) = self.volume.lower, self.volume.sides
         size = min(width, depth) / 6
-        shape = self._registry.prototype(GeometryPrototype, suite.geometry)
-        specs = {spec.name: spec for spec in (*shape.features, *PARTICLE_FEATURES)}
+        specs = {spec.name: spec for spec in (*self.shape.features, *PARTICLE_FEATURES)}
         particles = []
         for place, particle_id in enumerate(_IDS):
             x = left + width * (1 + place) / 4
@@ -421,7 +441,8 @@ def _other_value(spec: FeatureSpec) -> FeatureValue:
     if spec.kind == "boolean":
         return not spec.default
     if spec.kind == "string":
-        return f"{spec.default} other"
+        others = [choice for choice in spec.choices if choice != spec.default]
+        return others[0] if others else f"{spec.default} other"
     default: Any = spec.default if isinstance(spec.default, tuple) else (spec.default,)
     for bound in (spec.minimum, spec.maximum):
         if np.isfinite(bound) and any(value != bound for value in default):

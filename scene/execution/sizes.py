@@ -44,10 +44,12 @@ def equivalent_diameters_nm(
 
 def _diameter(particle: Particle, geometries: Geometries, scene_unit_nm: float) -> float | None:
     geometry = geometries[particle.geometry]
-    own = values(particle.features, geometry.features)
-    fraction = _checked(geometry, own)
     dimensions = particle.features[DIMENSIONS]
     assert isinstance(dimensions, tuple)
+    own = values(particle.features, geometry.features)
+    if geometry.true_size:
+        own[DIMENSIONS] = dimensions
+    fraction = _checked(geometry, own)
     if fraction is None:
         return None
     # Each side for itself: a product of three lengths in nm can be out of any range.
@@ -57,9 +59,11 @@ def _diameter(particle: Particle, geometries: Geometries, scene_unit_nm: float) 
 
 def _checked(geometry: GeometryPrototype, features: Mapping[str, FeatureValue]) -> float | None:
     fraction: Any = geometry.volume_fraction(features)  # whatever a plugin gives
-    if fraction is None or (isinstance(fraction, int | float) and 0 < fraction <= 1):
+    most = 1 if geometry.fills_box else math.inf
+    if fraction is None or (isinstance(fraction, int | float) and 0 < fraction <= most):
         return fraction
+    bounds = "in (0, 1]" if geometry.fills_box else "greater than 0"
     raise ValueError(
-        f"{described(type(geometry))}: volume_fraction must give a number in (0, 1] or None, "
+        f"{described(type(geometry))}: volume_fraction must give a number {bounds} or None, "
         f"got {fraction!r:.60}"
     )

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, override
 
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
+from scene.prototypes.surface_mesh import surface_mesh
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue
-from scene.specimen.specimen import MeasurementVolume
+from scene.specimen.specimen import DIMENSIONS, MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy
@@ -39,8 +41,6 @@ _FARTHEST = 1e5
 """Scene units up to which single precision resolves less than a tenth of a pixel."""
 
 _MOST_RADIANS = 1e3
-
-_SHARP_RADIANS = math.pi / 6
 
 PARTICLE_FEATURES = (
     FeatureSpec(
@@ -70,6 +70,29 @@ PARTICLE_FEATURES = (
 )
 """Features of every particle, whatever its geometry and material."""
 
+LOCATION_Z = FeatureSpec(
+    "location_z",
+    0.0,
+    "the last component of `location`",
+    minimum=-_FARTHEST,
+    maximum=_FARTHEST,
+    alias_of=("location", 2),
+)
+"""A feature of geometries whose particles are moved up and down."""
+
+
+def dimensions(default: tuple[float, float, float], description: str) -> FeatureSpec:
+    """Return the feature `dimensions` with what it is for a geometry."""
+    return replace(PARTICLE_FEATURES[0], default=default, description=description)
+
+
+def size(features: Mapping[str, FeatureValue]) -> tuple[float, float, float]:
+    """Return the value of `dimensions`."""
+    value = features[DIMENSIONS]
+    assert isinstance(value, tuple)
+    x, y, z = value
+    return x, y, z
+
 
 class Prototype(ABC):
     """Common to all prototypes; each has a file of its own, named like the prototype."""
@@ -95,6 +118,13 @@ class GeometryPrototype(Prototype):
     `location` and `rotation` alone are applied to the object.
     """
 
+    fills_box: ClassVar[bool] = True
+    """Whether `dimensions` is the size of the bounding box.
+
+    If not, it is a nominal size, such as that of a sphere from which bumps stand out, and the
+    geometry's own `dimensions` says in its description of what.
+    """
+
     @abstractmethod
     def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Mesh:
         """Return a new mesh for the given values of this prototype's features."""
@@ -117,10 +147,11 @@ class GeometryPrototype(Prototype):
         return self.is_sphere(features)
 
     def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:  # noqa: ARG002
-        """Return which fraction of its bounding box the shape fills, in (0, 1]; None if unknown.
+        """Return which fraction of the box of size `dimensions` the shape fills; None if unknown.
 
-        Stretched by `dimensions` it stays the same. From it follows a particle's
-        ``equivalent_diameter_nm``, the diameter of the sphere of equal volume.
+        At most 1, if it is the bounding box. Stretched by `dimensions` it stays the same, unless
+        the shape depends on them. From it follows a particle's ``equivalent_diameter_nm``, the
+        diameter of the sphere of equal volume.
         """
         return None
 
@@ -134,16 +165,14 @@ class ProceduralGeometry(GeometryPrototype):
 
     @override
     def build(self, features: Mapping[str, FeatureValue]) -> bpy.types.Mesh:
-        """Return a new mesh of the surface, smooth but for edges that are sharper than 30°."""
-        import bpy
+        """Return a new mesh of the surface."""
+        return surface_mesh(type(self).__name__, self.surface(features))
 
-        surface = self.surface(features)
-        mesh = bpy.data.meshes.new(type(self).__name__)
-        mesh.from_pydata(
-            surface.vertices.tolist(), [], surface.triangles.tolist(), shade_flat=False
-        )
-        mesh.set_sharp_from_angle(angle=_SHARP_RADIANS)
-        return mesh
+    @override
+    def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:
+        """Return that of the surface, unless a shape has a formula."""
+        volume = self.surface(features).volume
+        return volume / math.prod(size(features)) if self.true_size else volume
 
 
 class MaterialPrototype(Prototype):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 @final
@@ -20,13 +20,62 @@ class TriangleMesh:
         (V, 3) float64.
     triangles
         (T, 3) int64, indices of vertices, counter-clockwise seen from outside.
+    normals
+        (V, 3) float64, outward unit normals of the shape that the triangles stand for; None where
+        they are to be taken from the triangles.
     """
 
     vertices: NDArray[np.float64]
     triangles: NDArray[np.int64]
+    normals: NDArray[np.float64] | None = None
 
     @property
     def volume(self) -> float:
-        """The enclosed volume, summed over tetrahedra between the origin and each triangle."""
+        """The enclosed volume: the sum of the tetrahedra between the origin and each triangle."""
         a, b, c = np.moveaxis(self.vertices[self.triangles], 1, 0)
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+
+    @property
+    def extent(self) -> NDArray[np.float64]:
+        """Sides of the bounding box, (3,)."""
+        sides: NDArray[np.float64] = np.ptp(self.vertices, axis=0)
+        return sides
+
+    def stretched(self, factors: ArrayLike) -> TriangleMesh:
+        """Return it stretched along the axes by three positive factors, or by one along all."""
+        factors = np.asarray(factors, dtype=np.float64)
+        normals = self.normals
+        if normals is not None:
+            normals = unit(normals / factors)
+        return replace(self, vertices=self.vertices * factors, normals=normals)
+
+    def smooth(self) -> TriangleMesh:
+        """Return it with normals: the mean of a vertex's triangles, the larger ones counting more.
+
+        For shapes without edges, however steep a mesh shows their slopes.
+        """
+        a, b, c = np.moveaxis(self.vertices[self.triangles], 1, 0)
+        facing = np.repeat(np.cross(b - a, c - a), 3, axis=0)
+        owner, number = self.triangles.ravel(), len(self.vertices)
+        sums = [np.bincount(owner, weights=axis, minlength=number) for axis in facing.T]
+        return replace(self, normals=unit(np.stack(sums, axis=-1)))
+
+    def in_unit_cube(self) -> TriangleMesh:
+        """Return it moved and stretched such that its bounding box is the unit cube round 0."""
+        low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
+        centred = replace(self, vertices=self.vertices - (low + high) / 2)
+        return centred.stretched(1 / (high - low))
+
+
+def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return vectors, (..., 3), with length 1."""
+    lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
+    made: NDArray[np.float64] = vectors / lengths[..., np.newaxis]
+    return made
+
+
+def outward(vertices: NDArray[np.float64], triangles: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the triangles of a surface that is star-shaped about the origin, turned outwards."""
+    a, b, c = np.moveaxis(vertices[triangles], 1, 0)
+    inward = np.einsum("ij,ij->i", a, np.cross(b, c)) < 0
+    return np.where(inward[:, np.newaxis], triangles[:, ::-1], triangles)

@@ -58,6 +58,8 @@ class FeatureSpec:
         b multiplies the component by b / a, and setting the vector resets the feature to 1.
     constant
         Whether its value is always the default, which no step can change.
+    choices
+        All texts that a string may be; empty if it may be any.
     """
 
     name: str
@@ -71,6 +73,7 @@ class FeatureSpec:
     alias_of: tuple[str, int] | None = None
     ratio: bool = False
     constant: bool = False
+    choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a name that recipes or tables can't hold, and a default that does not fit.
@@ -174,6 +177,8 @@ class FeatureSpec:
     def _text(self, item: object) -> str:
         if not isinstance(item, str):
             raise ValueError(f"{self.name} takes text, got {item!r:.80}")
+        if self.choices and item not in self.choices:
+            raise ValueError(f"{self.name} is one of {', '.join(self.choices)}, got {item!r:.80}")
         if len(item) > LONGEST_STRING:
             raise ValueError(
                 f"{self.name} takes at most {LONGEST_STRING} characters, got {len(item)}"

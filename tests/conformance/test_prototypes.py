@@ -22,6 +22,46 @@ class TestSphere(prototypes.GeometryConformance):
     prototype = "sphere"
 
 
+class TestDefaultGeometry(prototypes.GeometryConformance):
+    prototype = "default"
+
+
+class TestEllipsoid(prototypes.GeometryConformance):
+    prototype = "ellipsoid"
+
+
+class TestPotato(prototypes.GeometryConformance):
+    prototype = "potato"
+
+
+class TestWormTwisted(prototypes.GeometryConformance):
+    prototype = "worm_twisted"
+
+
+class TestRod(prototypes.GeometryConformance):
+    prototype = "rod"
+
+
+class TestCuboid(prototypes.GeometryConformance):
+    prototype = "cuboid"
+
+
+class TestPolyhedron(prototypes.GeometryConformance):
+    prototype = "polyhedron"
+
+
+class TestSuperellipsoid(prototypes.GeometryConformance):
+    prototype = "superellipsoid"
+
+
+class TestRoughSphere(prototypes.GeometryConformance):
+    prototype = "rough_sphere"
+
+
+class TestSatelliteSphere(prototypes.GeometryConformance):
+    prototype = "satellite_sphere"
+
+
 class TestSemPolystyrene(prototypes.MaterialConformance):
     prototype = "sem_polystyrene"
 

@@ -6,27 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scene.prototypes.base import GeometryPrototype
+from scene.shapes.sphere import cube_sphere
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 if TYPE_CHECKING:
     import bpy
 
-_CELLS_PER_EDGE = 8
-
-# Each cube face as (axis that is fixed, its sign, first and second running axis), ordered so that
-# first x second points outwards.
-_CUBE_FACES = (
-    (0, 1, 1, 2),
-    (0, -1, 2, 1),
-    (1, 1, 2, 0),
-    (1, -1, 0, 2),
-    (2, 1, 0, 1),
-    (2, -1, 1, 0),
-)
+CELLS_PER_EDGE = 8
 
 
 @final
@@ -54,7 +41,7 @@ class Sphere(GeometryPrototype):
 
         subdivisions = features["subdivisions"]
         assert isinstance(subdivisions, int)
-        vertices, faces = cube_sphere(_CELLS_PER_EDGE * 2**subdivisions)
+        vertices, faces = cube_sphere(CELLS_PER_EDGE * 2**subdivisions)
         mesh = bpy.data.meshes.new("Sphere")
         mesh.from_pydata(vertices.tolist(), [], faces.tolist(), shade_flat=False)
         return mesh
@@ -66,39 +53,3 @@ class Sphere(GeometryPrototype):
     def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float:  # noqa: ARG002
         """Return pi / 6, that of the sphere which the mesh stands for."""
         return math.pi / 6
-
-
-def cube_sphere(cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return vertices and faces of a sphere of diameter 1 made of six square grids.
-
-    Grid lines lie at equal angles (x = tan(pi t / 4) on the cube's face, the equiangular
-    cubed-sphere projection), so that cells have nearly equal size.
-
-    Parameters
-    ----------
-    cells
-        Cells along each edge of the cube, an even number, so that the six poles are vertices and
-        the bounding box is exactly the unit cube.
-
-    Returns
-    -------
-    vertices
-        (6 * cells**2 + 2, 3) float64.
-    faces
-        (6 * cells**2, 4) int64, counter-clockwise seen from outside.
-    """
-    ticks = np.arange(-cells, cells + 1, 2)
-    first, second = np.meshgrid(ticks, ticks, indexing="ij")
-    corners = []
-    for axis, sign, first_axis, second_axis in _CUBE_FACES:
-        grid = np.empty((cells + 1, cells + 1, 3), dtype=np.int64)
-        grid[..., axis] = sign * cells
-        grid[..., first_axis] = first
-        grid[..., second_axis] = second
-        quads = (grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:])
-        corners.append(np.stack(quads, axis=2).reshape(-1, 3))
-    # Integer coordinates make the vertices that neighbouring faces share exactly equal.
-    lattice, faces = np.unique(np.concatenate(corners), axis=0, return_inverse=True)
-    points = np.tan(np.pi / 4 * lattice / cells)
-    vertices = 0.5 * points / np.linalg.norm(points, axis=1, keepdims=True)
-    return vertices, faces.reshape(-1, 4)

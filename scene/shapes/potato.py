@@ -1,0 +1,51 @@
+"""Spheres and ellipsoids whose surface is moved along its normals by noise."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from scene.shapes.mesh import TriangleMesh
+from scene.shapes.noise import fractal_noise
+from scene.shapes.sphere import directions
+
+STRENGTH = 2.0
+SCALE, DETAIL, ROUGHNESS, LACUNARITY, DISTORTION = 0.3, 1.4, 1.0, 2.0, 0.3
+CHANNELS = 3
+"""Independent noises whose mean is taken."""
+
+SPREAD = 100.0
+"""Shapes are taken from places of the noise up to this far from the origin, along each axis."""
+
+DEEPEST = 0.9
+"""Of the smallest half axis: no dent is deeper, or a tiny particle would be turned inside out."""
+
+
+@lru_cache(maxsize=1024)
+def potato(cells: int, size: tuple[float, float, float], shape: int) -> TriangleMesh:
+    """Return an ellipsoid of a nominal size with dents and bumps of an absolute size.
+
+    Parameters
+    ----------
+    cells
+        As of :func:`scene.shapes.sphere.directions`.
+    size
+        Of the ellipsoid, in scene units, which the depth and the width of dents are in, too.
+    shape
+        Selects where in the noise the shape is taken from.
+    """
+    ellipsoid = directions(cells).stretched(np.array(size) / 2)
+    generator = np.random.Generator(np.random.Philox(shape))
+    places = (ellipsoid.vertices + generator.uniform(-SPREAD, SPREAD, 3)) * SCALE
+    shift = [fractal_noise(places + axis, 0.0, 1.0, 1.0, 100 + axis) for axis in range(3)]
+    places = places + DISTORTION * np.stack(shift, axis=-1)
+    noises = (
+        fractal_noise(places, DETAIL, ROUGHNESS, LACUNARITY, channel) for channel in range(CHANNELS)
+    )
+    # Noise in -1 to 1 is (noise - 0.5) in 0 to 1, twice.
+    height = STRENGTH / 2 * sum(noises, np.zeros(len(places))) / CHANNELS
+    height = np.maximum(height, -DEEPEST * min(size) / 2)
+    assert ellipsoid.normals is not None
+    vertices = ellipsoid.vertices + height[:, np.newaxis] * ellipsoid.normals
+    return TriangleMesh(vertices, ellipsoid.triangles).smooth()
