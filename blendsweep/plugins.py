@@ -7,7 +7,8 @@ A plugin package offers classes that derive from one of the bases here:
 - `ObjectSet`: which objects a step works on
 - `FeatureGenerationStep`, `RenderingStep`: steps of the synth chain
 - `RenderingMode`: images of a frame
-- `GeometryPrototype`, `MaterialPrototype`, `MeasurementTechniquePrototype`
+- `GeometryPrototype`, `ProceduralGeometry` with its `TriangleMesh`, `MaterialPrototype`,
+  `MeasurementTechniquePrototype`
 
 Nothing here imports bpy, since plugins are loaded where recipes are checked, too. A plugin imports
 it inside the functions that use it.
@@ -40,9 +41,11 @@ from scene.prototypes.base import (
     GeometryPrototype,
     MaterialPrototype,
     MeasurementTechniquePrototype,
+    ProceduralGeometry,
 )
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.magnification import MAGNIFICATION, magnify
+from scene.shapes.mesh import TriangleMesh
 from scene.specimen.criteria import Criterion, FeatureCriterion
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureSpec, FeatureValue
@@ -87,6 +90,7 @@ __all__ = [
     "ObjectSet",
     "Owner",
     "Particle",
+    "ProceduralGeometry",
     "Raster",
     "Real",
     "RelativeFolder",
@@ -98,6 +102,7 @@ __all__ = [
     "StepContext",
     "Streams",
     "Text",
+    "TriangleMesh",
     "Vector",
     "View",
     "magnify",

@@ -31,7 +31,7 @@ class TriangleMesh:
 
     @property
     def volume(self) -> float:
-        """The enclosed volume: the sum of the tetrahedra between the origin and each triangle."""
+        """The enclosed volume, as a sum of the tetrahedra between the origin and each triangle."""
         a, b, c = np.moveaxis(self.vertices[self.triangles], 1, 0)
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 

@@ -57,5 +57,6 @@ KINDS: dict[str, tuple[tuple[_Pattern, ...], str, bool]] = {
         False,
     ),
 }
-"""Coordinates of the corners with all signs: in any order or in even permutations; whether only
-those with an even number of minus signs are corners."""
+"""Coordinates of the corners, with all signs and in any order, or in even permutations alone.
+
+The last says whether only those with an even number of minus signs are corners."""

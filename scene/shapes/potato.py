@@ -19,7 +19,7 @@ SPREAD = 100.0
 """Shapes are taken from places of the noise up to this far from the origin, along each axis."""
 
 DEEPEST = 0.9
-"""Of the smallest half axis: no dent is deeper, or a tiny particle would be turned inside out."""
+"""Deepest dent over the smallest half axis; a tiny particle would be turned inside out."""
 
 
 @lru_cache(maxsize=1024)

@@ -36,6 +36,7 @@ class TestPotato(prototypes.GeometryConformance):
 
 class TestWormTwisted(prototypes.GeometryConformance):
     prototype = "worm_twisted"
+    changed = {"resolution": 1.0}  # noqa: RUF012
 
 
 class TestRod(prototypes.GeometryConformance):
