@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import final, override
+from typing import Annotated, final, override
+
+from pydantic import BeforeValidator
 
 from scene.language.element import CheckContext, Members
 from scene.language.fields import FileNamePart, Identifier, RelativeFolder, Text
@@ -14,13 +16,27 @@ from scene.steps.context import StepContext
 
 _DEFAULT_INTEREST = "AllParticles"
 _DEFAULT_OVERLAPPING = "Empty"
+_STATE = "state"
+
+
+def _state_name(value: object) -> object:
+    return _STATE if value is None else value
+
+
+def _no_set(value: object) -> object:
+    return _DEFAULT_OVERLAPPING if value is None else value
+
+
+def _mode_name(value: object) -> object:
+    """Return the name of a built-in mode in small letters; those of plugins are classes' names."""
+    return value if not isinstance(value, str) or value.startswith("$") else value.lower()
 
 
 @final
 class SaveState(RenderingStep):
     """Save the scene as a compressed Blender file, as `real` renders it."""
 
-    name: Identifier = "state"
+    name: Annotated[Identifier, BeforeValidator(_state_name)] = _STATE
 
     @override
     def files(self, context: CheckContext) -> Iterable[str]:
@@ -34,7 +50,7 @@ class SaveState(RenderingStep):
 class _RenderParticles(RenderingStep):
     """Common to the steps that render particles in a mode."""
 
-    rendering_mode: Text
+    rendering_mode: Annotated[Text, BeforeValidator(_mode_name)]
     set_name_of_interest: Text = _DEFAULT_INTEREST
     output_file_name_prefix: FileNamePart = ""
     subfolder: RelativeFolder = ""
@@ -92,7 +108,7 @@ class RenderParticlesTogether(_RenderParticles):
     by the camera but still lighting and shading in `real`. All other particles are absent.
     """
 
-    set_name_overlapping: Text = _DEFAULT_OVERLAPPING
+    set_name_overlapping: Annotated[Text, BeforeValidator(_no_set)] = _DEFAULT_OVERLAPPING
 
     @override
     def _suffix(self, particle_id: str) -> str:

@@ -382,6 +382,22 @@ def test_files_that_no_run_could_hold(
     assert message in found
 
 
+def test_rendering_steps_are_read_as_the_predecessor_reads_them(resolved: dict[str, Any]) -> None:
+    def parsed(**changes: Any) -> Recipe:
+        recipe = copy.deepcopy(resolved)
+        mode, state = changes.pop("mode"), changes.pop("state")
+        recipe["synth_chain"]["rendering_steps"] = [
+            {"_target_": SAVE, "name": state},
+            {"_target_": TOGETHER, "rendering_mode": mode, **changes},
+        ]
+        return parse(recipe, "r.yaml", Registry())
+
+    plain = parsed(mode="depth_map", state="state", set_name_overlapping="Empty")
+    other = parsed(mode="Depth_MAP", state=None, set_name_overlapping=None)
+    assert other.synth_chain.rendering_steps == plain.synth_chain.rendering_steps
+    assert other.timing_labels() == plain.timing_labels()
+
+
 def test_a_set_may_not_be_called_like_a_particles_image(resolved: dict[str, Any]) -> None:
     recipe = copy.deepcopy(resolved)
     steps = recipe["synth_chain"]["rendering_steps"]
