@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from scene.language.messages import schema_problems
 from scene.prototypes.base import (
     PARTICLE_FEATURES,
     GeometryPrototype,
@@ -14,6 +15,7 @@ from scene.prototypes.base import (
     MeasurementTechniquePrototype,
     Prototype,
 )
+from scene.prototypes.library.settings import LinkedFeature
 from scene.recipe.names import Features
 from scene.recipe.registry import Registry
 from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM, CustomFeature
@@ -37,7 +39,9 @@ PROTOTYPE_KEYS: dict[str, dict[str, type[Prototype]]] = {
         "background_material_prototype_name": MaterialPrototype,
     },
 }
-_CUSTOM = "custom_features"
+CUSTOM = "custom_features"
+"""The key of a blueprint that adds features."""
+
 _CUSTOM_FEATURES = TypeAdapter(tuple[CustomFeature, ...])
 _DEFAULTS = {
     "material_prototype_name": DEFAULT_MATERIAL,
@@ -47,7 +51,11 @@ _DEFAULTS = {
 
 
 def blueprint_features(
-    blueprints: Mapping[str, Any], kind: str, registry: Registry, found: list[tuple[Path, str]]
+    blueprints: Mapping[str, Any],
+    kind: str,
+    registry: Registry,
+    linked: Registry,
+    found: list[tuple[Path, str]],
 ) -> dict[str, Features | None]:
     """Return the features of what is made from each blueprint; None for a faulty blueprint.
 
@@ -59,13 +67,15 @@ def blueprint_features(
         `PARTICLES` or `TECHNIQUES`.
     registry
         Where prototypes are found.
+    linked
+        Where they are found with the places that custom features link to.
     found
         Receives the (path, message) of prototypes that don't exist or whose features clash.
     """
     declared: dict[str, list[Declared]] = {}
     for name, blueprint in blueprints.items():
         problems: list[tuple[Path, str]] = []
-        sources = _declared(name, blueprint, kind, registry, problems)
+        sources = _declared(name, blueprint, kind, registry, linked, problems)
         found += [(("blueprints", kind, name, *path), message) for path, message in problems]
         if sources is not None:
             declared[name] = sources
@@ -85,12 +95,15 @@ def named_prototypes(
     """Yield kind and name of each prototype that blueprints name; they need not be sound."""
     for kind, blueprints in ((PARTICLES, particles), (TECHNIQUES, techniques)):
         for blueprint in blueprints.values():
-            for key, base in PROTOTYPE_KEYS[kind].items():
-                name = (
-                    blueprint.get(key, _DEFAULTS.get(key)) if isinstance(blueprint, dict) else None
-                )
-                if isinstance(name, str):
-                    yield base, name
+            yield from prototypes_of(kind, blueprint)
+
+
+def prototypes_of(kind: str, blueprint: Any) -> Iterator[tuple[type[Prototype], str]]:
+    """Yield kind and name of each prototype of a blueprint, which need not be sound."""
+    for key, base in PROTOTYPE_KEYS[kind].items():
+        name = blueprint.get(key, _DEFAULTS.get(key)) if isinstance(blueprint, dict) else None
+        if isinstance(name, str):
+            yield base, name
 
 
 def _declared(
@@ -98,9 +111,31 @@ def _declared(
     blueprint: Any,
     kind: str,
     registry: Registry,
+    linked: Registry,
     problems: list[tuple[Path, str]],
 ) -> list[Declared] | None:
     """Return where a blueprint's features come from; None if that is not known."""
+    found = _of_prototypes(blueprint, kind, registry, problems)
+    custom = _custom(blueprint, kind, linked, problems) if found is not None else None
+    if problems or found is None or custom is None:
+        return None
+    place = 0 if kind == PARTICLES else 1  # as the original lists them
+    found.insert(place, ("", _own_features(called, kind)))
+    sources = [source for _, source in found]
+    if kind == PARTICLES:
+        sources = absorbed(sources)
+    keys = [*(key for key, _ in found), CUSTOM]
+    if clashing := clash([*sources, custom], reserved=kind == PARTICLES):
+        position, message = clashing
+        problems.append(((keys[position],), message))
+        return None
+    return [*sources[:place], custom, *sources[place:]]
+
+
+def _of_prototypes(
+    blueprint: Any, kind: str, registry: Registry, problems: list[tuple[Path, str]]
+) -> list[tuple[str, Declared]] | None:
+    """Return the features of a blueprint's prototypes by the keys that name these."""
     if not isinstance(blueprint, dict):
         return None
     found: list[tuple[str, Declared]] = []
@@ -116,36 +151,58 @@ def _declared(
             problems.append(((key,), str(error)))
             continue
         found.append((key, Declared(f"{registry.kind(base)} {name!r}", features)))
-    custom = _custom_features(blueprint, problems)
-    if problems or custom is None:
-        return None
-    place = 0 if kind == PARTICLES else 1  # as the original lists them
-    found.insert(place, ("", _own_features(called, kind)))
-    sources = [source for _, source in found]
-    if kind == PARTICLES:
-        sources = absorbed(sources)
-    keys = [*(key for key, _ in found), _CUSTOM]
-    if clashing := clash([*sources, custom], reserved=kind == PARTICLES):
-        position, message = clashing
-        problems.append(((keys[position],), message))
-        return None
-    return [*sources[:place], custom, *sources[place:]]
+    return found
 
 
-def _custom_features(
-    blueprint: Mapping[str, Any], problems: list[tuple[Path, str]]
+def _custom(
+    blueprint: Mapping[str, Any], kind: str, linked: Registry, problems: list[tuple[Path, str]]
 ) -> Declared | None:
+    """Return the features that a blueprint adds."""
+    features = custom_features(blueprint)
+    if features is None:
+        return None
+    prototypes: list[Prototype] = []
+    if any(feature.blender_link is not None for feature in features):
+        try:
+            prototypes += (linked.prototype(*named) for named in prototypes_of(kind, blueprint))
+        except ValueError as error:
+            problems.append(((CUSTOM,), str(error)))
+            return None
+    return Declared(CUSTOM, list(_custom_specs(features, prototypes, problems)))
+
+
+def custom_features(blueprint: Mapping[str, Any]) -> tuple[CustomFeature, ...] | None:
     """Return the features that a blueprint adds; None if one is faulty, which is told elsewhere."""
     try:
-        features = _CUSTOM_FEATURES.validate_python(blueprint.get(_CUSTOM, ()))
+        return _CUSTOM_FEATURES.validate_python(blueprint.get(CUSTOM, ()))
     except ValidationError:
         return None
+
+
+def _custom_specs(
+    features: Iterable[CustomFeature],
+    prototypes: Sequence[Prototype],
+    problems: list[tuple[Path, str]],
+) -> Iterator[FeatureSpec]:
+    """Yield what values custom features take; those with a link are in one of the prototypes."""
     for number, feature in enumerate(features):
-        if feature.blender_link is not None:
-            message = "leads nowhere: only prototypes of a library have places to link to"
-            problems.append(((_CUSTOM, number, "blender_link"), message))
-            return None
-    return Declared(_CUSTOM, [feature.spec for feature in features])
+        if feature.blender_link is None:
+            yield feature.spec
+            continue
+        try:
+            LinkedFeature(name=feature.name, blender_link=feature.blender_link)
+        except ValidationError as error:
+            problems += [((CUSTOM, number, *at), text) for at, text in schema_problems(error)]
+            continue
+        linked = (spec for prototype in prototypes for spec in prototype.features)
+        spec = next((spec for spec in linked if spec.name == feature.name), None)
+        if spec is not None:
+            yield spec
+            continue
+        reasons = [prototype.unavailable.get(feature.name) for prototype in prototypes]
+        none = "leads nowhere: none of the blueprint's prototypes is from a library"
+        message = next(filter(None, reasons), none)
+        problems.append(((CUSTOM, number, "blender_link"), message))
 
 
 def _own_features(blueprint: str, kind: str) -> Declared:

@@ -24,6 +24,7 @@ from scene.recipe.blueprint_checks import (
     named_prototypes,
 )
 from scene.recipe.chain_checks import chain_problems
+from scene.recipe.custom_links import with_custom_links
 from scene.recipe.looked_through import opaque_materials
 from scene.recipe.names import Features, RecipeNames
 from scene.recipe.own_settings import with_own_settings
@@ -86,15 +87,16 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     particles: dict[Any, Any] = dict(_items(resolved, ("blueprints", PARTICLES)))
     techniques: dict[Any, Any] = dict(_items(resolved, ("blueprints", TECHNIQUES)))
     registry.look_into(named_prototypes(particles, techniques))
-    particle_features = blueprint_features(particles, PARTICLES, registry, found)
-    technique_features = blueprint_features(techniques, TECHNIQUES, registry, found)
+    linked = with_custom_links(registry, {PARTICLES: particles, TECHNIQUES: techniques}, found)
+    particle_features = blueprint_features(particles, PARTICLES, registry, linked, found)
+    technique_features = blueprint_features(techniques, TECHNIQUES, registry, linked, found)
     known_criteria = {**BUILTIN_CRITERIA, **_named(criteria)}
     by_criteria = {
         name: _bound(entry, known_criteria) for name, entry in _named(criteria_sets).items()
     }
     used = {} if recipe is None else _used(recipe, resolved)
     names = RecipeNames(
-        registry=registry,
+        registry=linked,
         distributions=_named(distributions),
         criteria=known_criteria,
         sets={**BUILTIN_SETS, **by_criteria, **_named(sets)},

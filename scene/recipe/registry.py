@@ -9,8 +9,9 @@ import importlib
 import inspect
 import keyword
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +27,9 @@ from scene.prototypes.base import (
     Prototype,
 )
 from scene.prototypes.library.facts import facts_of
-from scene.prototypes.library.folder import Library
+from scene.prototypes.library.folder import Library, PrototypeFile
 from scene.prototypes.library.made import made_prototype
+from scene.prototypes.library.settings import LinkedFeature
 from scene.recipe.class_checks import class_problem
 from scene.recipe.plugins import PluginPackages
 from scene.recipe.target_names import absence, short_name
@@ -53,6 +55,8 @@ _PROTOTYPES: dict[type, tuple[str, str]] = {
     ),
 }
 
+type Links = Mapping[tuple[type[Prototype], str], Sequence[LinkedFeature]]
+
 
 class Registry:
     """Finds what recipes name.
@@ -64,16 +68,20 @@ class Registry:
         installed entry points.
     prototype_folders
         Libraries of prototypes, searched in order, before those that ship with Blendsweep.
+    links
+        Features that their prototypes have beside their own, by kind and name.
     """
 
     def __init__(
         self,
         plugin_folders: Sequence[str | Path] = (),
         prototype_folders: Sequence[str | Path] = (),
+        links: Links | None = None,
     ) -> None:
         self._packages = PluginPackages([Path(folder) for folder in plugin_folders])
         self.library = Library([Path(folder) for folder in prototype_folders])
         self._prototypes: dict[tuple[type[Prototype], str], Prototype] = {}
+        self._links = links or {}
         self._found: dict[tuple[type, str], type] = {}
 
     @property
@@ -134,7 +142,7 @@ class Registry:
         """
         key = (base, name)
         if key not in self._prototypes:
-            file = self.library.find(base, name)
+            file = self._file(base, name)
             self._prototypes[key] = (
                 self._shipped(base, name) if file is None else made_prototype(file)
             )
@@ -145,6 +153,10 @@ class Registry:
         reasons = (made.unavailable.get(feature) for made in self._prototypes.values())
         return next(filter(None, reasons), None)
 
+    def with_links(self, links: Links) -> Registry:
+        """Return a registry of the same, where library prototypes have further features."""
+        return Registry(self.folders, self.prototype_folders, links)
+
     def look_into(self, named: Iterable[tuple[type[Prototype], str]]) -> None:
         """Let Blender look into the files of library prototypes, all in one go.
 
@@ -153,11 +165,17 @@ class Registry:
         files = []
         for base, name in named:
             with suppress(ValueError):
-                if (file := self.library.find(base, name)) is not None and not file.is_stl:
+                if (file := self._file(base, name)) is not None and not file.is_stl:
                     file.settings()
                     files.append(file)
         with suppress(ValueError, OSError):
             facts_of(files)
+
+    def _file(self, base: type[Prototype], name: str) -> PrototypeFile | None:
+        """Return a prototype's file in a library, with the recipe's links; None if none has it."""
+        file = self.library.find(base, name)
+        links = tuple(self._links.get((base, name), ()))
+        return replace(file, links=links) if file is not None and links else file
 
     @staticmethod
     def kind(base: type[Prototype]) -> str:

@@ -75,7 +75,7 @@ FACTS = TypeAdapter(list[FileFacts], config=ConfigDict(ser_json_inf_nan="constan
 FILES = TypeAdapter(list[PrototypeFile])
 """The same for the files that they are about."""
 
-_known: dict[tuple[str, str], FileFacts] = {}
+_known: dict[tuple[PrototypeFile, str], FileFacts] = {}
 
 
 def facts_of(files: Iterable[PrototypeFile]) -> list[FileFacts]:
@@ -90,7 +90,7 @@ def facts_of(files: Iterable[PrototypeFile]) -> list[FileFacts]:
     OSError
         If a file can't be read.
     """
-    asked = [((str(file.path), content_hash(file.path)), file) for file in files]
+    asked = [((file, content_hash(file.path)), file) for file in files]
     new = {key: file for key, file in asked if key not in _known}
     for file in new.values():
         file.settings()  # which is as wrong here as there, and needs no Blender

@@ -24,6 +24,7 @@ from scene.prototypes.base import (
 )
 from scene.prototypes.library.settings import (
     GeometrySettings,
+    LinkedFeature,
     MaterialSettings,
     PrototypeSettings,
     TechniqueSettings,
@@ -62,10 +63,13 @@ class PrototypeFile:
         The library's folder that it is in, `GEOMETRIES` for instance.
     path
         The file of Blender, or the STL file.
+    links
+        Features that a recipe adds to those of the YAML file.
     """
 
     kind: str
     path: Path
+    links: tuple[LinkedFeature, ...] = ()
 
     @property
     def is_stl(self) -> bool:
@@ -73,6 +77,17 @@ class PrototypeFile:
         return self.path.suffix == _STL
 
     def settings(self) -> PrototypeSettings:
+        """Return what the YAML file beside it says, and the recipe's links.
+
+        Raises
+        ------
+        ValueError
+            If the YAML file can't be used; the text is one sentence that names the file.
+        """
+        own = self._stated()
+        return own.model_copy(update={"features": (*own.features, *self.links)})
+
+    def _stated(self) -> PrototypeSettings:
         """Return what the YAML file beside it says.
 
         Raises
