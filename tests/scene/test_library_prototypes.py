@@ -157,6 +157,7 @@ def test_a_techniques_drivers_follow_what_is_set(registry: Registry, session: Se
     assert glass.hide_render
     assert not glass.rigid_body.collision_collections[0]
     assert {"Substrate", "MeasurementVolume"} <= set(scene.objects.keys())
+    assert scene.rigidbody_world is None  # each simulation makes one
 
 
 @pytest.mark.parametrize(

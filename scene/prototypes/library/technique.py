@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast, override
 
 import numpy as np
@@ -33,6 +33,8 @@ class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
     """The scene of a file, with its camera, lights, world, rigid bodies and settings."""
 
     collection: ClassVar[str] = "scenes"
+
+    _walls: Sequence[bpy.types.Object] = ()
 
     @property
     @override
@@ -70,6 +72,7 @@ class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
             if name is not None:
                 objects[name].name = role
         objects[self._roles.measurement_volume_object_name].hide_render = True
+        self._walls = _walls(scene)
 
     @override
     def build(
@@ -85,6 +88,25 @@ class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
         fidelity: Fidelity,
     ) -> None:
         set_links(self.links, features, self.blocks())
+
+
+def _walls(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Return the rigid bodies of a scene, and take their world away: each simulation has its own.
+
+    They stay rigid bodies, whose settings links may lead to.
+    """
+    import bpy
+
+    world = scene.rigidbody_world
+    if world is None:
+        return []
+    held = world.collection
+    walls = [] if held is None else list(held.objects)
+    with bpy.context.temp_override(scene=scene):
+        bpy.ops.rigidbody.world_remove()
+    if held is not None and held.users == 0:
+        bpy.data.collections.remove(held)
+    return walls
 
 
 def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFacts:
