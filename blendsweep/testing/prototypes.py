@@ -14,6 +14,7 @@ The suites render small images, some seconds altogether, on the main thread of p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from blendsweep.testing.views import seen
 from scene.machine.resources import Resources
+from scene.microscopy.color import CHANNELS
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.raster import Raster
@@ -265,7 +267,11 @@ class MeasurementTechniqueConformance(_PrototypeConformance):
     ) -> None:
         """Width and height, in this order."""
         frame = bench.frame(render={"resolution": resolution})
-        assert frame.real().shape == frame.buffers.instance.shape == resolution[::-1]
+        assert frame.buffers.instance.shape == resolution[::-1]
+        image = frame.real()
+        technique = Registry(self.plugins).prototype(MeasurementTechniquePrototype, self.prototype)
+        assert image.shape[:2] == resolution[::-1]
+        assert math.prod(image.shape[2:]) == CHANNELS[technique.color_mode]
 
     def test_the_volume_has_a_size_and_is_seen(self, bench: _Bench) -> None:
         """Particles are placed in it."""

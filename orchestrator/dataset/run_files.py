@@ -91,7 +91,8 @@ class RunFiles:
         -------
         array
             (height, width), or (height, width, 3), uint8; ``instances`` are uint16, ``depth`` is
-            float32, and ``real`` is uint16 where ``render.bit_depth`` is 16.
+            float32. ``real`` is uint16 where ``render.bit_depth`` is 16, and (height, width, 3 or
+            4) where it is in colour.
 
         Raises
         ------
@@ -237,10 +238,11 @@ def _decoded(data: bytes, path: str) -> NDArray[Any]:
         import tifffile
 
         return np.asarray(tifffile.imread(io.BytesIO(data)))
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
+
+    from scene.imaging.png import read_png
 
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            return np.array(opened)  # that can be written to
+        return read_png(data)
     except UnidentifiedImageError:  # whose text names an object in memory
         raise ValueError("it begins as no image does") from None

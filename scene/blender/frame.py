@@ -19,7 +19,13 @@ from scene.blender.ground_truth import GroundTruth
 from scene.blender.image_formation import ImageFormation
 from scene.blender.outline import seen_footprints
 from scene.blender.particles import ParticleObjects
-from scene.blender.render import Change, render_passes, rendered_layer, temporarily
+from scene.blender.render import (
+    Change,
+    render_developed,
+    render_passes,
+    rendered_layer,
+    temporarily,
+)
 from scene.blender.surfaces import as_rendered, world_surfaces
 from scene.blender.thickness import seen_thickness
 from scene.blender.xray import render_xray
@@ -30,6 +36,7 @@ from scene.imaging.sampling import Sampling
 from scene.imaging.shading import GROUND
 from scene.language.plugin_code import described
 from scene.microscopy.chain import Gray, imaged
+from scene.microscopy.color import LUMINANCE, in_color
 from scene.microscopy.data_bar import draw
 from scene.microscopy.geometry import GeometryBuffers
 from scene.microscopy.image_model import ImageModel, Stream
@@ -38,9 +45,6 @@ from scene.microscopy.scan import positions
 from scene.microscopy.thickness import Thickness
 from scene.microscopy.view import View
 from scene.shapes.mesh import TriangleMesh
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Weights of linear red, green and blue in a gray value (ITU-R BT.709)."""
 
 
 @final
@@ -134,14 +138,32 @@ class BlenderFrame(Frame):
         return world_surfaces(self._particles, self._interest)
 
     def real(self) -> Gray:
-        """Take the image as the technique does: (height, width) gray."""
+        """Take the image as the technique does."""
+        formation, raster = self._formation, self._raster
+        image = self._developed() if formation.develops else self._gray()
+        image = in_color(image, formation.color_mode)
+        if not self._bar_rows.bar:
+            return image
+        bar = draw(raster.width, raster.pixel_nm, formation.chain.data_bar)
+        brightest = np.iinfo(image.dtype).max // np.iinfo(bar.dtype).max
+        bar = in_color(bar.astype(image.dtype) * brightest, formation.color_mode)
+        return self._bar_rows.with_bar(image, bar)
+
+    def _developed(self) -> Gray:
+        """Render with the technique's own view transform; the imaging chain has no part in it."""
+        mode, depth = self._formation.color_mode, self._truth.settings.bit_depth
+        with self._as_in_real() as scene:
+            return render_developed(scene, self._truth.size, mode, depth)
+
+    def _gray(self) -> Gray:
+        """Take the image as the imaging chain makes it, (height, width)."""
         model = self._formation.model
         signal = self._path_traced() if model is None else self._computed(model)
         chain, raster = self._formation.chain, self._raster
         if not chain.film.is_neutral:
             unit = self._formation.scene_unit_nm
             signal = signal * chain.film.behind(raster, unit, self._shared_stream)
-        gray = imaged(
+        return imaged(
             signal,
             raster,
             chain,
@@ -150,11 +172,6 @@ class BlenderFrame(Frame):
             bit_depth=self._truth.settings.bit_depth,
             positions=self._sampling.positions,
         )
-        if not self._bar_rows.bar:
-            return gray
-        bar = draw(raster.width, raster.pixel_nm, chain.data_bar)
-        brightest = np.iinfo(gray.dtype).max // np.iinfo(bar.dtype).max
-        return self._bar_rows.with_bar(gray, bar.astype(gray.dtype) * brightest)
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
@@ -265,6 +282,14 @@ class BlenderFrame(Frame):
 
     def _path_traced(self) -> NDArray[np.float32]:
         """Render with the technique's own materials and light."""
+        with self._as_in_real() as scene:
+            combined = render_passes(scene, self._truth.size)["Combined"]
+        gray: NDArray[np.float32] = combined @ np.array(LUMINANCE, dtype=np.float32)
+        return gray
+
+    @contextmanager
+    def _as_in_real(self) -> Iterator[bpy.types.Scene]:
+        """Make the technique's scene show the particles in the frame, until the block ends."""
         truth = self._truth
         scene = truth.technique
         with (
@@ -274,9 +299,7 @@ class BlenderFrame(Frame):
             temporarily(truth.framing(scene)),
             temporarily([(rendered_layer(scene), "use_pass_combined", True)]),
         ):
-            combined = render_passes(scene, truth.size)["Combined"]
-        gray: NDArray[np.float32] = combined @ np.array(LUMINANCE, dtype=np.float32)
-        return gray
+            yield scene
 
     def _present(
         self, seen: Sequence[bpy.types.Object], unseen: Sequence[bpy.types.Object]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from scene.language.plugin_code import described
+from scene.microscopy.color import ColorMode
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
@@ -24,6 +25,10 @@ class ImageFormation:
 
     Parameters
     ----------
+    develops
+        Whether Blender's view transform makes the image; then neither model nor chain do.
+    color_mode
+        What a pixel of it holds.
     model
         Computes the noise-free image; None if Cycles renders it.
     chain
@@ -40,6 +45,8 @@ class ImageFormation:
         What particles are made of; empty without a model.
     """
 
+    develops: bool = False
+    color_mode: ColorMode = "BW"
     model: ImageModel | None = None
     chain: ImagingChain = field(default_factory=ImagingChain)
     scene_unit_nm: float = 1000.0

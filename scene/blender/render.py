@@ -18,9 +18,12 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from scene.errors import RenderError
+from scene.imaging.png import read_png
 from scene.machine.scratch import memory_folder, scratch_folder
 
 if TYPE_CHECKING:
+    from scene.microscopy.chain import BitDepth
+    from scene.microscopy.color import ColorMode
     from scene.recipe.schema import RenderSettings
 
 type Passes = dict[str, NDArray[np.float32]]
@@ -67,6 +70,54 @@ def render_passes(
                 f"instead of {width} x {height}"
             )
     return passes
+
+
+def render_developed(
+    scene: bpy.types.Scene, size: tuple[int, int], color_mode: ColorMode, bit_depth: BitDepth
+) -> NDArray[Any]:
+    """Render the scene as it stands, and return the image as Blender shows it.
+
+    Parameters
+    ----------
+    size
+        Width and height in pixels that the image has to have.
+    color_mode, bit_depth
+        What a pixel holds.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 or uint16, (height, width), or (height, width, 3 or 4); alpha is not multiplied in.
+
+    Raises
+    ------
+    RenderError
+        If Blender wrote no image, or one of another size.
+    """
+    width, height = size
+    with scratch_folder(memory_folder(float(width * height * MOST_BYTES_PER_PIXEL))) as folder:
+        file = folder / "developed.png"
+        settings = scene.render.image_settings
+        changes = (
+            (scene.render, "filepath", str(file)),
+            (scene.render, "use_file_extension", False),
+            (settings, "media_type", "IMAGE"),
+            (settings, "file_format", "PNG"),
+            (settings, "color_mode", color_mode),
+            (settings, "color_depth", str(bit_depth)),
+            (settings, "compression", 0),
+        )
+        with temporarily(changes):
+            bpy.ops.render.render(write_still=True, scene=scene.name)
+        if not file.is_file():
+            raise RenderError("Blender rendered no image; its log says why")
+        image = read_png(file.read_bytes())
+    if image.shape[:2] != (height, width):
+        raise RenderError(
+            f"Blender rendered {image.shape[1]} x {image.shape[0]} pixels instead of "
+            f"{width} x {height}"
+        )
+    return image
 
 
 def rendered_layer(scene: bpy.types.Scene) -> bpy.types.ViewLayer:

@@ -22,9 +22,10 @@ from scene.blender.physics import relaxed
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
 from scene.blender.surfaces import world_surfaces
-from scene.errors import SimulationError
+from scene.errors import RenderError, SimulationError
 from scene.language.plugin_code import given
 from scene.machine.scratch import memory_folder, scratch_folder
+from scene.microscopy.data_bar import DataBar
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.base import (
@@ -206,6 +207,9 @@ class Stage:
         own = values(technique.features, prototype.features)
         prototype.apply(self._scene, own, settings.fidelity)
         self._formation = self._formation_by(prototype, technique, own)
+        image = self._scene.render.image_settings
+        image.color_mode = self._formation.color_mode
+        image.color_depth = str(settings.bit_depth)
         self._sync_substrate(technique)
         return True
 
@@ -239,7 +243,14 @@ class Stage:
         name = self._ground_material(technique) if model is not None else None
         ground = None if name is None else self._materials.surface_key(name, technique.features)
         volume = prototype.volume(settings.resolution)
+        if prototype.develops and replace(chain, data_bar=DataBar()) != ImagingChain():
+            raise RenderError(
+                f"the imaging chain makes gray images alone, but {technique.prototype!r} takes its "
+                "own in colour; leave the features of the chain as they are"
+            )
         return ImageFormation(
+            develops=prototype.develops,
+            color_mode=prototype.color_mode,
             model=model,
             chain=given(chain, ImagingChain, kind, "imaging_chain"),
             scene_unit_nm=settings.scene_unit_nm,
@@ -284,8 +295,6 @@ class Stage:
         render = self._scene.render
         render.image_settings.media_type = "IMAGE"
         render.image_settings.file_format = "PNG"
-        render.image_settings.color_mode = "BW"
-        render.image_settings.color_depth = "8"
         render.filepath = "//real.png"
         self._scene.cycles.samples = settings.max_samples
         self._scene.cycles.seed = cycles_seed

@@ -22,10 +22,12 @@ from scene.execution.specimens import SpecimenStore, generate
 from scene.execution.stopwatch import Stopwatch
 from scene.imaging.files import RECIPE_FILE, RECORD_FILE
 from scene.imaging.modes import category_color
+from scene.imaging.png import read_png
 from scene.imaging.quality import Quality, quality
 from scene.imaging.visibility import occluded_fractions, visibility
-from scene.imaging.writing import read_png, write_preview
+from scene.imaging.writing import write_preview
 from scene.language.plugin_code import blamed
+from scene.microscopy.color import luminance
 from scene.prototypes.base import GeometryPrototype
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import POSE
@@ -153,7 +155,7 @@ def _quality(recipe: Recipe, output: Path, frame: Frame) -> Quality | None:
     name = next(filter(None, images), None)
     if name is None:
         return None
-    real = read_png(output / name)
+    real = luminance(read_png((output / name).read_bytes()))
     return quality(*(_specimen(frame, image) for image in (real, frame.buffers.instance)))
 
 

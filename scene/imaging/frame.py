@@ -64,7 +64,10 @@ class Frame(ABC):
 
     @abstractmethod
     def real(self) -> Gray:
-        """Take the image as the technique does: (height, width) gray of 8 or 16 bits."""
+        """Take the image as the technique does, of 8 or 16 bits.
+
+        (height, width) gray, or (height, width, 3 or 4) where the technique is in colour.
+        """
 
     @abstractmethod
     def xray(self) -> NDArray[np.uint8]:
@@ -90,8 +93,8 @@ class RenderingMode(ABC):
     def render(self, frame: Frame) -> Mapping[str, Image]:
         """Return one array for every name in `outputs`.
 
-        uint8 or uint16 (height, width), uint8 (height, width, 3), or float32 (height, width) for
-        TIFF.
+        uint8 or uint16, (height, width) or (height, width, 3 or 4); or float32 (height, width)
+        for TIFF.
         """
 
     def images(self, frame: Frame) -> Mapping[str, Image]:

@@ -28,7 +28,7 @@ class Real(RenderingMode):
     outputs: ClassVar[Mapping[str, str]] = {"real": "png"}
 
     def render(self, frame: Frame) -> Mapping[str, Image]:
-        """Return ``real``: uint8 gray, or uint16 where ``render.bit_depth`` is 16."""
+        """Return ``real``: uint8, or uint16 where ``render.bit_depth`` is 16; gray or in colour."""
         return {"real": frame.real()}
 
 

@@ -9,44 +9,38 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
 from scene.imaging.eight_bit import eight_bit
 from scene.imaging.files import PREVIEW_FILE, FileRecord
 from scene.imaging.frame import Image
+from scene.imaging.png import FASTEST, read_png, write_png
 
-PNG_COMPRESSION = 1
 PREVIEW_BYTES = 200_000
-PIXEL_SIZE_TEXT = "pixel_size_nm"
-"""Name of a PNG's text that holds the side of a pixel in nm, as exactly as it is known."""
-
-_MOST_PER_METRE = 2**31 - 1
-"""The largest number that PNG's pHYs holds."""
-
-_METRE_NM, _CENTIMETRE_NM = 1e9, 1e7
-_INCH_M = 0.0254
+_CENTIMETRE_NM = 1e7
 _PREVIEW_HEIGHT = 320
 _CAPTION_HEIGHT, _CAPTION_SIZE = 22, 16
 _GAP = 4
 
 
-def write_image(path: Path, array: Image, pixel_size_nm: float | None = None) -> None:
+def write_image(
+    path: Path, array: Image, pixel_size_nm: float | None = None, level: int = FASTEST
+) -> None:
     """Write an image in the format of the path's ending.
 
     Parameters
     ----------
     path
-        ``.png`` for uint8 (height, width), uint8 (height, width, 3) and uint16 (height, width);
-        ``.tiff`` or ``.tif`` for float32 (height, width), which may hold inf.
+        ``.png`` for uint8 and uint16, (height, width) or (height, width, 3 or 4); ``.tiff`` or
+        ``.tif`` for float32 (height, width), which may hold inf.
     array
         The pixels, top row first.
     pixel_size_nm
         Side of a pixel on the specimen in nm; None if it has none, and no tags say it. It makes no
         difference to the pixels.
+    level
+        How much effort goes into making a PNG small, 0 to 9. It makes none, either.
 
     Raises
     ------
@@ -55,10 +49,8 @@ def write_image(path: Path, array: Image, pixel_size_nm: float | None = None) ->
     """
     suffix = path.suffix.lower()
     kind = array.dtype.name, array.shape[2:]
-    if suffix == ".png" and kind in {("uint8", ()), ("uint8", (3,)), ("uint16", ())}:
-        tags = {} if pixel_size_nm is None else _png_tags(pixel_size_nm)
-        image = PillowImage.fromarray(array)
-        image.save(path, format="PNG", compress_level=PNG_COMPRESSION, **tags)
+    if suffix == ".png" and kind[0] in {"uint8", "uint16"} and kind[1] in {(), (3,), (4,)}:
+        write_png(path, array, pixel_size_nm, level)
     elif suffix in {".tiff", ".tif"} and kind == ("float32", ()):
         # zlib with the floating point predictor would be smaller, but fewer programs read it.
         import tifffile  # takes a third of a second, which runs without depth_map are spared
@@ -77,30 +69,9 @@ def write_image(path: Path, array: Image, pixel_size_nm: float | None = None) ->
         )
     else:
         raise ValueError(
-            f"{path.name}: can't hold an array of {array.dtype} {array.shape}; PNG holds gray or "
-            "RGB uint8 and gray uint16, TIFF holds gray float32"
+            f"{path.name}: can't hold an array of {array.dtype} {array.shape}; PNG holds gray, "
+            "RGB or RGBA of uint8 or uint16, TIFF holds gray float32"
         )
-
-
-def read_png(path: Path) -> NDArray[Any]:
-    """Return the pixels of a PNG, as `write_image` was given them."""
-    with PillowImage.open(path) as image:
-        return np.asarray(image)
-
-
-def _png_tags(pixel_size_nm: float) -> dict[str, Any]:
-    """Return what makes Pillow write a pixel's size into a PNG.
-
-    Its pHYs holds a whole number of pixels per metre: off by half a millionth at pixels of 1 um, by
-    half a thousandth at 1 mm. Below 0.47 nm that is more than it can hold, and above 2 m less than
-    1; then there is none. The text `PIXEL_SIZE_TEXT` is always there, and exact.
-    """
-    text = PngInfo()
-    text.add_text(PIXEL_SIZE_TEXT, repr(float(pixel_size_nm)))
-    per_metre = round(_METRE_NM / pixel_size_nm)
-    if not 1 <= per_metre <= _MOST_PER_METRE:
-        return {"pnginfo": text}
-    return {"pnginfo": text, "dpi": (per_metre * _INCH_M,) * 2}
 
 
 def _tiff_tags(pixel_size_nm: float) -> dict[str, Any]:
@@ -146,7 +117,7 @@ def preview(images: Mapping[str, Path]) -> bytes:
     Parameters
     ----------
     images
-        Image files by mode, of 8 bits or 16-bit gray, which is shown as `eight_bit` has it.
+        PNG files by mode, of 8 bits, or of 16, which are shown as `eight_bit` has it.
 
     Raises
     ------
@@ -166,8 +137,8 @@ def preview(images: Mapping[str, Path]) -> bytes:
 
 
 def _tile(path: Path, mode: str) -> PillowImage.Image:
-    with PillowImage.open(path) as opened:
-        image = PillowImage.fromarray(eight_bit(np.asarray(opened), mode)).convert("RGB")
+    pixels = eight_bit(read_png(path.read_bytes()), mode)
+    image = PillowImage.fromarray(pixels).convert("RGB")
     width = max(1, round(image.width * _PREVIEW_HEIGHT / image.height))
     tile = PillowImage.new("RGB", (width, _PREVIEW_HEIGHT + _CAPTION_HEIGHT), "white")
     small = image.resize((width, _PREVIEW_HEIGHT), PillowImage.Resampling.BOX)

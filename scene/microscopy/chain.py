@@ -22,7 +22,7 @@ type BitDepth = Literal[8, 16]
 """Bits of a pixel of `real`."""
 
 type Gray = NDArray[np.uint8] | NDArray[np.uint16]
-"""Gray values of 8 or 16 bits."""
+"""Gray values, or colours, of 8 or 16 bits."""
 
 WHITE = 255.0
 LARGEST_16_BIT = 65_535.0

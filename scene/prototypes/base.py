@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, override
 
+from scene.microscopy.color import ColorMode
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
@@ -216,6 +217,16 @@ class MeasurementTechniquePrototype(Prototype):
 
     max_samples: ClassVar[int] = 4096
     """Most samples a pixel of `real` gets in recipes that do not say."""
+
+    develops: ClassVar[bool] = False
+    """Whether Blender's view transform and look, as `build` sets them, make the image.
+
+    Otherwise what Cycles renders, or `image_model` computes, is taken as it is, in gray, and goes
+    through the imaging chain.
+    """
+
+    color_mode: ClassVar[ColorMode] = "BW"
+    """What a pixel of `real` holds in recipes that do not say."""
 
     computed_at: ClassVar[frozenset[Fidelity]] = frozenset({"fast", "reference"})
     """At which fidelities `image_model` is asked; Cycles renders the image at any other."""

@@ -149,6 +149,11 @@ class TestTransmissionElectronMicroscope(prototypes.MeasurementTechniqueConforma
     background = None
 
 
+class TestDefaultTechnique(prototypes.MeasurementTechniqueConformance):
+    prototype = "default"
+    background = None
+
+
 def test_every_built_in_prototype_is_tested_here() -> None:
     suites = [suite for name, suite in globals().items() if name.startswith("Test")]
     for kind, folder in FOLDERS.items():

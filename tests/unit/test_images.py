@@ -123,7 +123,7 @@ def test_the_same_pixels_give_the_same_bytes(tmp_path: Path, name: str) -> None:
     ("name", "array"),
     [
         ("a.png", np.zeros((2, 2), np.float32)),
-        ("a.png", np.zeros((2, 2, 3), np.uint16)),
+        ("a.png", np.zeros((2, 2, 2), np.uint16)),
         ("a.tiff", np.zeros((2, 2), np.uint8)),
         ("a.jpg", np.zeros((2, 2), np.uint8)),
     ],

@@ -12,6 +12,7 @@ from typing import final
 
 from pydantic import ConfigDict, TypeAdapter
 
+from scene.microscopy.color import ColorMode
 from scene.prototypes.library.folder import PrototypeFile, content_hash
 from scene.specimen.features import FeatureSpec
 
@@ -32,6 +33,11 @@ class TechniqueFacts:
         Of its images, (width, height) in pixels.
     max_samples
         Most samples of a pixel.
+    color_mode
+        What a pixel holds.
+    develops
+        Whether Blender's view transform makes the image. Gray images of the view Raw go through
+        the imaging chain, of which the file has none.
     volume, volume_growth
         Corners (lower, upper) of the measurement volume at that resolution, and by how much each
         coordinate grows with every pixel that is added to the larger side: drivers may see to that.
@@ -39,6 +45,8 @@ class TechniqueFacts:
 
     resolution: tuple[int, int]
     max_samples: int
+    color_mode: ColorMode
+    develops: bool
     volume: tuple[float, float, float, float, float, float]
     volume_growth: tuple[float, float, float, float, float, float]
 

@@ -51,5 +51,7 @@ def made_prototype(file: PrototypeFile) -> Prototype:
     if facts.technique is not None:
         own["resolution"] = facts.technique.resolution
         own["max_samples"] = facts.technique.max_samples
+        own["color_mode"] = facts.technique.color_mode
+        own["develops"] = facts.technique.develops
     made: LibraryPrototype = type(file.path.stem, (_CLASSES[file.kind],), own)()
     return made

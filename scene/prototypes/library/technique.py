@@ -140,6 +140,7 @@ def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFac
     start = _corners(objects[volume])
     larger = max(size)
     scene.render.resolution_x = scene.render.resolution_y = 2 * larger
+    color_mode = scene.render.image_settings.color_mode
     growth = (_corners(objects[volume]) - start) / larger
     return FileFacts(
         features=features,
@@ -147,6 +148,8 @@ def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFac
         technique=TechniqueFacts(
             resolution=size,
             max_samples=scene.cycles.samples,
+            color_mode=color_mode,
+            develops=color_mode != "BW" or scene.view_settings.view_transform != "Raw",
             volume=tuple(start.tolist()),
             volume_growth=tuple(growth.tolist()),
         ),
