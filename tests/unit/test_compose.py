@@ -222,7 +222,7 @@ def test_recipes_are_found_beside_in_folders_and_with_the_package(tmp_path: Path
     write(tmp_path / "more", "Extra.yaml", "b: 2\n")
     path = write(tmp_path, "r.yaml", "defaults: [BaseRecipe, Extra, _self_]\na: 1\n")
     recipe = Composition(path, [tmp_path / "more"]).resolve()
-    assert (recipe["a"], recipe["b"], recipe["render"]["max_samples"]) == (1, 2, 4096)
+    assert (recipe["a"], recipe["b"], recipe["render"]["fidelity"]) == (1, 2, "fast")
 
 
 @pytest.mark.parametrize(
