@@ -16,7 +16,7 @@ from bench.look import similarity
 from bench.measure import Row, at_least, at_most, cpu_seconds, paired, publish, seconds, shown
 from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, registry, rendered, session
 from scene.prototypes.base import MaterialPrototype
-from scene.prototypes.measurement_techniques.secondary_electron_microscope import (
+from scene.prototypes.grazing_light import (
     ILLUMINATION_BELOW,
 )
 from scene.steps.context import StepContext

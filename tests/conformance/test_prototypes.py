@@ -154,6 +154,12 @@ class TestDefaultTechnique(prototypes.MeasurementTechniqueConformance):
     background = None
 
 
+class TestSemAggregate(prototypes.MeasurementTechniqueConformance):
+    prototype = "sem_aggregate"
+    render, largest, beside = RENDER, LARGEST, BESIDE
+    changed = {**CHANGED, "noise_threshold": 1.0}  # noqa: RUF012
+
+
 def test_every_built_in_prototype_is_tested_here() -> None:
     suites = [suite for name, suite in globals().items() if name.startswith("Test")]
     for kind, folder in FOLDERS.items():
