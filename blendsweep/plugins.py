@@ -37,6 +37,7 @@ from scene.microscopy.view import View
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
+    Container,
     Fidelity,
     GeometryPrototype,
     MaterialPrototype,
@@ -64,6 +65,7 @@ __all__ = [
     "BlendsweepError",
     "Bool",
     "CheckContext",
+    "Container",
     "Criterion",
     "Distribution",
     "ElectronSurface",

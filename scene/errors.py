@@ -11,6 +11,7 @@
     ├── StepError               a step of the synth chain failed
     ├── SpecimenDamagedError    a stored specimen is not what was stored
     ├── SimulationError         physics gave a senseless result
+    ├── DryRunError             a recipe asked for no more than a simulation
     └── RenderError             Blender rendered something other than was asked for
 
 All of them cross process borders: each keeps its constructor's arguments in ``args`` and so
@@ -112,6 +113,13 @@ class RenderError(BlendsweepError):
 
 class SimulationError(BlendsweepError):
     """A simulation moved particles where none can be."""
+
+
+class DryRunError(BlendsweepError):
+    """A step ended the run on purpose: the recipe asked for no more than its simulation."""
+
+    def __str__(self) -> str:
+        return "dry run"
 
 
 class SpecimenDamagedError(BlendsweepError):

@@ -18,6 +18,7 @@ from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
+from scene.steps.relax import RelaxCollisions
 
 CHECKED_PRODUCT = 500
 """A sweep of at most this many runs is checked whole before the first starts."""
@@ -106,10 +107,27 @@ def _check(expansion: Expansion, source: str, registry: Registry) -> None:
                 problems.setdefault(_same_recipe(axes, first, choice))
                 continue
             try:
-                parse(recipe, source, registry)
+                _check_for_sweeps(parse(recipe, source, registry), source)
             except ConfigurationError as error:
                 faulty.append(error)
     problems.update(dict.fromkeys(_shortened(faulty)))
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _check_for_sweeps(recipe: Recipe, source: str) -> None:
+    """Refuse what makes sense for a single run only."""
+    steps = recipe.synth_chain.feature_generation_steps
+    problems = [
+        Problem(
+            source,
+            f"synth_chain.feature_generation_steps.{index}.dry_run",
+            "a dry run makes no images, so a sweep has no use for it; execute the recipe by "
+            "python -m scene, or set this to false",
+        )
+        for index, step in enumerate(steps)
+        if isinstance(step, RelaxCollisions) and step.dry_run
+    ]
     if problems:
         raise ConfigurationError(problems)
 

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import bpy  # noqa: TID253
 import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
 
+from scene.blender.bodies import Body
 from scene.blender.render import temporarily
+from scene.prototypes.base import PARTICLE_FEATURES, Container
+from scene.shapes.motion import Motion
 from scene.specimen.relaxation import RelaxationSettings
+from scene.specimen.specimen import POSE, Particle
+from scene.specimen.values import values
 
 FRAME_RATE = 24
 """Frames in a second of simulated time, for a `time_scale` of 1."""
-
 type RestingPose = dict[str, tuple[float, float, float]]
-
-_VOLUME_FRICTION = 0.5
-_VOLUME_RESTITUTION = 0.0
 
 
 def relaxed(
     scene: bpy.types.Scene,
-    bodies: Sequence[bpy.types.Object],
-    container: bpy.types.Object | None,
+    bodies: Sequence[Body],
+    containers: Sequence[Container],
     settings: RelaxationSettings,
-) -> list[RestingPose]:
-    """Simulate `bodies` inside `container` and return their final poses, as features.
+    at_end: Callable[[], None] | None = None,
+) -> list[Matrix]:
+    """Simulate `bodies` between `containers` and return their objects' final matrices.
 
     The scene is left as it was: no rigid body, no cache, the same frame. The result depends on
     the bodies' order, shapes and poses and on the settings, on nothing else.
+
+    Parameters
+    ----------
+    at_end
+        Called while bodies and cache, with every one of the recipe's frames, are still there.
     """
-    merged = merged_frames(settings)
+    merged = 1 if at_end else merged_frames(settings)
     last = settings.num_frames // merged + 1
     changes = (
         (scene, "frame_current", 1),
@@ -40,7 +49,7 @@ def relaxed(
         (scene, "use_gravity", settings.use_gravity),
         (scene, "gravity", settings.gravity),
     )
-    with temporarily(changes), rigid_body_world(scene, bodies, container, settings) as world:
+    with temporarily(changes), rigid_body_world(scene, bodies, containers, settings) as world:
         world.substeps_per_frame = merged * settings.substeps_per_frame
         world.time_scale = merged * settings.time_scale
         world.point_cache.frame_start = 1
@@ -48,8 +57,12 @@ def relaxed(
         # Bullet advances by one frame at a time, and only in order.
         for frame in range(1, last + 1):
             scene.frame_set(frame)
+        if at_end:
+            with bpy.context.temp_override(scene=scene, point_cache=world.point_cache):
+                bpy.ops.ptcache.bake_from_cache()  # or a reader of the file simulates anew
+            at_end()
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        return [_pose(body.evaluated_get(depsgraph)) for body in bodies]
+        return [body.object.evaluated_get(depsgraph).matrix_world.copy() for body in bodies]
 
 
 def merged_frames(settings: RelaxationSettings) -> int:
@@ -81,8 +94,8 @@ def _step_seconds(settings: RelaxationSettings, merged: int) -> np.float32:
 @contextmanager
 def rigid_body_world(
     scene: bpy.types.Scene,
-    bodies: Sequence[bpy.types.Object],
-    container: bpy.types.Object | None,
+    bodies: Sequence[Body],
+    containers: Sequence[Container],
     settings: RelaxationSettings,
 ) -> Iterator[bpy.types.RigidBodyWorld]:
     """Make the bodies rigid while the block runs; how long frames and steps are is left to set."""
@@ -94,11 +107,16 @@ def rigid_body_world(
         world.collection = members
         world.solver_iterations = settings.solver_iterations
         for body in bodies:
-            members.objects.link(body)  # makes it a rigid body, too
-            _set_up_particle(body.rigid_body, settings)
-        if container is not None:
-            members.objects.link(container)
-            _set_up_container(container.rigid_body)
+            for own in (*body.parts, body):
+                members.objects.link(own.object)  # makes it a rigid body, too
+                _set_up_body(own, settings)
+        spheres = all(body.shape == "SPHERE" for body in bodies)
+        for container in containers:
+            members.objects.link(container.object)
+            # Spheres lie on the walls whatever their margin, which all else would hover above; but
+            # the poses of spheres depend on it in their last bits.
+            margin = None if spheres else settings.collision_margin
+            _set_up_container(container, margin)
         yield world
     finally:
         _end_rigid_bodies(list(members.objects))
@@ -114,26 +132,54 @@ def _end_rigid_bodies(objects: list[bpy.types.Object]) -> None:
             bpy.ops.rigidbody.objects_remove()
 
 
-def _set_up_particle(body: bpy.types.RigidBodyObject, settings: RelaxationSettings) -> None:
-    body.type = "ACTIVE"
-    body.collision_shape = settings.collision_shape
-    body.mass = settings.mass
-    body.linear_damping, body.angular_damping = settings.dampings
-    body.friction = settings.friction
-    body.restitution = settings.restitution
-    body.use_margin = True
-    body.collision_margin = settings.collision_margin
+def _set_up_body(body: Body, settings: RelaxationSettings) -> None:
+    made = body.object.rigid_body
+    made.type = "ACTIVE"
+    made.collision_shape = body.shape
+    made.mass = settings.mass
+    made.linear_damping, made.angular_damping = settings.dampings
+    made.friction = settings.friction
+    made.restitution = settings.restitution
+    made.use_margin = True
+    made.collision_margin = body.margin
 
 
-def _set_up_container(body: bpy.types.RigidBodyObject) -> None:
-    body.type = "PASSIVE"
-    body.collision_shape = "MESH"
-    body.friction = _VOLUME_FRICTION
-    body.restitution = _VOLUME_RESTITUTION
+def _set_up_container(container: Container, margin: float | None) -> None:
+    made = container.object.rigid_body
+    made.type = "PASSIVE"
+    made.collision_shape = container.shape
+    made.friction = container.friction
+    made.restitution = container.restitution
+    if margin is not None:
+        made.use_margin = True
+        made.collision_margin = margin
 
 
-def _pose(body: bpy.types.Object) -> RestingPose:
-    location, rotation, _ = body.matrix_world.decompose()
-    x, y, z = location
-    turn = rotation.to_euler("XYZ")
-    return {"location": (x, y, z), "rotation": (turn.x, turn.y, turn.z)}
+def resting_poses(
+    particles: Sequence[Particle], start: NDArray[np.float64], end: Matrix
+) -> Iterator[tuple[Particle, RestingPose]]:
+    """Yield where each particle of a body comes to rest.
+
+    Parameters
+    ----------
+    particles
+        That move as one.
+    start
+        (3,) where the body's object was, turned by nothing unless there is one particle only.
+    end
+        The object's final matrix.
+    """
+    place, turn, _ = end.decompose()
+    if len(particles) == 1:
+        x, y, z = place
+        angles = turn.to_euler("XYZ")
+        yield particles[0], {"location": (x, y, z), "rotation": (angles.x, angles.y, angles.z)}
+        return
+    after, quaternion = (np.array(own, dtype=np.float64) for own in (place, turn))
+    motion = Motion.by_quaternion(start, after, quaternion)
+    for particle in particles:
+        pose = values(particle.features, PARTICLE_FEATURES)
+        location, rotation = (pose[name] for name in POSE)
+        assert isinstance(location, tuple) and isinstance(rotation, tuple)  # noqa: PT018
+        where, how = motion.carried(location, rotation)
+        yield particle, {"location": where, "rotation": how}

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import bpy  # noqa: TID253
+import numpy as np
 
+from scene.blender.bodies import Solid, bodies_of
 from scene.blender.camera import pixel_size
 from scene.blender.frame import BlenderFrame
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.image_formation import ImageFormation
 from scene.blender.particles import MaterialLibrary, ParticleObjects
-from scene.blender.physics import relaxed
+from scene.blender.physics import relaxed, resting_poses
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
 from scene.blender.surfaces import world_surfaces
@@ -28,15 +31,17 @@ from scene.machine.scratch import memory_folder, scratch_folder
 from scene.microscopy.data_bar import DataBar
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
+from scene.prototypes.balls import ball_diameter
 from scene.prototypes.base import (
-    MEASUREMENT_VOLUME,
     SUBSTRATE,
+    Container,
+    GeometryPrototype,
     MaterialPrototype,
     MeasurementTechniquePrototype,
 )
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.relaxation import RelaxationSettings
-from scene.specimen.specimen import MeasurementTechnique, Specimen
+from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 from scene.specimen.values import values
 
 if TYPE_CHECKING:
@@ -113,11 +118,22 @@ class Stage:
                 self._formation = replace(self._formation, particles=surfaces)
 
     def relax(
-        self, specimen: Specimen, particle_ids: frozenset[int], settings: RelaxationSettings
+        self,
+        specimen: Specimen,
+        particle_ids: frozenset[int],
+        settings: RelaxationSettings,
+        saved: Path | None = None,
     ) -> None:
         """Let particles fall and push each other apart; write their new poses to the specimen.
 
-        Particles that are not in `particle_ids` take no part.
+        Particles that hang on another one move with that, whether in `particle_ids` or not; all
+        others take no part.
+
+        Parameters
+        ----------
+        saved
+            Where to save the scene as the simulation leaves it, bodies and cache in place; None to
+            leave that.
 
         Raises
         ------
@@ -125,17 +141,27 @@ class Stage:
             If a pose is not finite; then all particles keep theirs.
         """
         self.sync(specimen)
-        moving = [particle for particle in specimen.particles if particle.id in particle_ids]
-        container = self._scene.objects.get(MEASUREMENT_VOLUME)
-        with self._particles.bodies(particle.id for particle in moving) as bodies:
-            poses = relaxed(self._scene, bodies, container, settings)
-        for particle, pose in zip(moving, poses, strict=True):
+        agglomerates = specimen.agglomerates(particle_ids)
+        save = None if saved is None else partial(self.save, saved)
+        members = [particle for own in agglomerates for particle in own]
+        with (
+            self._particles.bodies(particle.id for particle in members) as objects,
+            bodies_of(self._solids(agglomerates, iter(objects)), settings) as bodies,
+        ):
+            starts = [np.array(body.object.location, dtype=np.float64) for body in bodies]
+            ends = relaxed(self._scene, bodies, self._containers(specimen), settings, save)
+        moved = [
+            (particle, pose)
+            for particles, start, end in zip(agglomerates, starts, ends, strict=True)
+            for particle, pose in resting_poses(particles, start, end)
+        ]
+        for particle, pose in moved:
             if not all(map(math.isfinite, (*pose["location"], *pose["rotation"]))):
                 raise SimulationError(
                     f"the simulation left {particle.label} at no finite place: "
                     f"{pose['location']}, turned by {pose['rotation']}"
                 )
-        for particle, pose in zip(moving, poses, strict=True):
+        for particle, pose in moved:
             particle.rest(pose)
         self.sync(specimen)
 
@@ -193,6 +219,22 @@ class Stage:
             )
         self._frames.move_to_end(key)
         return self._frames[key]
+
+    def _solids(
+        self, agglomerates: Sequence[Sequence[Particle]], objects: Iterator[bpy.types.Object]
+    ) -> list[list[Solid]]:
+        def solid(particle: Particle) -> Solid:
+            geometry = self._registry.prototype(GeometryPrototype, particle.geometry)
+            return Solid(next(objects), ball_diameter(particle, geometry) is not None)
+
+        return [[solid(particle) for particle in own] for own in agglomerates]
+
+    def _containers(self, specimen: Specimen) -> list[Container]:
+        found = (
+            self._registry.prototype(MeasurementTechniquePrototype, technique.prototype)
+            for technique in specimen.techniques
+        )
+        return [held for prototype in found for held in prototype.containers(self._scene)]
 
     def _sync_technique(self, technique: MeasurementTechnique) -> bool:
         state = technique.prototype, technique.background_material, dict(technique.features)

@@ -41,7 +41,7 @@ def world_surfaces(particles: ParticleObjects, ids: Collection[int]) -> dict[int
             mesh = evaluated.data
             if mesh not in shared:
                 shared[mesh] = mesh_surface(mesh)
-            own, matrix = shared[mesh], np.array(evaluated.matrix_world)
+            own, matrix = shared[mesh], np.array(evaluated.matrix_world, dtype=np.float64)
             placed = np.einsum("vi,ji->vj", own.vertices, matrix[:3, :3]) + matrix[:3, 3]
             found[int(body[PARTICLE_ID])] = TriangleMesh(placed, own.triangles)
     return found

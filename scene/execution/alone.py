@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from scene.errors import COMMAND_LINE, ConfigurationError, Problem
+from scene.errors import COMMAND_LINE, ConfigurationError, DryRunError, Problem
 from scene.execution.record import RunRecord
 from scene.imaging.bar_rows import BarRows
 from scene.imaging.size import rendered_size
@@ -60,6 +60,8 @@ def execute_alone(
     ------
     ConfigurationError
         If the recipe, an override or the output folder is not usable.
+    DryRunError
+        If the recipe asks for a dry run; what it saved is in `output`.
     BlendsweepError
         If a step fails.
     """
@@ -99,7 +101,11 @@ def execute_alone(
     try:
         session = Session(resources)
         with session.captured():
-            record = execute(recipe, session, unfinished)
+            try:
+                record = execute(recipe, session, unfinished)
+            except DryRunError:
+                unfinished.replace(output)
+                raise
         unfinished.replace(output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from scene.errors import StepError
+from scene.errors import DryRunError, StepError
 from scene.execution.agglomerates import agglomerate_columns, membership
 from scene.execution.context import step_context
 from scene.execution.record import RunRecord
@@ -71,6 +71,8 @@ def execute(
     ------
     StepError
         If a step raises; it names the step.
+    DryRunError
+        If the recipe asks for a dry run.
     VariabilityError
         If nothing can be drawn with the parameters that are drawn for a variability.
     """
@@ -123,6 +125,8 @@ def _execute_step(step: Step, name: str, context: StepContext) -> None:
     logger.info("%s", step.label)
     try:
         step.execute(context)
+    except DryRunError:
+        raise
     except Exception as error:
         raise StepError(name, type(error).__name__, f"{error}{blamed(error)}") from error
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, override
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal, final, override
 
 from scene.microscopy.color import ColorMode
 from scene.microscopy.electron_surface import ElectronSurface
@@ -209,6 +209,27 @@ class MaterialPrototype(Prototype):
         return ElectronSurface()
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What particles collide with in simulations, and what does not move.
+
+    Parameters
+    ----------
+    object
+        Blender's, with a mesh.
+    friction, restitution
+        Of its surface.
+    shape
+        What it is taken for, as in Blender; only as a ``MESH`` does it hold particles inside.
+    """
+
+    object: bpy.types.Object
+    friction: float = 0.5
+    restitution: float = 0.0
+    shape: str = "MESH"
+
+
 class MeasurementTechniquePrototype(Prototype):
     """Camera, illumination, substrate and render settings of a microscope."""
 
@@ -261,6 +282,14 @@ class MeasurementTechniquePrototype(Prototype):
         self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue], fidelity: Fidelity
     ) -> None:
         """Set the technique, built with the same `fidelity`, to the given features' values."""
+
+    def containers(self, scene: bpy.types.Scene) -> Sequence[Container]:
+        """Return what bounds particles in simulations, in the scene that `build` made.
+
+        The object `MEASUREMENT_VOLUME`, where there is one, unless a technique says otherwise.
+        """
+        volume = scene.objects.get(MEASUREMENT_VOLUME)
+        return [] if volume is None else [Container(volume)]
 
     def image_model(self, features: Mapping[str, FeatureValue]) -> ImageModel | None:  # noqa: ARG002
         """Return how `real` is computed from geometry buffers.

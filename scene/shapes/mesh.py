@@ -36,6 +36,16 @@ class TriangleMesh:
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
     @property
+    def centroid(self) -> NDArray[np.float64]:
+        """Centre (3,) of the enclosed volume, that of the same tetrahedra weighed by theirs."""
+        corners = self.vertices[self.triangles]
+        a, b, c = np.moveaxis(corners, 1, 0)
+        volumes = np.einsum("ij,ij->i", a, np.cross(b, c))
+        moment: NDArray[np.float64] = np.einsum("i,ij->j", volumes, corners.sum(axis=1))
+        moment /= 4.0 * volumes.sum()
+        return moment
+
+    @property
     def extent(self) -> NDArray[np.float64]:
         """Sides of the bounding box, (3,)."""
         sides: NDArray[np.float64] = np.ptp(self.vertices, axis=0)

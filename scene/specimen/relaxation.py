@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from scene.language.fields import Bool, Int, Real, StrictModel
 
@@ -13,8 +13,13 @@ type Fraction = Annotated[Real, Field(ge=0, le=1)]
 type Mass = Annotated[Real, Field(ge=1e-3, le=1e6)]
 type Contact = Annotated[Real, Field(ge=0, le=1e6)]
 type Acceleration = Annotated[Real, Field(ge=-1e9, le=1e9)]
+type MeshSource = Literal["BASE", "DEFORM", "FINAL"]
 
 _DAMPING = 0.9999999
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
 
 
 class RelaxationSettings(StrictModel):
@@ -23,7 +28,10 @@ class RelaxationSettings(StrictModel):
     Parameters
     ----------
     collision_shape
-        The shape that stands for every particle.
+        The shape that stands for every particle. ``CONVEX_HULL`` and ``MESH`` are its own shape, of
+        which the former fills the hollows; all others have the size of its bounding box.
+    mesh_source
+        Which modifiers of a particle's object its shape follows: none, those that deform, all.
     num_frames
         Simulated frames, 24 in a second of simulated time.
     use_gravity
@@ -31,13 +39,13 @@ class RelaxationSettings(StrictModel):
     gravity
         Acceleration (x, y, z) in scene units per squared second.
     mass
-        Mass of every particle.
+        Mass of every particle, and of every agglomerate.
     damping
         Linear and angular damping at once.
     linear_damping, angular_damping
         Fraction of the velocity that is lost in a second; 0.9999999 unless given.
     friction, restitution
-        Of the particles. The measurement volume has its own.
+        Of the particles. What holds them has its own.
     collision_margin
         Distance in scene units at which a contact begins.
     substeps_per_frame
@@ -48,9 +56,11 @@ class RelaxationSettings(StrictModel):
         Simulated seconds for each second of frames.
     """
 
-    collision_shape: Literal[
-        "SPHERE", "BOX", "CAPSULE", "CYLINDER", "CONE", "CONVEX_HULL", "MESH"
+    collision_shape: Annotated[
+        Literal["SPHERE", "BOX", "CAPSULE", "CYLINDER", "CONE", "CONVEX_HULL", "MESH"],
+        BeforeValidator(_upper),
     ] = "MESH"
+    mesh_source: Annotated[MeshSource, BeforeValidator(_upper)] = "FINAL"
     num_frames: Annotated[Int, Field(ge=1, le=100_000)] = 100
     use_gravity: Bool = False
     gravity: tuple[Acceleration, Acceleration, Acceleration] = (0.0, 0.0, -9.81)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from scene.specimen.features import FeatureValue
@@ -153,6 +153,16 @@ class Specimen:
             if particle.parent is not None:
                 found.setdefault(particle.parent, []).append(particle)
         return found
+
+    def agglomerates(self, ids: Collection[int]) -> list[list[Particle]]:
+        """Return each root among some particles with all that hangs on it, given by their ids.
+
+        A particle on its own is a root. Those that hang on another one come with that or not at
+        all.
+        """
+        hanging = self.descendants()
+        roots = (p for p in self.particles if p.id in ids and p.parent is None)
+        return [[root, *hanging.get(root.id, ())] for root in roots]
 
 
 def _by(lengths: tuple[float, ...]) -> str:

@@ -29,9 +29,16 @@ class Scene(Protocol):
     """Blender's scene, as it stands."""
 
     def relax(
-        self, specimen: Specimen, particle_ids: frozenset[int], settings: RelaxationSettings
+        self,
+        specimen: Specimen,
+        particle_ids: frozenset[int],
+        settings: RelaxationSettings,
+        saved: Path | None = None,
     ) -> None:
-        """Let particles fall and push each other apart; write their new poses to the specimen."""
+        """Let particles fall and push each other apart; write their new poses to the specimen.
+
+        `saved` is where to save the scene with its rigid bodies and their cache; None to leave it.
+        """
 
     def surfaces(
         self, specimen: Specimen, particle_ids: frozenset[int]
@@ -156,6 +163,17 @@ class StepContext:
     def relax(self, particle_ids: frozenset[int], settings: RelaxationSettings) -> None:
         """Let particles fall and push each other apart; their new poses go to the specimen."""
         self.synced_scene(self.specimen).relax(self.specimen, particle_ids, settings)
+
+    def dry_run(
+        self, particle_ids: frozenset[int], settings: RelaxationSettings, path: Path
+    ) -> None:
+        """Relax particles, and save the scene with its rigid bodies and their cache.
+
+        `path` is below the run's folder.
+        """
+        self.synced_scene(self.specimen).relax(
+            self.specimen, particle_ids, settings, self.output / path
+        )
 
     def surfaces(self, particle_ids: frozenset[int]) -> Mapping[int, TriangleMesh]:
         """Return the surfaces of particles as they are rendered, each as if it were alone.

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, ClassVar, final, override
 
 import numpy as np
 from pydantic import Field
 
-from scene.errors import SimulationError
+from scene.errors import DryRunError, SimulationError
 from scene.language.element import CheckContext, Members
-from scene.language.fields import Real, Text
+from scene.language.fields import Bool, Real, Text
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.settling import settled
 from scene.specimen.specimen import DIMENSIONS, POSE
 from scene.steps.base import FeatureGenerationStep
 from scene.steps.context import StepContext
+
+DRY_RUN_FILE = Path("dry_run.blend")
 
 
 class RelaxationStep(FeatureGenerationStep):
@@ -54,8 +57,16 @@ class RelaxationStep(FeatureGenerationStep):
 class RelaxCollisions(RelaxationSettings, RelaxationStep):
     """Rigid body simulation of a set of particles inside the measurement volume.
 
-    Only `location` and `rotation` of the particles change.
+    Particles that hang together move as one body; those of the set that hang on another one move
+    with that. Only `location` and `rotation` of the particles change.
+
+    Parameters
+    ----------
+    dry_run
+        Whether to end the run here, and to save the scene with its rigid bodies and their cache.
     """
+
+    dry_run: Bool = False
 
     def execute(self, context: StepContext) -> None:
         """Run the simulation.
@@ -64,13 +75,19 @@ class RelaxCollisions(RelaxationSettings, RelaxationStep):
         ------
         SimulationError
             If a pose is not finite, or no particle is left in the measurement volume.
+        DryRunError
+            After a dry run.
         """
         moving = context.particles(self.affected_set_name)
         if not moving:
             return
         volume = context.volume
         inside = [particle for particle in moving if volume.holds(particle.features["location"])]
-        context.relax(frozenset(particle.id for particle in moving), self)
+        ids = frozenset(particle.id for particle in moving)
+        if self.dry_run:
+            context.dry_run(ids, self, DRY_RUN_FILE)
+            raise DryRunError
+        context.relax(ids, self)
         # Of more than the volume holds, most are pushed through its walls in good order.
         if inside and not any(volume.holds(particle.features["location"]) for particle in inside):
             raise SimulationError(

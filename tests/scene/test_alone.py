@@ -62,6 +62,26 @@ def test_one_run_fills_its_folder_and_tells_where_the_time_went(
     assert "Saved" not in done.out + done.err, "Blender's chatter is captured"
 
 
+def test_a_dry_run_leaves_its_bodies_and_their_motion(alone: Alone, tmp_path: Path) -> None:
+    import bpy
+
+    dry = "+synth_chain.feature_generation_steps.5.dry_run=true"
+    done = alone(RECIPE, "--output", tmp_path / "out", *TINY, dry, cwd=tmp_path)
+    assert (done.code, done.err.splitlines()[-1]) == (1, "dry run")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["dry_run.blend"]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out" / "dry_run.blend"))
+    scene = bpy.context.scene
+    bodies = [made for made in scene.rigidbody_world.collection.objects if made.rigid_body]
+    assert sorted(made.rigid_body.type for made in bodies) == ["ACTIVE"] * 3 + ["PASSIVE"]
+    assert scene.rigidbody_world.point_cache.frame_end == 3
+    heights = []
+    for frame in (1, 3):
+        scene.frame_set(frame)
+        graph = bpy.context.evaluated_depsgraph_get()
+        heights.append(bodies[0].evaluated_get(graph).matrix_world.translation.z)
+    assert heights[1] < heights[0]
+
+
 def test_colours_are_blenders_own(warm: Warm, tmp_path: Path) -> None:
     images = []
     for number, colours in enumerate([{}, {"OCIO": "ocio://cg-config-latest"}]):

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from scene.specimen.relaxation import RelaxationSettings
-from scene.specimen.specimen import Specimen
+from scene.specimen.specimen import Particle, Specimen
 
-from .conftest import StageFactory, bead, particles_in, scattered, specimen
+from .conftest import StageFactory, bead, ellipsoid, particles_in, scattered, specimen
 
 if TYPE_CHECKING:
     from scene.blender.stage import Stage
@@ -129,3 +129,116 @@ def test_without_gravity_or_contact_nothing_moves(new_stage: StageFactory) -> No
     world = specimen(bead(1, (0.0, 0.0, 25.0)))
     locations, _ = relax(new_stage(), world, use_gravity=False, num_frames=10)
     np.testing.assert_allclose(locations[0], (0.0, 0.0, 25.0), atol=1e-5)
+
+
+LUMP: dict[str, Any] = {"gravity": (0.0, 0.0, -100.0), "use_gravity": True, "num_frames": 120}
+
+
+def lump(*places: tuple[float, float, float], **features: Any) -> list[Particle]:
+    """Beads of diameter 6 that hang on the first one."""
+    beads = [bead(n + 1, place) for n, place in enumerate(places)]
+    for made in beads[1:]:
+        made.parent = 1
+    for made in beads:
+        made.features |= {"rotation": (0.3, -0.2, 1.0)} | features
+    return beads
+
+
+@pytest.mark.parametrize("shape", ["SPHERE", "Convex_Hull", "mesh"])
+def test_an_agglomerate_moves_as_one_body(new_stage: StageFactory, shape: str) -> None:
+    # Slanted, so that it turns over when its lower end meets the floor.
+    beads = lump((0.0, 0.0, 12.0), (4.0, 0.0, 15.0), (8.0, 0.0, 18.0))
+    alone = bead(4, (-30.0, 0.0, 20.0))
+    world = specimen(*beads, alone)
+    before = np.array([particle.features["location"] for particle in beads])
+    new_stage().relax(world, frozenset({1, 4}), RelaxationSettings(collision_shape=shape, **LUMP))
+    after = np.array([particle.features["location"] for particle in beads])
+    for ends in (before, after):
+        np.testing.assert_allclose(np.linalg.norm(np.diff(ends, axis=0), axis=1), 5.0, rtol=1e-9)
+    assert after[:, 2] == pytest.approx(3.0, abs=0.1)  # it lies flat
+    turns = {tuple(np.round(particle.features["rotation"], 9)) for particle in beads}
+    assert len(turns) == 1  # as before: all alike
+    assert turns != {(0.3, -0.2, 1.0)}
+    assert alone.features["location"][2] == pytest.approx(3.0, abs=0.05)
+    assert beads[1].initial_pose["location"] == (4.0, 0.0, 15.0)
+
+
+def test_an_agglomerate_turns_about_its_centre_of_mass(new_stage: StageFactory) -> None:
+    """A large and a small bead fall onto an edge of the volume that is far from their middle."""
+    small, large = lump((0.0, 0.0, 25.0), (5.0, 0.0, 25.0))
+    large.features["dimensions"] = (8.0, 8.0, 8.0)
+    weights = np.array([6.0**3, 8.0**3])
+    before = np.array([small.features["location"], large.features["location"]])
+    settings = RelaxationSettings(**LUMP | {"num_frames": 3})
+    new_stage().relax(specimen(small, large), frozenset({1, 2}), settings)
+    after = np.array([small.features["location"], large.features["location"]])
+    moved = np.average(after - before, axis=0, weights=weights)
+    np.testing.assert_allclose(moved[:2], 0.0, atol=1e-3)
+    np.testing.assert_allclose(after - before, np.stack([moved, moved]), atol=1e-3)
+
+
+def test_what_hangs_on_a_particle_outside_the_set_stays(new_stage: StageFactory) -> None:
+    beads = lump((0.0, 0.0, 12.0), (4.0, 0.0, 15.0))
+    new_stage().relax(specimen(*beads), frozenset({2}), RelaxationSettings(**LUMP))
+    assert [particle.initial_pose for particle in beads] == [{}, {}]
+
+
+@pytest.mark.parametrize("shape", ["CONVEX_HULL", "MESH"])
+def test_a_ball_is_simulated_as_a_sphere_by_its_own_shape(
+    new_stage: StageFactory, shape: str
+) -> None:
+    ends = []
+    for chosen in (shape, "SPHERE"):
+        world = specimen(*scattered(20))
+        settings = RelaxationSettings(collision_shape=chosen, **LUMP | {"num_frames": 30})
+        new_stage().relax(world, frozenset(range(1, 21)), settings)
+        ends.append([particle.features for particle in world.particles])
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("shape", ["CONVEX_HULL", "MESH"])
+def test_an_ellipsoid_rests_on_its_flat_side(new_stage: StageFactory, shape: str) -> None:
+    flat = ellipsoid(1, (0.0, 0.0, 20.0), 8.0, 8.0, 4.0)
+    flat.features["rotation"] = (1.2, 0.1, 0.4)
+    settings = RelaxationSettings(collision_shape=shape, **LUMP | {"damping": 0.9})
+    new_stage().relax(specimen(flat), frozenset({1}), settings)
+    assert flat.features["location"][2] == pytest.approx(2.0, rel=0.06)
+
+
+@pytest.mark.parametrize(("source", "height"), [("BASE", 2.0), ("deform", 2.5), ("FINAL", 3.0)])
+def test_modifiers_count_as_the_mesh_source_says(
+    new_stage: StageFactory, source: str, height: float
+) -> None:
+    import bpy
+
+    stage, world = new_stage(), specimen(ellipsoid(1, (0.0, 0.0, 20.0), 8.0, 8.0, 4.0))
+    stage.sync(world)
+    modifiers = bpy.data.objects["Bead.00000"].modifiers
+    deform = modifiers.new("Larger", "DISPLACE")
+    deform.strength, deform.mid_level = 0.125, 0.0
+    shell = modifiers.new("Thicker", "SOLIDIFY")
+    shell.thickness, shell.offset = 0.125, 1.0
+    stage.relax(world, frozenset({1}), RelaxationSettings(mesh_source=source, **LUMP))
+    assert world.particles[0].features["location"][2] == pytest.approx(height, rel=0.06)
+    assert deform.show_viewport and shell.show_viewport  # noqa: PT018
+
+
+def test_several_containers_hold_particles_each_with_its_own_surface(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bpy
+
+    from scene.prototypes.base import Container, MeasurementTechniquePrototype
+
+    def containers(_: object, scene: bpy.types.Scene) -> list[Container]:
+        table = bpy.data.objects.new("Table", bpy.data.meshes.new("Table"))
+        corners = [(-9.0, -9.0, 10.0), (9.0, -9.0, 10.0), (9.0, 9.0, 10.0), (-9.0, 9.0, 10.0)]
+        table.data.from_pydata(corners, [], [(0, 1, 2, 3)])
+        scene.collection.objects.link(table)
+        return [Container(table), Container(scene.objects["MeasurementVolume"])]
+
+    monkeypatch.setattr(MeasurementTechniquePrototype, "containers", containers)
+    on, beside = bead(1, (0.0, 0.0, 20.0)), bead(2, (30.0, 0.0, 20.0))
+    new_stage().relax(specimen(on, beside), frozenset({1, 2}), RelaxationSettings(**LUMP))
+    assert on.features["location"][2] == pytest.approx(13.0, abs=0.05)
+    assert beside.features["location"][2] == pytest.approx(3.0, abs=0.05)

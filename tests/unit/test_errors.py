@@ -17,6 +17,7 @@ from scene import errors
         errors.DeviceError("no GPU"),
         errors.StepError("synth_chain.rendering_steps.1 (SaveState)", "OSError", "disk full"),
         errors.RenderError("no image"),
+        errors.DryRunError(),
     ],
 )
 def test_errors_pickle_whole(error: errors.BlendsweepError) -> None:

@@ -389,6 +389,14 @@ class TestExpand:
         (told,) = self.problems(path)
         assert told == f"{recipe}: render.max_samples: must be at least 1, got 0"
 
+    def test_a_dry_run_is_refused(self, write: Callable[..., Path]) -> None:
+        step = "synth_chain.feature_generation_steps.5.dry_run"
+        path = write(f"+{step}=false,true")
+        assert self.problems(path) == [
+            f"{path}: overrides.0: {step}: a dry run makes no images, so a sweep has no use for "
+            "it; execute the recipe by python -m scene, or set this to false"
+        ]
+
     def test_rendering_without_a_step_before_is_told_once(self, write: Callable[..., Path]) -> None:
         (told,) = self.problems(write("synth_chain.feature_generation_steps=[]"))
         assert "rendering_steps.1: there are no measurement techniques to render with" in told
