@@ -30,7 +30,7 @@ class Blueprint:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take three times as long to make, and there are many
 class Owner:
     """An object or a blueprint, and what is known of its features.
 

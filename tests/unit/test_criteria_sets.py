@@ -282,3 +282,68 @@ def test_a_step_on_particles_of_a_mixed_set_concerns_these(target: str) -> None:
     assert made.concerns(recipe.names) is Members.PARTICLES
     assert Members.PARTICLES in made.needs(recipe.names)
     assert Members.TECHNIQUE_BLUEPRINTS not in made.needs(recipe.names)
+
+
+PLUGIN = """
+import numpy as np
+from blendsweep.plugins import Criterion, FeatureCriterion, Members, Owner, Particle
+
+class IsOdd(Criterion):
+    def holds(self, owner: Owner):
+        return isinstance(owner.item, Particle) and owner.item.index % 2 == 1
+
+class IsFiner(FeatureCriterion):
+    than: int
+    def answer(self, value):
+        return np.bool_(value > self.than)
+
+class Fails(Criterion):
+    def holds(self, owner):
+        raise LookupError("nothing there")
+"""
+
+
+def test_criteria_of_plugins_are_asked_of_every_kind_of_object(
+    tmp_path: Path, write_plugin: Callable[[Path, str, str], None]
+) -> None:
+    write_plugin(tmp_path, "odd", PLUGIN)
+    criteria = {
+        "IsOdd": {"_target_": "$plugins.odd.IsOdd"},
+        "IsFiner": {
+            "_target_": "$plugins.odd.IsFiner",
+            "feature_name": "subdivisions",
+            "default_return_value": False,
+            "than": -1,
+        },
+    }
+    sets = {"Odd": {"criterion": "$IsOdd"}, "Finer": {"criterion": "$IsFiner"}}
+    document = changed(
+        {
+            "process_conditions.feature_criteria": criteria,
+            "process_conditions.sets": sets,
+            "synth_chain.feature_generation_steps": [invoke("Finer"), INVOKE[0]],
+        }
+    )
+    recipe = parse(document, "r.yaml", Registry([tmp_path]))
+    context = step_context(recipe, cast("Any", None), Path(), Stopwatch())
+    for step in recipe.synth_chain.feature_generation_steps:
+        step.execute(context)
+    assert sorted(context.particle_ids("Odd")) == [2, 5]
+    assert len(context.particles("Finer")) == 5
+    assert context.techniques("Finer") == []
+
+
+def test_a_criterion_of_a_plugin_that_fails_is_reported_with_its_file(
+    tmp_path: Path, write_plugin: Callable[[Path, str, str], None]
+) -> None:
+    write_plugin(tmp_path, "odd", PLUGIN)
+    document = changed(
+        {
+            "process_conditions.feature_criteria.C": {"_target_": "$plugins.odd.Fails"},
+            "process_conditions.sets.S.criterion": "$C and $IsParticle",
+            "synth_chain.feature_generation_steps": [*INVOKE, draw("Up", "S")],
+        }
+    )
+    with pytest.raises(ConfigurationError, match="LookupError: nothing there") as caught:
+        parse(document, "r.yaml", Registry([tmp_path]))
+    assert str(tmp_path / "odd" / "__init__.py") in str(caught.value)
