@@ -219,9 +219,9 @@ def summarized(name: str, columns: Sequence[str]) -> tuple[str, ...]:
     """Return what a particle feature's statistics are of: each of its columns.
 
     Those of a vector also have its own name, for runs in which its components are equal, as the
-    dimensions of spheres are; a place and a rotation are never meant as one number.
+    dimensions of spheres are; a place, a rotation and a colour are never meant as one number.
     """
-    return (*columns,) if len(columns) == 1 or name in POSE else (name, *columns)
+    return (*columns,) if len(columns) in {1, 4} or name in POSE else (name, *columns)
 
 
 def counts_particles(name: str) -> bool:

@@ -692,6 +692,7 @@ def test_features_of_each_kind_have_columns_of_its_type(storage: Storage) -> Non
     assert [first[f"feature.tint_{axis}"] for axis in "rgba"] == [1.0, 0.5, 0.25, 1.0]
     assert (first["feature.hollow.count"], first["feature.origin.count"]) == (1, 2)
     assert first["feature.color_g.mean"] == 0.75
+    assert "feature.color.mean" not in first  # never one number for a colour
     assert "feature.hollow.mean" not in first
     assert "feature.origin.min" not in first
     assert failed["feature.glass_hide"] is failed["feature.input_text"] is None
