@@ -31,8 +31,17 @@ _STRETCH_ALONG = {"SUBSURF", "MULTIRES", "TRIANGULATE", "WEIGHTED_NORMAL", "EDGE
 _AUTO_SMOOTH = "Auto Smooth"
 """Modifier that files from before 4.1 get on opening; it changes how a shape is shaded alone."""
 
-_TWICE = (("levels", "render_levels"), ("steps", "render_steps"))
-"""What modifiers have for a screen and for a render."""
+_TWICE = (
+    ("show_viewport", "show_render"),
+    ("levels", "render_levels"),
+    ("steps", "render_steps"),
+    ("resolution", "render_resolution"),
+    ("resolution_u", "render_resolution_u"),
+    ("resolution_v", "render_resolution_v"),
+)
+"""What modifiers, metaballs and curves have for a screen and for a render."""
+
+_SAME_IF_0 = {"render_resolution_u", "render_resolution_v"}
 
 
 class LibraryGeometry(LibraryPrototype, GeometryPrototype):
@@ -131,24 +140,25 @@ def evaluated(made: bpy.types.Object, *, rendered: bool) -> bpy.types.Mesh:
     """
     import bpy
 
-    before = [(modifier, *change) for modifier in made.modifiers for change in _render(modifier)]
-    for modifier, name, _, value in before if rendered else ():
-        setattr(modifier, name, value)
+    owners = (*made.modifiers, made.data)
+    changes = [(owner, *change) for owner in owners for change in _render(owner)] * rendered
+    for owner, name, _, value in changes:
+        setattr(owner, name, value)
     try:
         with _alone(made) as depsgraph:
             whole = made.evaluated_get(depsgraph)
             return bpy.data.meshes.new_from_object(whole, depsgraph=depsgraph)
     finally:
-        for modifier, name, value, _ in before if rendered else ():
-            setattr(modifier, name, value)
+        for owner, name, value, _ in changes:
+            setattr(owner, name, value)
 
 
-def _render(modifier: Any) -> Iterator[tuple[str, Any, Any]]:
+def _render(owner: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield what differs for renders: a property's name, its value on screens and in renders."""
-    yield "show_viewport", modifier.show_viewport, modifier.show_render
     for name, render in _TWICE:
-        if hasattr(modifier, render):
-            yield name, getattr(modifier, name), getattr(modifier, render)
+        if hasattr(owner, name) and hasattr(owner, render):
+            shown, value = getattr(owner, name), getattr(owner, render)
+            yield name, shown, shown if value == 0 and render in _SAME_IF_0 else value
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import ClassVar
 
 from scene.prototypes.base import Prototype
@@ -32,7 +33,7 @@ class LibraryPrototype(Prototype):
         """Name of what is loaded."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def links(self) -> Mapping[str, Link]:
         """The links that lead somewhere, by their features' names."""
         return {
