@@ -103,6 +103,8 @@ def rigid_body_world(
     bpy.ops.rigidbody.world_add()
     world = scene.rigidbody_world
     members = bpy.data.collections.new("RigidBodies")
+    # Those that a technique brings from a file are rigid bodies before and after.
+    lasting = {held.object for held in containers if held.object.rigid_body is not None}
     try:
         world.collection = members
         world.solver_iterations = settings.solver_iterations
@@ -115,10 +117,13 @@ def rigid_body_world(
             members.objects.link(container.object)
             # Spheres lie on the walls whatever their margin, which all else would hover above; but
             # the poses of spheres depend on it in their last bits.
-            margin = None if spheres else settings.collision_margin
+            as_it_is = spheres or container.object in lasting
+            margin = None if as_it_is else settings.collision_margin
             _set_up_container(container, margin)
         yield world
     finally:
+        for made in lasting:
+            members.objects.unlink(made)
         _end_rigid_bodies(list(members.objects))
         bpy.ops.rigidbody.world_remove()
         bpy.data.collections.remove(members)

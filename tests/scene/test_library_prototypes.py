@@ -18,7 +18,11 @@ from scene.prototypes.library.facts import FileFacts, facts_of
 from scene.prototypes.library.folder import Library, PrototypeFile
 from scene.prototypes.library.links import parsed_link
 from scene.recipe.registry import Registry
-from scene.specimen.features import FeatureSpec
+from scene.recipe.schema import RenderSettings
+from scene.specimen.features import FeatureSpec, FeatureValue
+from scene.specimen.relaxation import RelaxationSettings
+from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
+from scene.specimen.streams import Streams
 from tests.prototype_library import LIBRARY, WEDGE, stl
 
 if TYPE_CHECKING:
@@ -158,6 +162,36 @@ def test_a_techniques_drivers_follow_what_is_set(registry: Registry, session: Se
     assert not glass.rigid_body.collision_collections[0]
     assert {"Substrate", "MeasurementVolume"} <= set(scene.objects.keys())
     assert scene.rigidbody_world is None  # each simulation makes one
+
+
+@pytest.mark.parametrize("glass", [True, False])
+def test_particles_rest_on_the_walls_that_a_file_brings(
+    registry: Registry, session: Session, glass: bool
+) -> None:
+    from scene.blender.stage import Stage
+
+    session.reset()
+    stage = Stage(session, registry, RenderSettings(), Streams(1))
+    start: dict[str, FeatureValue] = {"location": (0.0, 0.0, 12.0)}
+    size: dict[str, FeatureValue] = {"dimensions": (4.0, 4.0, 4.0), "subdivisions": 1}
+    bead = Particle(1, "Bead", 0, "sphere", "plain", size | start)
+    technique = MeasurementTechnique(
+        "Table", "woodTable_sideCam", "wood", {"glass_collision": glass, "camera_distance": 30.0}
+    )
+    settings = RelaxationSettings(
+        gravity=(0.0, 0.0, -100.0),
+        use_gravity=True,
+        collision_shape="SPHERE",
+        num_frames=40,
+        damping=0.1,
+    )
+    made = Specimen([bead], [technique])
+    for _ in range(2):  # they are walls afterwards, too
+        bead.features |= start
+        stage.relax(made, frozenset({1}), settings)
+        location = bead.features["location"]
+        assert isinstance(location, tuple)
+        assert location[2] == pytest.approx(10.0 if glass else 2.0, abs=0.2)
 
 
 @pytest.mark.parametrize(

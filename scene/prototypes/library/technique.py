@@ -10,6 +10,7 @@ import numpy as np
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
+    Container,
     Fidelity,
     MeasurementTechniquePrototype,
 )
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 SCENE, COLLECTION = "Scene", "MeasurementTechnique"
 """What has to be in a technique's file."""
+
+_PARTICLES = 0
+"""Which of Blender's collections for collisions all particles are in."""
 
 
 class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
@@ -88,6 +92,15 @@ class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
         fidelity: Fidelity,
     ) -> None:
         set_links(self.links, features, self.blocks())
+
+    @override
+    def containers(self, scene: bpy.types.Scene) -> Sequence[Container]:
+        self.blocks()
+        return [
+            Container(wall, body.friction, body.restitution, body.collision_shape)
+            for wall in self._walls
+            if (body := wall.rigid_body).collision_collections[_PARTICLES]
+        ]
 
 
 def _walls(scene: bpy.types.Scene) -> list[bpy.types.Object]:
