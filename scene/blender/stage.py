@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -28,6 +28,7 @@ from scene.blender.surfaces import world_surfaces
 from scene.errors import RenderError, SimulationError
 from scene.language.plugin_code import given
 from scene.machine.scratch import memory_folder, scratch_folder
+from scene.microscopy.color import ColorMode
 from scene.microscopy.data_bar import DataBar
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
@@ -39,6 +40,7 @@ from scene.prototypes.base import (
     MaterialPrototype,
     MeasurementTechniquePrototype,
 )
+from scene.prototypes.image_settings import COLOR_MODE
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
@@ -292,7 +294,7 @@ class Stage:
             )
         return ImageFormation(
             develops=prototype.develops,
-            color_mode=prototype.color_mode,
+            color_mode=_color_mode(prototype, technique),
             model=model,
             chain=given(chain, ImagingChain, kind, "imaging_chain"),
             scene_unit_nm=settings.scene_unit_nm,
@@ -340,6 +342,13 @@ class Stage:
         render.filepath = "//real.png"
         self._scene.cycles.samples = settings.max_samples
         self._scene.cycles.seed = cycles_seed
+
+
+def _color_mode(
+    prototype: MeasurementTechniquePrototype, technique: MeasurementTechnique
+) -> ColorMode:
+    mode: Any = technique.features.get(COLOR_MODE, prototype.color_mode)
+    return cast("ColorMode", mode)
 
 
 def _forget_visited_folders() -> None:

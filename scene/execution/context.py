@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from scene.execution.stopwatch import Stopwatch
 from scene.prototypes.base import GeometryPrototype
-from scene.recipe.schema import Recipe
+from scene.recipe.schema import Recipe, RenderSettings
+from scene.recipe.settings_in_force import settings_in_force
 from scene.recipe.varying import drawn_variabilities
 from scene.specimen.specimen import Specimen
 from scene.specimen.streams import Streams
@@ -46,15 +47,18 @@ def step_context(
     look_streams = streams if start.root_of_look == start.seed else Streams(start.root_of_look)
     drawn = drawn_variabilities(recipe)
     stage: Stage | None = None
+    settings = recipe.render
 
     def synced(specimen: Specimen) -> Stage:
-        nonlocal stage
-        if stage is None:
+        nonlocal stage, settings
+        wanted = _settings(recipe, specimen)
+        if stage is None or settings != wanted:
+            settings = wanted
             with stopwatch.measure("reset"):
                 from scene.blender.stage import Stage  # the driver loads no Blender
 
                 session.reset()
-                stage = Stage(session, recipe.names.registry, recipe.render, look_streams)
+                stage = Stage(session, recipe.names.registry, settings, look_streams)
         with stopwatch.measure("build"):
             stage.sync(specimen)
         return stage
@@ -63,7 +67,7 @@ def step_context(
         output=output,
         streams=streams,
         look_streams=look_streams,
-        volume=recipe.volume,
+        volume_of=lambda specimen: recipe.volume_at(_settings(recipe, specimen).resolution),
         blueprints=recipe.blueprints,
         distributions=drawn.distributions,
         drawn_parameters=drawn.parameters,
@@ -74,3 +78,9 @@ def step_context(
         mode=recipe.names.registry.mode,
         synced_scene=synced,
     )
+
+
+def _settings(recipe: Recipe, specimen: Specimen) -> RenderSettings:
+    """Return the render settings as the specimen's technique has them now."""
+    features = next((made.features for made in specimen.techniques), {})
+    return settings_in_force(recipe.render, features)

@@ -15,9 +15,11 @@ from scene.prototypes.base import (
     MeasurementTechniquePrototype,
     Prototype,
 )
+from scene.prototypes.image_settings import image_settings
 from scene.prototypes.library.settings import LinkedFeature
 from scene.recipe.names import Features
 from scene.recipe.registry import Registry
+from scene.recipe.schema import RenderSettings
 from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM, CustomFeature
 from scene.specimen.columns import Declared, absorbed, clash, differing
 from scene.specimen.features import FeatureSpec
@@ -43,6 +45,8 @@ CUSTOM = "custom_features"
 """The key of a blueprint that adds features."""
 
 _CUSTOM_FEATURES = TypeAdapter(tuple[CustomFeature, ...])
+_EVERY_TECHNIQUE = "every measurement technique"
+
 _DEFAULTS = {
     "material_prototype_name": DEFAULT_MATERIAL,
     "measurement_volume_material_prototype_name": VACUUM,
@@ -56,6 +60,7 @@ def blueprint_features(
     registry: Registry,
     linked: Registry,
     found: list[tuple[Path, str]],
+    render: RenderSettings | None = None,
 ) -> dict[str, Features | None]:
     """Return the features of what is made from each blueprint; None for a faulty blueprint.
 
@@ -71,11 +76,13 @@ def blueprint_features(
         Where they are found with the places that custom features link to.
     found
         Receives the (path, message) of prototypes that don't exist or whose features clash.
+    render
+        The recipe's settings, which techniques have features of.
     """
     declared: dict[str, list[Declared]] = {}
     for name, blueprint in blueprints.items():
         problems: list[tuple[Path, str]] = []
-        sources = _declared(name, blueprint, kind, registry, linked, problems)
+        sources = _declared(name, blueprint, kind, registry, linked, problems, render)
         found += [(("blueprints", kind, name, *path), message) for path, message in problems]
         if sources is not None:
             declared[name] = sources
@@ -113,13 +120,26 @@ def _declared(
     registry: Registry,
     linked: Registry,
     problems: list[tuple[Path, str]],
+    render: RenderSettings | None,
 ) -> list[Declared] | None:
     """Return where a blueprint's features come from; None if that is not known."""
     found = _of_prototypes(blueprint, kind, registry, problems)
     custom = _custom(blueprint, kind, linked, problems) if found is not None else None
     if problems or found is None or custom is None:
         return None
-    place = 0 if kind == PARTICLES else 1  # as the original lists them
+    place = 0  # as the original lists them
+    if kind == TECHNIQUES and render is not None:
+        technique = blueprint["measurement_technique_prototype_name"]
+        color_mode = registry.prototype(MeasurementTechniquePrototype, technique).color_mode
+        settings = image_settings(
+            render.resolution,
+            render.resolution_percentage,
+            render.max_samples,
+            color_mode,
+            render.bit_depth,
+        )
+        found.insert(1, ("", Declared(_EVERY_TECHNIQUE, settings)))
+        place = 2
     found.insert(place, ("", _own_features(called, kind)))
     sources = [source for _, source in found]
     if kind == PARTICLES:
@@ -212,4 +232,4 @@ def _own_features(blueprint: str, kind: str) -> Declared:
     )
     if kind == PARTICLES:
         return Declared("every particle", (*PARTICLE_FEATURES, name))
-    return Declared("every measurement technique", (name,))
+    return Declared(_EVERY_TECHNIQUE, (name,))

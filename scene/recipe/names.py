@@ -54,6 +54,8 @@ class RecipeNames(CheckContext):
         The measurement volume, if the recipe is sound enough to have one.
     sight
         What its images can show, if that is known.
+    has_one_size
+        Whether images have the size that the recipe says, and so the volume; steps may change it.
     """
 
     registry: Registry
@@ -65,6 +67,7 @@ class RecipeNames(CheckContext):
     numbers: Mapping[str, int]
     volume: MeasurementVolume | None = None
     sight: Sight | None = None
+    has_one_size: bool = True
 
     @override
     def set_problem(self, name: str, *allowed: Members) -> str | None:
@@ -198,7 +201,7 @@ class RecipeNames(CheckContext):
         if problems and (certain or len(problems) == len(takers)):
             return problems[0]
         sizes = [value for value in drawn.extremes() if isinstance(value, tuple)]
-        if not takers or feature != DIMENSIONS or not sizes:
+        if not takers or feature != DIMENSIONS or not sizes or not self.has_one_size:
             return None
         if self.volume is not None and (problem := self.volume.misfit(min(sizes, key=min))):
             return problem

@@ -17,6 +17,7 @@ from scene.language.element import Configurable, Making
 from scene.language.messages import schema_problems
 from scene.language.plugin_code import described, failed
 from scene.prototypes.base import MeasurementTechniquePrototype
+from scene.prototypes.image_settings import SIZES
 from scene.recipe.blueprint_checks import (
     PARTICLES,
     TECHNIQUES,
@@ -31,7 +32,7 @@ from scene.recipe.own_settings import with_own_settings
 from scene.recipe.references import texts
 from scene.recipe.registry import Registry
 from scene.recipe.scan_check import scan_problem
-from scene.recipe.schema import Recipe
+from scene.recipe.schema import Recipe, RenderSettings
 from scene.recipe.sight import Sight, sight_of
 from scene.specimen.criteria import BUILTIN_CRITERIA, Criterion
 from scene.specimen.criteria_sets import CriteriaSet, SetByCriteria
@@ -89,7 +90,8 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     registry.look_into(named_prototypes(particles, techniques))
     linked = with_custom_links(registry, {PARTICLES: particles, TECHNIQUES: techniques}, found)
     particle_features = blueprint_features(particles, PARTICLES, registry, linked, found)
-    technique_features = blueprint_features(techniques, TECHNIQUES, registry, linked, found)
+    render = RenderSettings() if recipe is None else recipe.render
+    technique_features = blueprint_features(techniques, TECHNIQUES, registry, linked, found, render)
     known_criteria = {**BUILTIN_CRITERIA, **_named(criteria)}
     by_criteria = {
         name: _bound(entry, known_criteria) for name, entry in _named(criteria_sets).items()
@@ -109,6 +111,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         },
         volume=None if recipe is None or found else _volume(recipe, registry, found),
         sight=None if recipe is None else _sight(recipe, technique_features, used),
+        has_one_size=not _resized(used),
     )
     if recipe is not None and not found:
         found += opaque_materials(recipe, registry)
@@ -202,9 +205,16 @@ def _sight(
     techniques: Mapping[str, Features | None],
     drawn: Mapping[str, FeatureDistribution],
 ) -> Sight | None:
+    if _resized(drawn):
+        return None
     features = next(iter(techniques.values()), None)
     render = recipe.render
     return sight_of(render.resolution, render.scene_unit_nm, features, drawn.values())
+
+
+def _resized(drawn: Mapping[str, FeatureDistribution]) -> bool:
+    """Return whether steps may change how many pixels images have."""
+    return any(entry.feature_name in SIZES for entry in drawn.values())
 
 
 def _scan_problems(
@@ -213,7 +223,11 @@ def _scan_problems(
     drawn: Mapping[str, FeatureDistribution],
 ) -> Iterator[tuple[Path, str]]:
     features = next(iter(techniques.values()), None)
-    if features is not None and (problem := scan_problem(recipe.render, features, drawn)):
+    if (
+        features is not None
+        and not _resized(drawn)
+        and (problem := scan_problem(recipe.render, features, drawn))
+    ):
         name, message = problem
         yield (*_DISTRIBUTIONS, name), message
 

@@ -16,7 +16,7 @@ from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictMod
 from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
 from scene.microscopy.chain import BitDepth
-from scene.prototypes.base import PARTICLE_FEATURES, Fidelity
+from scene.prototypes.base import PARTICLE_FEATURES, Fidelity, MeasurementTechniquePrototype
 from scene.recipe.code import Code, code_of
 from scene.recipe.names import Features, RecipeNames
 from scene.specimen.blueprints import Blueprints
@@ -192,6 +192,15 @@ class Recipe(StrictModel):
     def volume(self) -> MeasurementVolume:
         """The measurement volume, in scene units."""
         return _sound(self._names.volume)
+
+    def volume_at(self, resolution: tuple[int, int]) -> MeasurementVolume:
+        """Return the measurement volume for images of another width and height at 100 %."""
+        if resolution == self.render.resolution:
+            return self.volume
+        (blueprint,) = self.blueprints.measurement_techniques.values()
+        name = blueprint.measurement_technique_prototype_name
+        registry = self._names.registry
+        return registry.prototype(MeasurementTechniquePrototype, name).volume(resolution)
 
     @property
     def all_sets(self) -> Mapping[str, ObjectSet]:

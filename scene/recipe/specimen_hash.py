@@ -15,6 +15,7 @@ from typing import Any, final
 from scene.language.canonical import Place, at_place, canonical, canonical_json
 from scene.language.element import Members
 from scene.prototypes.base import MeasurementTechniquePrototype
+from scene.prototypes.image_settings import SIZES
 from scene.recipe.code import Code
 from scene.recipe.names import RecipeNames
 from scene.recipe.references import texts
@@ -66,6 +67,8 @@ def specimen_steps(recipe: Recipe) -> SpecimenSteps | None:
     ((technique, blueprint),) = recipe.blueprints.measurement_techniques.items()
     if not _CONCERNS.issuperset(concerns[:end]) or technique in recipe.blueprints.particles:
         return None  # blueprints of one name share the streams of their draws
+    if any(not SIZES.isdisjoint(step.changes(recipe.names)) for step in steps[:end]):
+        return None  # the measurement volume follows from them
     if kept and _is_foreign(recipe, blueprint.measurement_technique_prototype_name):
         # Its features may move the walls between which particles are relaxed.
         about = zip(steps[:end], concerns, strict=False)

@@ -60,6 +60,9 @@ class FeatureSpec:
         Whether its value is always the default, which no step can change.
     choices
         All texts that a string may be; empty if it may be any.
+    implicit
+        Whether an object holds no value of it until a step sets one; until then the default holds,
+        and nothing is recorded.
     """
 
     name: str
@@ -74,6 +77,7 @@ class FeatureSpec:
     ratio: bool = False
     constant: bool = False
     choices: tuple[str, ...] = ()
+    implicit: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a name that recipes or tables can't hold, and a default that does not fit.

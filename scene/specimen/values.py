@@ -16,7 +16,7 @@ type Specs = Mapping[str, FeatureSpec]
 
 def initial(specs: Iterable[FeatureSpec]) -> dict[str, FeatureValue]:
     """Return what a new object holds: the defaults of the features that are stored."""
-    return {spec.name: spec.default for spec in specs if spec.is_stored}
+    return {spec.name: spec.default for spec in specs if spec.is_stored and not spec.implicit}
 
 
 def read(features: Mapping[str, FeatureValue], spec: FeatureSpec) -> FeatureValue:

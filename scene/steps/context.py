@@ -9,9 +9,11 @@ from typing import Protocol, final
 
 from scene.imaging.files import FileRecord
 from scene.imaging.frame import Frame, Image, RenderingMode
+from scene.imaging.png import FASTEST
 from scene.imaging.writing import write_image
 from scene.language.element import Members
 from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.image_settings import png_level
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.blueprints import Blueprints
 from scene.specimen.distributions import FeatureDistribution
@@ -72,8 +74,8 @@ class StepContext:
     look_streams
         Source of all other randomness: of the technique, its background and its noise. Its root is
         ``look_seed``; without one it is `streams` itself.
-    volume
-        The measurement volume, in scene units.
+    volume_of
+        Returns the measurement volume, in scene units, of a specimen's technique as it is now.
     blueprints, distributions, sets
         The recipe's; the distributions are the entries of ``feature_variabilities``, with all
         parameters drawn, and the built-in sets are among the sets.
@@ -98,7 +100,7 @@ class StepContext:
     output: Path
     streams: Streams
     look_streams: Streams
-    volume: MeasurementVolume
+    volume_of: Callable[[Specimen], MeasurementVolume]
     blueprints: Blueprints
     distributions: Mapping[str, FeatureDistribution]
     sets: Mapping[str, ObjectSet]
@@ -110,6 +112,11 @@ class StepContext:
     drawn_parameters: Mapping[str, float] = field(default_factory=dict)
     specimen: Specimen = field(default_factory=Specimen)
     files: list[FileRecord] = field(default_factory=list)
+
+    @property
+    def volume(self) -> MeasurementVolume:
+        """The measurement volume, in scene units, as it is now."""
+        return self.volume_of(self.specimen)
 
     def particles(self, set_name: str) -> list[Particle]:
         """Return the particles that a set holds now, by id."""
@@ -232,10 +239,11 @@ class StepContext:
             Side of their pixels on the specimen in nm, for the files' tags; None for images that
             have no such size.
         """
+        level = next((png_level(made.features) for made in self.specimen.techniques), FASTEST)
         for name, image in images.items():
             target = self.output / paths[name]
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_image(target, image, pixel_size_nm)
+            write_image(target, image, pixel_size_nm, level)
             height, width = image.shape[:2]
             self.record_file(name, paths[name], (width, height), particle_id)
 

@@ -102,6 +102,8 @@ def test_the_tutorials_recipe_is_valid(resolved: dict[str, Any]) -> None:
         "defocus",
         "magnification",
         *(spec.name for spec in IMAGING_FEATURES),
+        *("cycles_samples", "resolution_x", "resolution_y", "resolution_percentage"),
+        *("color_mode", "color_depth", "compression"),
         "blueprint_name",
         "patch_scale",
         "patch_seed",
