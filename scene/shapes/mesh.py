@@ -46,6 +46,19 @@ class TriangleMesh:
         return moment
 
     @property
+    def gyration_radius(self) -> float:
+        """Root of the mean squared distance of the enclosed volume from its centre.
+
+        Over a tetrahedron with one corner at the centre and the others p, the integral of |x|^2 is
+        V / 20 (sum |p|^2 + |sum p|^2).
+        """
+        corners = self.vertices[self.triangles] - self.centroid
+        a, b, c = np.moveaxis(corners, 1, 0)
+        volumes = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+        squares = (corners * corners).sum(axis=(1, 2)) + (corners.sum(axis=1) ** 2).sum(axis=1)
+        return float(np.sqrt((volumes * squares).sum() / 20 / volumes.sum()))
+
+    @property
     def extent(self) -> NDArray[np.float64]:
         """Sides of the bounding box, (3,)."""
         sides: NDArray[np.float64] = np.ptp(self.vertices, axis=0)

@@ -17,6 +17,7 @@ from scene.language.plugin_code import described
 from scene.prototypes.balls import ball_diameter
 from scene.shapes.agglomeration.collision import Throw
 from scene.shapes.agglomeration.growth import GROWTHS
+from scene.shapes.agglomeration.hulls import Hulls, Shape
 from scene.shapes.agglomeration.solids import Body, Solids
 from scene.shapes.agglomeration.spheres import Spheres
 from scene.shapes.agglomeration.turns import angles_of, matrix_of, then_turned, turned
@@ -188,4 +189,15 @@ def solids_of(particles: Sequence[Particle], context: StepContext) -> Solids:
     """Return particles as what can collide."""
     diameters = [ball_diameter(p, context.geometry(p.geometry)) for p in particles]
     centres = np.array([particle.features["location"] for particle in particles], dtype=float)
-    return Spheres(centres, np.array(diameters, dtype=float) / 2)
+    if None not in diameters:
+        return Spheres(centres, np.array(diameters, dtype=float) / 2)
+    others = {p.id for p, diameter in zip(particles, diameters, strict=True) if diameter is None}
+    surfaces = context.surfaces(frozenset(others))
+    return Hulls(
+        [
+            Shape.of(surfaces[particle.id])
+            if diameter is None
+            else Shape.ball(centre, diameter / 2)
+            for particle, centre, diameter in zip(particles, centres, diameters, strict=True)
+        ]
+    )

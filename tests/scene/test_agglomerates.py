@@ -68,6 +68,31 @@ def run(session: Session, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return output, chain.execute(recipe, session, output).particles
 
 
+def test_other_shapes_collide_by_their_surfaces(session: Session, tmp_path: Path) -> None:
+    from scipy.spatial import KDTree
+
+    from scene.execution.context import step_context
+    from scene.execution.stopwatch import Stopwatch
+
+    file = tmp_path / "r.yaml"
+    file.write_text(RECIPE.replace("[7, 7, 7]", "[9, 7, 4]"))
+    recipe = parse(Composition(file).resolve([]), "r.yaml", Registry())
+    context = step_context(recipe, session, tmp_path, Stopwatch())
+    with session.captured():
+        for step in recipe.synth_chain.feature_generation_steps[:4]:
+            step.execute(context)
+        agglomerates: dict[int, list[int]] = {}
+        for particle in context.specimen.particles:
+            agglomerates.setdefault(particle.root, []).append(particle.id)
+        surfaces = context.surfaces(frozenset(range(1, 13)))
+    assert sorted(map(len, agglomerates.values())) == [4, 4, 4]
+    for own in agglomerates.values():
+        for one in own:
+            others = np.concatenate([surfaces[n].vertices for n in own if n != one])
+            nearest, _ = KDTree(others).query(surfaces[one].vertices)
+            assert nearest.min() < 1.0  # vertices are about so far apart
+
+
 def array(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.array(image)

@@ -77,6 +77,12 @@ def test_all_particles_hang_together(
         assert (deep.max(axis=1) >= -1e-9).all()
 
 
+def test_what_has_sintered_into_one_goes_on_colliding() -> None:
+    solids = spheres(1, 1, 1, 1, 1)
+    assert len(grown("cluster-cluster", solids, Throw(0.0, 1.0, 1.0)).contacts) == 4
+    assert np.ptp(solids.centres, axis=0).max() < 1e-9
+
+
 def test_contacts_are_where_particles_touch_however_long_a_step_is() -> None:
     for seed in range(20):
         solids = spheres(2, 4)

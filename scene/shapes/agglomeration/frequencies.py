@@ -64,4 +64,5 @@ class Frequencies:
 
 def _drawn(weights: NDArray[np.float64], rng: np.random.Generator) -> int:
     heaps = np.cumsum(weights)
-    return int(np.searchsorted(heaps, rng.random() * heaps[-1], "right"))
+    found = int(np.searchsorted(heaps, rng.random() * heaps[-1], "right"))
+    return min(found, int(np.flatnonzero(weights)[-1]))  # a product may be rounded up

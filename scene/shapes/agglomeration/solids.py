@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from scene.shapes.agglomeration.turns import then_turned, turned
 
+_SINTERED = 1e-6
+
 type Indices = NDArray[np.int64]
 type Points = NDArray[np.float64]
 type Box = tuple[Points, Points]
@@ -107,10 +109,13 @@ class Body:
         return cls(members, float(solids.masses[particle]), solids.centres[particle].copy(), 0.0)
 
     def gyration_radius(self, solids: Solids) -> float:
-        """Return the radius of gyration; that of a single particle comes from its extent."""
-        if len(self.members) == 1:
-            return float(solids.gyration_radii[self.members[0]])
-        return float(np.sqrt(self.spread / self.mass))
+        """Return the radius of gyration of the particles' centres.
+
+        That of a single particle, or of some that have sintered into one, comes from its extent.
+        """
+        own = float(solids.gyration_radii[self.members[0]])
+        radius = float(np.sqrt(self.spread / self.mass))
+        return radius if radius > _SINTERED * own else own
 
     def turn(self, solids: Solids, turn: Points) -> None:
         """Turn the body about its centre of mass."""

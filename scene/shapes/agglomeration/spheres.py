@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from scene.shapes.agglomeration.solids import Box, Contact, Indices, Meeting, Points, Solids
 
-_MOST_PAIRS = 1_000_000
-"""Pairs of spheres that are looked up in one tree."""
+_MOST_EDGES = 256
+"""Edges of a path that are looked at together."""
 
 _FIRST_BLOCKS = 16
 
@@ -78,7 +78,7 @@ class SphereMeeting(Meeting):
 
     @override
     def first_contact(self, path: Points) -> Contact | None:
-        for start, stop, near in self._near(path):
+        for start, stop, near in self.near(path):
             starts = path[start:stop]
             found = _entry(
                 starts,
@@ -92,12 +92,16 @@ class SphereMeeting(Meeting):
                 return Contact(start + edge, fraction, int(self._first[a]), int(self._second[b]))
         return None
 
-    def _near(self, path: Points) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield stretches of the path, in order, and which spheres they may meet."""
+    def near(self, path: Points) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield stretches of the path, in order, and the pairs of spheres that may meet there.
+
+        A stretch goes from its first to its last edge, which is no part of it; pair n is of the
+        spheres ``divmod(n, moving spheres)``.
+        """
         edges = len(path) - 1
         x, y, z = np.diff(path, axis=0).T
         longest = math.sqrt(float((x * x + y * y + z * z).max()))
-        size = max(1, int(min(self._block / max(longest, 1e-300), edges)))
+        size = max(1, int(min(self._block / max(longest, 1e-300), _MOST_EDGES)))
         starts = np.arange(0, edges, size)
         stops = np.minimum(starts + size, edges)
         middles = (path[starts] + path[stops]) / 2
