@@ -75,7 +75,8 @@ def _is_same(own: FeatureSpec | None, theirs: FeatureSpec) -> bool:
 def clash(declared: Sequence[Declared], *, reserved: bool) -> tuple[int, str] | None:
     """Return the first feature of one object whose column another one's has, too.
 
-    Capitals do not distinguish columns: DuckDB and others ignore them.
+    Or that is another name of a component which the object lacks. Capitals do not distinguish
+    columns: DuckDB and others ignore them.
 
     Parameters
     ----------
@@ -93,6 +94,10 @@ def clash(declared: Sequence[Declared], *, reserved: bool) -> tuple[int, str] | 
     specs = {spec.name: spec for source in declared for spec in source.specs}
     for position, source in enumerate(declared):
         for spec in source.specs:
+            if spec.alias_of is not None and not _is_component(spec.alias_of, specs):
+                vector, index = spec.alias_of
+                what = f"component {index} of {vector!r}, which the object does not have"
+                return position, f"feature {spec.name!r} of {source.owner} stands for {what}"
             columns = _taken_by(spec, specs)
             for column in sorted(columns):
                 if (other := taken.get(column.casefold())) is not None:
@@ -123,6 +128,12 @@ def differing(blueprints: Mapping[str, Sequence[Declared]]) -> Iterator[tuple[st
                         message = f"is {_kind(spec)}, but {_kind(other)} in {owner}"
                         yield blueprint, f"feature {spec.name!r} of {source.owner} {message}"
                         break
+
+
+def _is_component(alias: tuple[str, int], specs: Mapping[str, FeatureSpec]) -> bool:
+    vector, index = alias
+    found = specs.get(vector)
+    return found is not None and 0 <= index < found.components > 1
 
 
 def _taken_by(spec: FeatureSpec, specs: Mapping[str, FeatureSpec]) -> set[str]:

@@ -25,8 +25,9 @@ from scene.prototypes.base import PARTICLE_FEATURES
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
-from scene.specimen.columns import Declared, clash
+from scene.specimen.columns import Declared, absorbed, clash
 from scene.specimen.features import FeatureSpec
+from scene.specimen.values import initial, values
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 REGISTRY = Registry()
@@ -286,25 +287,38 @@ feature_names = st.sampled_from(["size", "Size", "size_x", "size_y", "location",
     "\xe9", "x" * 65])  # fmt: skip
 
 
-@given(specs=st.lists(st.tuples(feature_names, st.integers(1, 3), st.integers(0, 1)), max_size=5))
+aliases = st.none() | st.tuples(st.sampled_from(["location", "size"]), st.integers(0, 3))
+
+
+@given(
+    specs=st.lists(
+        st.tuples(feature_names, st.integers(1, 4), st.integers(0, 1), aliases), max_size=5
+    )
+)
 @settings(patient, max_examples=300)
 def test_whatever_features_are_taken_have_columns_of_their_own(
-    specs: list[tuple[str, int, int]],
+    specs: list[tuple[str, int, int, tuple[str, int] | None]],
 ) -> None:
     sources = [Declared("every particle", PARTICLE_FEATURES), Declared("a", []), Declared("b", [])]
     try:
-        for name, size, owner in specs:
-            spec = FeatureSpec(name, 1.0 if size == 1 else (1.0,) * size, "", size)
+        for name, size, owner, alias in specs:
+            default = 1.0 if size == 1 else (1.0,) * size
+            spec = FeatureSpec(name, default, "", size, alias_of=alias)
             sources[1 + owner] = Declared("x", [*sources[1 + owner].specs, spec])
     except ValueError:
         return
+    sources = absorbed(sources)
     if clash(sources, reserved=True) is not None:
         return
     features = [spec for source in sources for spec in source.specs]
     names = particles_schema(Columns(particle_features=features)).names
     plain = particles_schema(Columns()).names
-    assert len(names) == len(plain) + sum(spec.components for spec in features)
+    stored = sum(spec.components for spec in features if spec.is_stored)
+    assert len(names) == len(plain) + stored
     assert len({name.lower() for name in names}) == len(names)
+    held = initial(features)
+    assert held.keys() == {spec.name for spec in features if spec.is_stored}
+    assert values(held, features).keys() == {spec.name for spec in features}
 
 
 @pytest.mark.slow

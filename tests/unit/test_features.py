@@ -175,6 +175,22 @@ def test_an_alias_called_like_its_column_is_no_clash() -> None:
     assert problem(FeatureSpec("location_z", 0.0, "")) is not None
 
 
+@pytest.mark.parametrize(
+    "alias", [("place", 0), ("location", 3), ("location", -1), ("width", 0), ("blueprint_name", 0)]
+)
+def test_an_alias_stands_for_something_that_is_there(alias: tuple[str, int]) -> None:
+    own = Declared("every particle", list(ELLIPSOID.values()))
+    found = clash(
+        [own, Declared("shape", [FeatureSpec("x", 0.0, "", alias_of=alias)])], reserved=True
+    )
+    vector, index = alias
+    assert found == (
+        1,
+        f"feature 'x' of shape stands for component {index} of {vector!r}, "
+        "which the object does not have",
+    )
+
+
 def test_a_feature_is_of_one_kind_in_all_blueprints() -> None:
     def sources(spec: FeatureSpec) -> list[Declared]:
         return [Declared("shape", (spec,))]
