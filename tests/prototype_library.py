@@ -60,6 +60,15 @@ def box(name: str, sides: Sequence[float] = (1.0, 1.0, 1.0)) -> bpy.types.Object
     return placed(bpy.data.objects.new(name, mesh))
 
 
+def without_lid(made: bpy.types.Object) -> None:
+    """Take the upper face off a box."""
+    mesh = made.data
+    corners = [tuple(vertex.co) for vertex in mesh.vertices]
+    faces = [tuple(face.vertices) for face in mesh.polygons if face.normal.z < 0.5]
+    mesh.clear_geometry()
+    mesh.from_pydata(corners, [], faces)
+
+
 def placed(made: bpy.types.Object) -> bpy.types.Object:
     import bpy
 
@@ -205,6 +214,15 @@ def wood() -> dict[str, Any]:
     return {}
 
 
+def clear(name: str) -> bpy.types.Material:
+    import bpy
+
+    made = bpy.data.materials.new(name)
+    inputs = made.node_tree.nodes["Principled BSDF"].inputs
+    inputs["Alpha"].default_value, inputs["Roughness"].default_value = 0.1, 0.0
+    return made
+
+
 def technique(width: int, height: int, samples: int) -> tuple[Any, Any]:
     """Make what every technique has; return its scene and the object of its camera."""
     import bpy
@@ -302,6 +320,8 @@ def woodtable_sidecam() -> dict[str, Any]:
     volume.location.z = 10.0
     table, glass = box("Table", (80.0, 80.0, 1.0)), box("Glass", (12.0, 12.0, 8.0))
     table.location.z, glass.location.z = -0.5, 4.0
+    without_lid(glass)
+    glass.data.materials.append(clear("Glass"))
     for wall in (table, glass):
         passive(wall, 0.5)
     return {
