@@ -49,7 +49,7 @@ def run(
         typer.Argument(
             metavar="RECIPE.yaml",
             show_default=False,
-            help="The recipe, or the name of one that ships: spheres_sem, spheres_sem_physical.",
+            help="The recipe, or the name of one that ships, such as spheres_sem or powder_sem.",
         ),
     ],
     overrides: Annotated[

@@ -286,3 +286,30 @@ def test_bad_parameters(change: dict[str, Any], key: str, message: str) -> None:
     (problem,) = caught.value.problems
     assert problem.path == f"synth_chain.feature_generation_steps.4.{key}"
     assert message in problem.message
+
+
+def test_agglomerates_stay_whole_in_the_volume_if_asked() -> None:
+    outside = 0
+    for seed in range(10):
+        for whole in (True, False):
+            made = executed(recipe(numbers(8), DISTRIBUTE | {"whole": whole}, seed=seed))
+            low = np.array(made.volume.lower) - 1e-9
+            high = np.array(made.volume.upper) + 1e-9
+            for particle in made.specimen.particles:
+                place = np.array(particle.features["location"])
+                inside = (place - radius(particle) >= low) & (place + radius(particle) <= high)
+                assert inside.all() or not whole
+                outside += not inside.all()
+    assert outside
+
+
+def test_an_agglomerate_larger_than_the_volume_lies_in_its_middle() -> None:
+    large = step("UniformDistribution3dHomogeneous", location=100, scale=10)
+    document = recipe(AGGLOMERATE | {"speed": 50}, DISTRIBUTE | {"whole": True})
+    document["process_conditions"]["feature_variabilities"]["Size"]["variability"] = large
+    document["render"] = {"resolution": [960, 960]}
+    particles = executed(document).specimen.particles
+    places = np.array([particle.features["location"] for particle in particles])
+    radii = np.array([[radius(particle)] for particle in particles])
+    middle = ((places - radii).min(axis=0) + (places + radii).max(axis=0)) / 2
+    assert middle == pytest.approx([0.0, 0.0, 25.6], abs=1e-6)

@@ -16,15 +16,6 @@ def test_the_sweep_takes_ten_micrographs_of_each_of_twenty_specimens() -> None:
     assert all(specimens.count(seed) == 10 for seed in range(20))
 
 
-def test_every_feature_that_is_described_is_drawn_once() -> None:
-    """A name in one list alone is a feature that keeps its default, unnoticed."""
-    resolved = Composition(BUILTIN_RECIPES / "spheres_sem_physical.yaml").resolve(())
-    described = resolved["process_conditions"]["feature_variabilities"]
-    steps = resolved["synth_chain"]["feature_generation_steps"]
-    drawn = [step["feature_variability_name"] for step in steps if "Update" in step["_target_"]]
-    assert sorted(drawn) == sorted(described)
-
-
 def test_particles_are_hardly_brighter_than_the_ground_or_up_to_six_times() -> None:
     """At normal incidence, whatever specimen and look come together."""
     resolved = Composition(BUILTIN_RECIPES / "spheres_sem_physical.yaml").resolve(())
