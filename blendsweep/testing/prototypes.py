@@ -85,6 +85,9 @@ class _PrototypeConformance:
     at_reference: ClassVar[frozenset[str]] = frozenset()
     """Names of the features that show at `reference` alone, which is rendered with 64 samples."""
 
+    unseen: ClassVar[frozenset[str]] = frozenset()
+    """Names of the features that show in no image, since they are for simulations."""
+
     geometry: ClassVar[str] = "sphere"
     material: ClassVar[str] = "sem_polystyrene"
     background: ClassVar[str | None] = "sem_patchy_silicone"
@@ -140,7 +143,7 @@ class _PrototypeConformance:
         before = {False: bench.images(self.beside)}
         if self.at_reference:
             before[True] = bench.images(self.beside, rendered)
-        for spec in self.specs():
+        for spec in (spec for spec in self.specs() if spec.name not in self.unseen):
             value = self.changed.get(spec.name, _other_value(spec))
             late = spec.name in self.at_reference
             after = bench.images({**self.beside, spec.name: value}, rendered if late else {})
@@ -346,6 +349,14 @@ def _view(
     return view
 
 
+def _box(shape: GeometryPrototype) -> tuple[float, float, float]:
+    """Return the size of particles whose mesh is looked at."""
+    if not shape.true_size:
+        return 1.0, 1.0, 1.0
+    has_one_size = any(spec.name == DIMENSIONS and spec.equal for spec in shape.features)
+    return (_BOX[0],) * 3 if has_one_size else _BOX
+
+
 class _Bench:
     """Three particles in a row in the measurement volume, rendered as often as it takes."""
 
@@ -354,7 +365,7 @@ class _Bench:
         self._session = session
         self._registry = Registry(suite.plugins)
         self.shape = self._registry.prototype(GeometryPrototype, suite.geometry)
-        self.box = _BOX if self.shape.true_size else (1.0, 1.0, 1.0)
+        self.box = _box(self.shape)
         self.volume = self._technique().volume(self._settings({}).resolution)
 
     def frame(

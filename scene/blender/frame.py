@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, final
@@ -114,7 +114,7 @@ class BlenderFrame(Frame):
     def buffers_scene(self) -> Iterator[bpy.types.Scene]:
         """Make the scene that the buffers are rendered in, until the block ends."""
         with (
-            self._particles.selected(self._interest | self._overlapping) as shown,
+            self._selected(self._interest | self._overlapping) as shown,
             buffers_scene(self._truth, shown) as scene,
         ):
             yield scene
@@ -124,7 +124,7 @@ class BlenderFrame(Frame):
         truth, camera = self._truth, self._truth.camera()
         sampling = self._sampling
         with (
-            self._particles.selected(self._interest) as shown,
+            self._selected(self._interest) as shown,
             buffers_scene(truth, shown) as scene,
             temporarily(as_rendered([camera, *shown])),
         ):
@@ -135,7 +135,8 @@ class BlenderFrame(Frame):
 
     def surfaces(self) -> dict[int, TriangleMesh]:
         """Return the surface of each particle of interest in world space, by id, ascending."""
-        return world_surfaces(self._particles, self._interest)
+        whole = world_surfaces(self._particles, self._interest)
+        return whole | self._particles.outer_surfaces(self._interest, self._overlapping)
 
     def real(self) -> Gray:
         """Take the image as the technique does."""
@@ -175,10 +176,14 @@ class BlenderFrame(Frame):
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
-        with self._particles.selected(self._interest) as shown:
+        with self._selected(self._interest) as shown:
             if self._sampling.positions is None:  # nothing from beyond the frame is seen
                 return self._bar_rows.image(render_xray(self._without_margin, shown), GROUND)
             return self._shown(render_xray(self._truth, shown), GROUND)
+
+    def _selected(self, ids: frozenset[int]) -> AbstractContextManager[list[bpy.types.Object]]:
+        """Return some of the frame's particles, as they are with all of them present."""
+        return self._particles.selected(ids, self._interest | self._overlapping)
 
     @property
     def _bar_rows(self) -> BarRows:
@@ -223,7 +228,7 @@ class BlenderFrame(Frame):
     def _rendered_buffers(
         self, interest: frozenset[int], overlapping: frozenset[int]
     ) -> GeometryBuffers:
-        with self._particles.selected(interest | overlapping) as shown:
+        with self._selected(interest | overlapping) as shown:
             return render_buffers(self._truth, shown, interest, overlapping)
 
     def _computed(self, model: ImageModel) -> NDArray[np.float32]:
@@ -260,7 +265,7 @@ class BlenderFrame(Frame):
         truth, camera, formation = self._truth, self._truth.camera(), self._formation
         ground = camera.matrix_world.translation.z - formation.ground_height
         with (
-            self._particles.selected(self._interest) as shown,
+            self._selected(self._interest) as shown,
             buffers_scene(truth, shown) as scene,
             temporarily(as_rendered([camera, *shown])),
         ):
@@ -293,8 +298,8 @@ class BlenderFrame(Frame):
         truth = self._truth
         scene = truth.technique
         with (
-            self._particles.selected(self._interest) as seen,
-            self._particles.selected(self._overlapping) as unseen,
+            self._selected(self._interest) as seen,
+            self._selected(self._overlapping) as unseen,
             temporarily(self._present(seen, unseen)),
             temporarily(truth.framing(scene)),
             temporarily([(rendered_layer(scene), "use_pass_combined", True)]),

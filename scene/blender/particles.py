@@ -11,6 +11,7 @@ import bpy  # noqa: TID253
 import numpy as np
 from numpy.typing import NDArray
 
+from scene.blender.families import Families
 from scene.blender.points import PARTICLE_ID, Cloud, Sphere
 from scene.blender.refraction import immerse, index_of_refraction
 from scene.language.plugin_code import described, given
@@ -23,6 +24,7 @@ from scene.prototypes.base import (
     Prototype,
 )
 from scene.recipe.registry import Registry
+from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import DIMENSIONS, LARGEST_PARTICLE_ID, Particle
 from scene.specimen.values import values
@@ -142,6 +144,7 @@ class ParticleObjects:
         self._synced: dict[int, tuple[MeshKey, Pose]] = {}
         self._are_spheres: dict[MeshKey, bool] = {}
         self._wearers: dict[PrototypeKey, list[int]] = {}
+        self._families = Families(registry)
 
     def all(self) -> list[bpy.types.Object]:
         """Return all objects, in the order in which they were made."""
@@ -168,38 +171,76 @@ class ParticleObjects:
         return {surface: np.array(own, dtype=np.intp) for surface, own in ids.items()}
 
     @contextmanager
-    def selected(self, ids: Collection[int]) -> Iterator[list[bpy.types.Object]]:
+    def selected(
+        self, ids: Collection[int], beside: Collection[int] = ()
+    ) -> Iterator[list[bpy.types.Object]]:
         """Yield objects that together are these particles and no others.
 
-        Of a cloud with others in it, there is a copy in the collection until the block ends.
+        Of a cloud with others in it, and of a particle that has grown together with others, there
+        is a copy in the collection until the block ends.
+
+        Parameters
+        ----------
+        ids
+            Of the particles.
+        beside
+            Ids of others that are present, so that the particles may have grown together with them.
         """
         wanted = np.zeros(LARGEST_PARTICLE_ID + 1, dtype=bool)
         wanted[list(ids)] = True
-        whole = [self._objects[key] for key in sorted(ids) if key in self._objects]
+        alone = [key for key in sorted(ids) if key in self._objects]
+        whole = [self._objects[key] for key in alone if key not in self._families]
         parts = []
+        pieces: list[bpy.types.Object] = []
         try:
+            present = {*ids, *beside}
+            for key in alone:
+                if key in self._families:
+                    self._show_part(key, present, whole, pieces)
             for cloud in self._clouds.values():
                 held = cloud.holds(wanted)
                 if held.all():
                     whole.append(cloud.object)
                 elif held.any():
                     parts.append(cloud.part(held))
-            yield [*whole, *parts]
+            yield [*whole, *pieces, *parts]
         finally:
             Cloud.remove(parts)
+            bpy.data.batch_remove(pieces)
+            self._families.discard_unused()
+
+    def fuse(self) -> None:
+        """Let all objects have the shapes that they have with all particles present."""
+        with self.selected(self._objects):
+            pass
+
+    def outer_surfaces(
+        self, ids: Collection[int], beside: Collection[int]
+    ) -> dict[int, TriangleMesh]:
+        """Return what of the surface of grown-together particles is each one's, in world space.
+
+        Of those among `ids` that do grow together with others; see `selected`.
+        """
+        present = {*ids, *beside}
+        return {
+            key: self._families.outer_surface(key, self._families.beside(key, present))
+            for key in sorted(ids)
+            if key in self._families
+        }
 
     @contextmanager
     def bodies(self, ids: Iterable[int]) -> Iterator[list[bpy.types.Object]]:
         """Yield an object with a mesh for each particle, in the same order, until the block ends.
 
         Spheres have one, too, which they need in simulations and wherever a surface is asked for.
+        Those that grow together with others are as if each were alone.
         """
         made: list[bpy.types.Object] = []
         bodies = []
         try:
             for particle_id in ids:
                 body = self._objects.get(particle_id)
-                if body is None:
+                if body is None or particle_id in self._families:
                     particle = self._held[particle_id]
                     body = self._new_object(particle, *self._state(particle))
                     made.append(body)
@@ -212,6 +253,11 @@ class ParticleObjects:
         """Make, change and remove objects until they match; return whether anything changed."""
         changed = False
         self._held = {particle.id: particle for particle in particles}
+        if self._families.sync(self._held.values()):
+            # What they are made of changes with any of their neighbours.
+            for particle_id in [held for held in self._synced if held in self._families]:
+                del self._synced[particle_id]
+            changed = True
         alone: set[int] = set()
         spheres: dict[MaterialKey, list[Sphere]] = {}
         for particle in self._held.values():
@@ -269,6 +315,32 @@ class ParticleObjects:
         if made.data != mesh:
             made.data = mesh
         _place(made, pose)
+
+    def _show_part(
+        self,
+        particle_id: int,
+        present: Collection[int],
+        whole: list[bpy.types.Object],
+        pieces: list[bpy.types.Object],
+    ) -> None:
+        """Add a particle's object to `whole`, or a copy to `pieces` if some neighbours are away."""
+        beside = self._families.beside(particle_id, present)
+        mesh = self._families.mesh(particle_id, beside)
+        if mesh is None:
+            return
+        own = self._objects[particle_id]
+        material = self._materials.material(self._synced[particle_id][0][1])
+        if not mesh.materials:
+            mesh.materials.append(material)
+        elif mesh.materials[0] != material:
+            mesh.materials[0] = material
+        if beside == self._families.beside(particle_id):
+            whole.append(own)
+        else:
+            own = own.copy()
+            self._collection.objects.link(own)
+            pieces.append(own)
+        own.data, own.rotation_euler = mesh, (0.0, 0.0, 0.0)
 
     def _new_object(self, particle: Particle, mesh_key: MeshKey, pose: Pose) -> bpy.types.Object:
         name = f"{particle.blueprint}.{particle.index:05d}"

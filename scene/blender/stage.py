@@ -175,6 +175,7 @@ class Stage:
     def save(self, path: Path) -> None:
         """Save the scene as a compressed Blender file that opens as rendered by `real`."""
         _forget_visited_folders()
+        self._particles.fuse()
         # Blender writes the path into the file, so it is saved elsewhere and then moved.
         with scratch_folder(memory_folder(_MOST_SCENE_BYTES)) as folder:
             file = folder / path.name

@@ -17,6 +17,7 @@ from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.prototypes.surface_mesh import surface_mesh
+from scene.shapes.fused import FusedPart
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import DIMENSIONS, MeasurementVolume
@@ -174,6 +175,54 @@ class ProceduralGeometry(GeometryPrototype):
         """Return that of the surface, unless a shape has a formula."""
         volume = self.surface(features).volume
         return volume / math.prod(size(features)) if self.true_size else volume
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another particle of the family near one that is asked about.
+
+    Parameters
+    ----------
+    offset
+        (x, y, z) from the one's `location` to this one's, in scene units.
+    features
+        This one's features.
+    is_earlier
+        Whether this one's id is the smaller one; where two have the same claim, the earlier wins.
+    """
+
+    offset: tuple[float, float, float]
+    features: Mapping[str, FeatureValue]
+    is_earlier: bool
+
+
+class FusedGeometry(ProceduralGeometry):
+    """A shape that grows together with others of its family: the particles of one blueprint.
+
+    Each particle has its part of the fused body for a mesh, closed by walls towards its neighbours,
+    so that masks, depth and outlines are told of it as of any other. A particle that is alone in
+    an image is alone there in any respect. `surface` is that of a lone one in simulations.
+    `rotation` does not matter to any of it.
+    """
+
+    true_size: ClassVar[bool] = True
+
+    @abstractmethod
+    def reach(self, features: Mapping[str, FeatureValue]) -> float:
+        """Return how far from its `location` a particle acts, in scene units.
+
+        Two are neighbours if they are nearer to each other than their reaches together.
+        """
+
+    @abstractmethod
+    def part(
+        self, features: Mapping[str, FeatureValue], neighbours: Sequence[Neighbour]
+    ) -> FusedPart | None:
+        """Return a particle's part of the fused body, its `location` at the origin.
+
+        None if it has none, since others have swallowed it.
+        """
 
 
 class MaterialPrototype(Prototype):

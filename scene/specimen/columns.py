@@ -53,15 +53,16 @@ class Declared:
 def absorbed(declared: Sequence[Declared]) -> list[Declared]:
     """Return where an object's features come from, those of the first taken from all others.
 
-    A shape may declare the particle's own `dimensions` with a default of its own. A feature of
-    another kind is left for `clash` to report.
+    A shape may declare the particle's own `dimensions` with a default of its own, or
+    equal. A feature of another kind is left for `clash` to report.
     """
     own, *others = declared
     specs = {spec.name: spec for spec in own.specs}
     left = []
     for source in others:
         theirs = [spec for spec in source.specs if _is_same(specs.get(spec.name), spec)]
-        specs |= {spec.name: replace(specs[spec.name], default=spec.default) for spec in theirs}
+        for spec in theirs:
+            specs[spec.name] = replace(specs[spec.name], default=spec.default, equal=spec.equal)
         left.append(Declared(source.owner, [spec for spec in source.specs if spec not in theirs]))
     return [Declared(own.owner, tuple(specs.values())), *left]
 

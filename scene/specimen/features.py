@@ -58,6 +58,10 @@ class FeatureSpec:
         b multiplies the component by b / a, and setting the vector resets the feature to 1.
     constant
         Whether its value is always the default, which no step can change.
+    shared
+        Whether all particles of a blueprint have the same value: setting that of one sets all.
+    equal
+        Whether all components have to be the same.
     choices
         All texts that a string may be; empty if it may be any.
     implicit
@@ -76,6 +80,8 @@ class FeatureSpec:
     alias_of: tuple[str, int] | None = None
     ratio: bool = False
     constant: bool = False
+    shared: bool = False
+    equal: bool = False
     choices: tuple[str, ...] = ()
     implicit: bool = False
 
@@ -149,6 +155,10 @@ class FeatureSpec:
             expected = self._one if self.components == 1 else numbers
             raise ValueError(f"{self.name} takes {expected}, got {value!r:.80}")
         plain = tuple(self._component(item) for item in items)
+        if self.equal and len({*plain}) > 1:
+            raise ValueError(
+                f"{self.name} takes {self.components} equal numbers here, got {value!r:.80}"
+            )
         return plain[0] if self.components == 1 else plain
 
     @property

@@ -8,6 +8,7 @@ from typing import final, override
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
 from scene.language.plugin_code import described
+from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import DIMENSIONS, MeasurementTechnique, Particle
 from scene.specimen.streams import Streams
 from scene.specimen.values import Specs, changed_by, write
@@ -21,7 +22,8 @@ _BLUEPRINTS = (Members.PARTICLE_BLUEPRINTS, Members.TECHNIQUE_BLUEPRINTS)
 class TriggerFeatureUpdate(FeatureGenerationStep):
     """Give each object of a set a draw of its own from a feature variability.
 
-    Those that lack the feature are left as they are.
+    Those that lack the feature are left as they are. Of a feature that all particles of a blueprint
+    share, there is one draw for each blueprint.
     """
 
     feature_variability_name: Text
@@ -69,19 +71,32 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
         for kind in _BLUEPRINTS:
             if reached := context.blueprints_in(name, kind):
                 raise ValueError(_prototypes(name, reached))
-        for particle in particles:
-            specs = context.particle_features[particle.blueprint]
-            if drawn not in specs:  # each draw has a stream of its own, which none of others needs
-                continue
-            self._update(context, context.streams, particle, specs, particle.index)
-            if DIMENSIONS in changed_by([drawn], specs):
-                problem = context.volume.misfit(particle.features[DIMENSIONS])
-                if problem is not None:
-                    raise ValueError(f"{particle.label}: {problem}")
+        # Each draw has a stream of its own, which none of others needs.
+        owners = [p for p in particles if drawn in context.particle_features[p.blueprint]]
+        self._update_particles(context, drawn, owners)
         if drawn in context.technique_features:
             for technique in techniques:
                 specs = context.technique_features
                 self._update(context, context.look_streams, technique, specs, 0)
+
+    def _update_particles(
+        self, context: StepContext, drawn: str, particles: Iterable[Particle]
+    ) -> None:
+        shared: dict[str, FeatureValue] = {}
+        for particle in particles:
+            if particle.blueprint in shared:
+                continue
+            specs = context.particle_features[particle.blueprint]
+            self._update(context, context.streams, particle, specs, particle.index)
+            if specs[drawn].shared:
+                shared[particle.blueprint] = particle.features[drawn]
+            if DIMENSIONS in changed_by([drawn], specs):
+                problem = context.volume.misfit(particle.features[DIMENSIONS])
+                if problem is not None:
+                    raise ValueError(f"{particle.label}: {problem}")
+        for particle in context.specimen.particles:
+            if particle.blueprint in shared:
+                particle.features[drawn] = shared[particle.blueprint]
 
     def _update(
         self,

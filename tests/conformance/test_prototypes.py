@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from typing import ClassVar
 
 import pytest
 
@@ -61,6 +62,13 @@ class TestRoughSphere(prototypes.GeometryConformance):
 
 class TestSatelliteSphere(prototypes.GeometryConformance):
     prototype = "satellite_sphere"
+
+
+class TestMetaBallSphere(prototypes.GeometryConformance):
+    prototype = "meta_ball_sphere"
+    unseen = frozenset({"resolution"})
+    changed: ClassVar = {"render_resolution": 0.05}
+    beside: ClassVar = {"dimensions": (3.5, 3.5, 3.5)}
 
 
 class TestSemPolystyrene(prototypes.MaterialConformance):
