@@ -298,13 +298,21 @@ class BlenderFrame(Frame):
         truth = self._truth
         scene = truth.technique
         with (
-            self._selected(self._interest) as seen,
-            self._selected(self._overlapping) as unseen,
-            temporarily(self._present(seen, unseen)),
+            self.present(),
             temporarily(truth.framing(scene)),
             temporarily([(rendered_layer(scene), "use_pass_combined", True)]),
         ):
             yield scene
+
+    @contextmanager
+    def present(self) -> Iterator[None]:
+        """Make the technique's scene hold these particles alone, until the block ends."""
+        with (
+            self._selected(self._interest) as seen,
+            self._selected(self._overlapping) as unseen,
+            temporarily(self._present(seen, unseen)),
+        ):
+            yield
 
     def _present(
         self, seen: Sequence[bpy.types.Object], unseen: Sequence[bpy.types.Object]

@@ -183,6 +183,11 @@ class Stage:
                 bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
             shutil.move(file, path)
 
+    def save_view(self, path: Path, interest: frozenset[int], overlapping: frozenset[int]) -> None:
+        """Save the scene as `real` renders a view of some particles; all others are hidden."""
+        with self.frame(interest, overlapping).present():
+            self.save(path)
+
     def rendering(self) -> Rendering:
         """Return how `real` is made, as plain values."""
         return rendering_of(self._scene, self._truth.settings.fidelity, self._formation)

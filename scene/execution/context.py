@@ -71,6 +71,7 @@ def step_context(
         blueprints=recipe.blueprints,
         distributions=drawn.distributions,
         drawn_parameters=drawn.parameters,
+        runtime_state={"time": start.time, "seed": start.seed},
         sets=recipe.all_sets,
         technique_features=recipe.technique_features,
         particle_features=recipe.particle_features,

@@ -17,6 +17,9 @@ from scene.shapes.mesh import TriangleMesh
 
 type Image = NDArray[Any]
 
+type Output = Image | bytes
+"""What a rendering mode makes, an image or the content of a file of another kind."""
+
 IMAGE_ENDINGS = ("png", "tiff", "tif")
 """Of the files that images are written to."""
 
@@ -86,18 +89,19 @@ class RenderingMode(ABC):
     outputs: ClassVar[Mapping[str, str]]
     """Image name to file ending.
 
-    For instance ``{"depth_map": "png", "depth": "tiff"}``.
+    For instance ``{"depth_map": "png", "depth": "tiff"}``. What has another ending than those of
+    images is given as bytes.
     """
 
     @abstractmethod
-    def render(self, frame: Frame) -> Mapping[str, Image]:
-        """Return one array for every name in `outputs`.
+    def render(self, frame: Frame) -> Mapping[str, Output]:
+        """Return one array, or the bytes of a file, for every name in `outputs`.
 
         uint8 or uint16, (height, width) or (height, width, 3 or 4); or float32 (height, width)
         for TIFF.
         """
 
-    def images(self, frame: Frame) -> Mapping[str, Image]:
+    def images(self, frame: Frame) -> Mapping[str, Output]:
         """Return what `render` gives.
 
         Raises
@@ -113,10 +117,17 @@ class RenderingMode(ABC):
                 f"{', '.join(sorted(self.outputs))}, got {given}"
             )
         for name, image in made.items():
+            if self.outputs[name] not in IMAGE_ENDINGS:
+                if not isinstance(image, bytes):
+                    raise TypeError(
+                        f"{described(type(self))}: the file {name!r} must be bytes, got "
+                        f"{type(image).__name__}"
+                    )
+                continue
             if not isinstance(image, np.ndarray) or image.ndim not in {2, 3} or not image.size:
                 shape = getattr(image, "shape", type(image).__name__)
                 raise TypeError(
                     f"{described(type(self))}: the image {name!r} must be an array of height x "
                     f"width, got {shape}"
                 )
-        return cast("Mapping[str, Image]", made)
+        return cast("Mapping[str, Output]", made)

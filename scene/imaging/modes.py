@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scene.imaging.frame import Frame, Image, RenderingMode
 from scene.imaging.shading import stylized_gray
+from scene.shapes.stl import stl_file
 
 LARGEST_ID = 65_535
 DARKEST_CATEGORY = 64
@@ -115,6 +116,18 @@ class Ignore(RenderingMode):
         ignored = np.zeros(frame.buffers.instance.shape, dtype=np.uint8)
         ignored[frame.specimen_rows :] = 255
         return {"ignore": ignored}
+
+
+@final
+class Stl(RenderingMode):
+    """The surfaces of the particles of interest, in scene units and the scene's axes."""
+
+    name: ClassVar[str] = "stl"
+    outputs: ClassVar[Mapping[str, str]] = {"particles": "stl"}
+
+    def render(self, frame: Frame) -> Mapping[str, bytes]:
+        """Return ``particles``, a binary STL file of all surfaces, by the particles' ids."""
+        return {"particles": stl_file(frame.surfaces().values())}
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from scene.imaging.frame import IMAGE_ENDINGS, RenderingMode
+from scene.imaging.frame import RenderingMode
 from scene.language.element import Members
 from scene.prototypes.base import Prototype
 from scene.specimen.distributions import Distribution
@@ -17,6 +17,7 @@ from scene.specimen.features import FeatureSpec
 from scene.specimen.sets import ObjectSet
 
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ENDING = re.compile(r"[a-z0-9]{1,16}")
 
 
 def class_problem(offered: object, base: type) -> str | None:
@@ -56,8 +57,8 @@ def _mode(cls: type) -> Iterator[str]:
     for image, ending in outputs.items():
         if not isinstance(image, str) or not _IMAGE_NAME.fullmatch(image):
             yield f"an image's name must be letters, digits, - and _, not {image!r:.60}"
-        if ending not in IMAGE_ENDINGS:
-            yield f"an image's ending must be one of {', '.join(IMAGE_ENDINGS)}, not {ending!r:.60}"
+        if not isinstance(ending, str) or not _ENDING.fullmatch(ending):
+            yield f"a file's ending must be small letters and digits, not {ending!r:.60}"
     yield from _instance(cls)
 
 

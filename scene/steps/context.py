@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol, final
 
 from scene.imaging.files import FileRecord
-from scene.imaging.frame import Frame, Image, RenderingMode
+from scene.imaging.frame import Frame, Output, RenderingMode
 from scene.imaging.png import FASTEST
 from scene.imaging.writing import write_image
 from scene.language.element import Members
+from scene.language.yaml_files import write_mapping
 from scene.prototypes.base import GeometryPrototype
 from scene.prototypes.image_settings import png_level
 from scene.shapes.mesh import TriangleMesh
@@ -25,6 +26,8 @@ from scene.specimen.specimen import MeasurementTechnique, MeasurementVolume, Par
 from scene.specimen.streams import Streams
 
 type Features = Mapping[str, FeatureSpec]
+
+_NO_IDS: frozenset[int] = frozenset()
 
 
 class Scene(Protocol):
@@ -59,6 +62,9 @@ class Scene(Protocol):
     def save(self, path: Path) -> None:
         """Save the scene as a Blender file."""
 
+    def save_view(self, path: Path, interest: frozenset[int], overlapping: frozenset[int]) -> None:
+        """Save the scene as a Blender file in which others than some particles are hidden."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ class StepContext:
         Returns Blender's scene, brought up to a specimen.
     drawn_parameters
         Parameters of the distributions that were drawn for this run, ``<name>.<path>`` to number.
+    runtime_state
+        ``time`` and ``seed`` of the run.
     specimen
         Particles and measurement technique as they are now.
     files
@@ -110,6 +118,7 @@ class StepContext:
     mode: Callable[[str], RenderingMode]
     synced_scene: Callable[[Specimen], Scene]
     drawn_parameters: Mapping[str, float] = field(default_factory=dict)
+    runtime_state: Mapping[str, float] = field(default_factory=dict)
     specimen: Specimen = field(default_factory=Specimen)
     files: list[FileRecord] = field(default_factory=list)
 
@@ -213,14 +222,44 @@ class StepContext:
         """
         return self.synced_scene(self.specimen).pixel_size_nm()
 
-    def save_scene(self, path: Path) -> None:
-        """Save the scene as a Blender file, `path` below the run's folder, and record the file."""
-        self.synced_scene(self.specimen).save(self.output / path)
+    def save_scene(
+        self,
+        path: Path,
+        interest: frozenset[int] | None = None,
+        overlapping: frozenset[int] = _NO_IDS,
+    ) -> None:
+        """Save the scene as a Blender file, and the runtime state beside it; record both.
+
+        Parameters
+        ----------
+        path
+            Of the Blender file, below the run's folder; that of the state ends with ``.yaml``.
+        interest, overlapping
+            Ids of the particles that are seen, and of those that are there without being seen, as
+            `real` renders them; by default all particles are seen.
+        """
+        scene, target = self.synced_scene(self.specimen), self.output / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if interest is None:
+            scene.save(target)
+        else:
+            scene.save_view(target, interest, overlapping)
         self.record_file("state", path)
+        state = path.with_suffix(".yaml")
+        self.write_file("runtime_state", state, write_mapping(self.runtime_state).encode())
+
+    def write_file(
+        self, mode: str, path: Path, content: bytes, particle_id: int | None = None
+    ) -> None:
+        """Write a file that is not an image, `path` below the run's folder, and record it."""
+        target = self.output / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        self.record_file(mode, path, particle_id=particle_id)
 
     def write_images(
         self,
-        images: Mapping[str, Image],
+        images: Mapping[str, Output],
         paths: Mapping[str, Path],
         particle_id: int | None = None,
         pixel_size_nm: float | None = None,
@@ -230,7 +269,7 @@ class StepContext:
         Parameters
         ----------
         images
-            One array for each name.
+            One array for each name, or the content of a file that is not an image.
         paths
             Where each goes, relative to the run's folder.
         particle_id
@@ -241,6 +280,9 @@ class StepContext:
         """
         level = next((png_level(made.features) for made in self.specimen.techniques), FASTEST)
         for name, image in images.items():
+            if isinstance(image, bytes):
+                self.write_file(name, paths[name], image, particle_id)
+                continue
             target = self.output / paths[name]
             target.parent.mkdir(parents=True, exist_ok=True)
             write_image(target, image, pixel_size_nm, level)

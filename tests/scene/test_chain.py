@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from PIL import Image
 
 from scene.errors import StepError
@@ -19,6 +21,7 @@ from scene.execution.record import RunRecord
 from scene.imaging.files import RECORD_FILE
 from scene.imaging.modes import category_color
 from scene.imaging.quality import quality
+from scene.prototypes.library.stl import stl_triangles
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -80,6 +83,7 @@ def test_the_tutorials_recipe_writes_what_is_promised(execute: Execute, tmp_path
         "stylized.png",
         "stylized_xray.png",
         "state.blend",
+        "state.yaml",
         "recipe.yaml",
         "record.json",
         "preview.jpg",
@@ -323,3 +327,63 @@ def test_records_are_plain_data(execute: Execute, tmp_path: Path) -> None:
     text = (tmp_path / "run" / RECORD_FILE).read_text()
     assert "NaN" not in text
     assert json.loads(text)["seed"] == 42
+
+
+def test_everything_that_a_rendering_step_can_write(execute: Execute, tmp_path: Path) -> None:
+    together = "_target_: $builtins.RenderParticlesTogether, rendering_mode"
+    alone = "_target_: $builtins.RenderParticlesIndividually, rendering_mode"
+    extra = "do_save_features: true, image_file_extension: PNG"
+    out = tmp_path / "run"
+    record = execute(
+        out,
+        "blueprints.particles.Bead.number=3",
+        "+process_conditions.feature_criteria={High: {_target_: $builtins.IsGreaterThan, "
+        "feature_name: subdivisions, comparand: 9, default_return_value: false}}",
+        "+process_conditions.sets={Nobody: {criterion: $High}}",
+        f"{RENDER}=[{{{together}: STL, {extra}}}, {{{alone}: stl, subfolder: each}},"
+        f"{{{together}: categorical, {extra}, do_save_state: true, output_file_name_prefix: all_}},"
+        f"{{{together}: real, set_name_of_interest: Nobody, do_save_state: true}},"
+        f"{{{alone}: real, set_name_of_interest: Nobody}}]",
+    )
+    files = {file.path: file for file in record.files}
+    assert set(files) == {
+        "particles.stl",
+        *(f"each/particles_{n:05d}.stl" for n in (1, 2, 3)),
+        "particle_features.csv",
+        "measurement_technique_features.csv",
+        *(f"all_categorical.{ending}" for ending in ("png", "blend", "yaml")),
+        "all_instances.png",
+        *(f"real_Nobody.{ending}" for ending in ("png", "blend", "yaml")),
+        "recipe.yaml",
+    }
+    assert (files["particles.stl"].width, files["particles.stl"].mode) == (None, "particles")
+    assert files["each/particles_00002.stl"].particle_id == 2
+    assert yaml.safe_load((out / "real_Nobody.yaml").read_text()) == {"time": 0.0, "seed": 42}
+
+    whole = stl_triangles((out / "particles.stl").read_bytes())
+    parts = [stl_triangles((out / f"each/particles_{n:05d}.stl").read_bytes()) for n in (1, 2, 3)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+    for index, corners in enumerate(parts):
+        a, b, c = np.moveaxis(corners, 1, 0)
+        volume = np.einsum("ij,ij->", a, np.cross(b, c)) / 6
+        diameter = record.particles["dimensions_x"][index]
+        assert volume == pytest.approx(np.pi / 6 * diameter**3, rel=0.01)
+
+    with (out / "particle_features.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["particle_id"] for row in rows] == ["1", "2", "3"]
+    assert {row["blueprint_name"] for row in rows} == {"Bead"}
+    for index, row in enumerate(rows):
+        place = tuple(record.particles[f"location_{axis}"][index] for axis in "xyz")
+        assert row["location"] == f"({place[0]!r}, {place[1]!r}, {place[2]!r})"
+        assert row["category_color"] == record.particles["category_color"][index]
+    text = (out / "measurement_technique_features.csv").read_text()
+    technique = dict(csv.reader(text.splitlines()))
+    assert technique["blueprint_name"] == "SEM"
+    assert float(technique["defocus"]) == record.features["defocus"]
+
+    import bpy
+
+    bpy.ops.wm.open_mainfile(filepath=str(out / "real_Nobody.blend"))
+    hidden = [made.hide_render for made in bpy.data.objects if made.type == "POINTCLOUD"]
+    assert hidden == [True]

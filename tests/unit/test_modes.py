@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
-from typing import final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scene.imaging.eight_bit import eight_bit
 from scene.imaging.footprint import Footprint
-from scene.imaging.frame import Frame
+from scene.imaging.frame import Frame, RenderingMode
 from scene.imaging.modes import (
     DARKEST_CATEGORY,
     LARGEST_ID,
@@ -21,6 +22,7 @@ from scene.imaging.modes import (
     Ignore,
     NormalMap,
     Real,
+    Stl,
     Stylized,
     StylizedXray,
     category_color,
@@ -29,6 +31,7 @@ from scene.imaging.modes import (
 from scene.imaging.shading import BRIGHTNESS, GROUND, LIGHT, xray_gray
 from scene.microscopy.geometry import GeometryBuffers
 from scene.shapes.mesh import TriangleMesh
+from scene.shapes.stl import stl_file
 
 FROZEN_COLORS = [(245, 13, 78), (45, 86, 233), (78, 18, 78), (242, 215, 100)]
 
@@ -51,7 +54,10 @@ class FixedFrame(Frame):
     roots: Mapping[int, int] = {}
 
     def surfaces(self) -> Mapping[int, TriangleMesh]:
-        raise NotImplementedError
+        corners = np.array([(0, 0, 0), (4, 0, 0), (0, 3, 0), (0, 0, 2)], dtype=np.float64)
+        faces = np.array([(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)])
+        beside = TriangleMesh(corners + np.array([100.0, 0.0, 0.0]), faces)
+        return {2: TriangleMesh(corners, faces), 5: beside}
 
     def real(self) -> NDArray[np.uint8]:
         return np.full((2, 2), 9, np.uint8)
@@ -172,3 +178,37 @@ def test_what_shows_no_specimen_is_ignored(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(FixedFrame, "specimen_rows", 2)
     ignored = Ignore().images(frame)["ignore"]
     assert (ignored.dtype, ignored.tolist()) == (np.uint8, [[0, 0], [0, 0], [255, 255]])
+
+
+def test_stl_holds_the_surfaces_as_another_reader_finds_them() -> None:
+    content = Stl().images(plain_frame([[0, 2]]))["particles"]
+    assert isinstance(content, bytes)
+    (count,) = struct.unpack_from("<I", content, 80)
+    assert len(content) == 84 + 50 * count
+    volume = 0.0
+    for index in range(count):
+        *numbers, attribute = struct.unpack_from("<12fH", content, 84 + 50 * index)
+        normal, a, b, c = (np.array(numbers[k : k + 3]) for k in (0, 3, 6, 9))
+        volume += float(np.dot(a, np.cross(b, c))) / 6
+        facing = np.cross(b - a, c - a)
+        np.testing.assert_allclose(normal, facing / np.linalg.norm(facing), atol=1e-6)
+        assert attribute == 0
+    assert volume == pytest.approx(2 * 4 * 3 * 2 / 6, rel=1e-5)
+    assert content.startswith(b"binary STL\0")
+    assert not content.startswith(b"solid")  # which some take for text
+
+
+def test_a_file_that_is_no_image_is_bytes() -> None:
+    class Text(RenderingMode):
+        name = "text"
+        outputs: ClassVar = {"particles": "txt"}
+
+        def render(self, frame: Frame) -> Mapping[str, Any]:  # noqa: ARG002
+            return {"particles": np.zeros((2, 2), np.uint8)}
+
+    with pytest.raises(TypeError, match="the file 'particles' must be bytes, got ndarray"):
+        Text().images(plain_frame([[0]]))
+
+
+def test_stl_of_nothing_is_a_file_without_triangles() -> None:
+    assert stl_file([]) == b"binary STL".ljust(84, b"\0")

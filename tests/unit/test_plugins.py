@@ -331,7 +331,7 @@ MODES = {
     "name = 'a'": "its 'outputs' must be",
     "name = 'a'; outputs = {}": "its 'outputs' must be",
     "name = 'a'; outputs = {'../a': 'png'}": "an image's name must be",
-    "name = 'a'; outputs = {'a': 'gif'}": "an image's ending must be one of png, tiff, tif",
+    "name = 'a'; outputs = {'a': '.PNG'}": "a file's ending must be small letters and",
 }
 
 

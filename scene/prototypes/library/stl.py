@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from scene.prototypes.base import ProceduralGeometry
 from scene.prototypes.library.features import OWN
 from scene.shapes.mesh import TriangleMesh
+from scene.shapes.stl import HEADER_BYTES, TRIANGLE
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import DIMENSIONS
 
-_HEADER_BYTES = 80
-_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _MOST_TRIANGLES = 5_000_000
 
 
@@ -94,13 +93,13 @@ def stl_triangles(content: bytes) -> NDArray[np.float64]:
 
 def _binary(content: bytes) -> NDArray[np.float64] | None:
     """Return the corners in a binary file; None if it is not one, going by its length."""
-    start = _HEADER_BYTES + 4
+    start = HEADER_BYTES + 4
     if len(content) < start:
         return None
-    count = int.from_bytes(content[_HEADER_BYTES:start], "little")
-    if len(content) != start + count * _TRIANGLE.itemsize:
+    count = int.from_bytes(content[HEADER_BYTES:start], "little")
+    if len(content) != start + count * TRIANGLE.itemsize:
         return None
-    return np.frombuffer(content, _TRIANGLE, count, start)["corners"].astype(np.float64)
+    return np.frombuffer(content, TRIANGLE, count, start)["corners"].astype(np.float64)
 
 
 def _text(content: bytes) -> NDArray[np.float64]:
