@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import final, override
 
 from scene.language.element import CheckContext, Members
 from scene.language.fields import Text
 from scene.language.plugin_code import described
+from scene.specimen.distributions import FeatureDistribution
 from scene.specimen.features import FeatureValue
-from scene.specimen.specimen import DIMENSIONS, MeasurementTechnique, Particle
+from scene.specimen.specimen import (
+    DIMENSIONS,
+    MeasurementTechnique,
+    MeasurementVolume,
+    Particle,
+)
 from scene.specimen.streams import Streams
 from scene.specimen.values import Specs, changed_by, write
 from scene.steps.base import FeatureGenerationStep
@@ -65,54 +72,61 @@ class TriggerFeatureUpdate(FeatureGenerationStep):
 
     def execute(self, context: StepContext) -> None:
         """Draw and set the values, of those members that have the feature."""
-        drawn = context.distributions[self.feature_variability_name].feature_name
-        name = self.affected_set_name
+        entry = context.distributions[self.feature_variability_name]
+        draw = _Draw(self.feature_variability_name, entry, context.volume)
+        name, feature = self.affected_set_name, entry.feature_name
         particles, techniques = context.particles(name), context.techniques(name)
         for kind in _BLUEPRINTS:
             if reached := context.blueprints_in(name, kind):
                 raise ValueError(_prototypes(name, reached))
-        # Each draw has a stream of its own, which none of others needs.
-        owners = [p for p in particles if drawn in context.particle_features[p.blueprint]]
-        self._update_particles(context, drawn, owners)
-        if drawn in context.technique_features:
+        owners = [p for p in particles if feature in context.particle_features[p.blueprint]]
+        _update_particles(context, draw, owners)
+        specs = context.technique_features
+        if feature in specs:
             for technique in techniques:
-                specs = context.technique_features
-                self._update(context, context.look_streams, technique, specs, 0)
+                draw.update(technique, specs, context.look_streams, 0)
 
-    def _update_particles(
-        self, context: StepContext, drawn: str, particles: Iterable[Particle]
-    ) -> None:
-        shared: dict[str, FeatureValue] = {}
-        for particle in particles:
-            if particle.blueprint in shared:
-                continue
-            specs = context.particle_features[particle.blueprint]
-            self._update(context, context.streams, particle, specs, particle.index)
-            if specs[drawn].shared:
-                shared[particle.blueprint] = particle.features[drawn]
-            if DIMENSIONS in changed_by([drawn], specs):
-                problem = context.volume.misfit(particle.features[DIMENSIONS])
-                if problem is not None:
-                    raise ValueError(f"{particle.label}: {problem}")
-        for particle in context.specimen.particles:
-            if particle.blueprint in shared:
-                particle.features[drawn] = shared[particle.blueprint]
 
-    def _update(
-        self,
-        context: StepContext,
-        streams: Streams,
-        owner: Particle | MeasurementTechnique,
-        specs: Specs,
-        index: int,
+@final
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """What a step draws from, and where its places may be."""
+
+    name: str
+    entry: FeatureDistribution
+    volume: MeasurementVolume
+
+    def update(
+        self, owner: Particle | MeasurementTechnique, specs: Specs, streams: Streams, index: int
     ) -> None:
-        entry = context.distributions[self.feature_variability_name]
-        rng = streams.generator(self.feature_variability_name, owner.blueprint, index)
-        value = entry.variability.sample(rng, context.volume)
+        """Give an object a value from a stream of its own, which no other object's draw needs."""
+        variability = self.entry.variability
+        rng = streams.generator(self.name, owner.blueprint, index)
+        value = variability.sample(rng, self.volume)
         try:
-            write(owner.features, specs, entry.feature_name, value)
+            write(owner.features, specs, self.entry.feature_name, value)
         except ValueError as error:
-            raise ValueError(f"{described(type(entry.variability))}: {error}") from error
+            raise ValueError(f"{described(type(variability))}: {error}") from error
+
+
+def _update_particles(context: StepContext, draw: _Draw, particles: Iterable[Particle]) -> None:
+    """Give particles that have the feature their values; those that share one share a draw."""
+    feature = draw.entry.feature_name
+    shared: dict[str, FeatureValue] = {}
+    for particle in particles:
+        if particle.blueprint in shared:
+            continue
+        specs = context.particle_features[particle.blueprint]
+        draw.update(particle, specs, context.streams, particle.index)
+        if specs[feature].shared:
+            shared[particle.blueprint] = particle.features[feature]
+        if DIMENSIONS in changed_by([feature], specs):
+            problem = draw.volume.misfit(particle.features[DIMENSIONS])
+            if problem is not None:
+                raise ValueError(f"{particle.label}: {problem}")
+    for particle in context.specimen.particles:
+        if particle.blueprint in shared:
+            particle.features[feature] = shared[particle.blueprint]
 
 
 def _prototypes(set_name: str, blueprints: Iterable[str]) -> str:
