@@ -114,7 +114,7 @@ class BlenderFrame(Frame):
     def buffers_scene(self) -> Iterator[bpy.types.Scene]:
         """Make the scene that the buffers are rendered in, until the block ends."""
         with (
-            self._selected(self._interest | self._overlapping) as shown,
+            self._shapes(self._interest | self._overlapping) as shown,
             buffers_scene(self._truth, shown) as scene,
         ):
             yield scene
@@ -124,7 +124,7 @@ class BlenderFrame(Frame):
         truth, camera = self._truth, self._truth.camera()
         sampling = self._sampling
         with (
-            self._selected(self._interest) as shown,
+            self._shapes(self._interest) as shown,
             buffers_scene(truth, shown) as scene,
             temporarily(as_rendered([camera, *shown])),
         ):
@@ -176,7 +176,7 @@ class BlenderFrame(Frame):
 
     def xray(self) -> NDArray[np.uint8]:
         """Render all particles of interest as translucent: (height, width) gray."""
-        with self._selected(self._interest) as shown:
+        with self._shapes(self._interest) as shown:
             if self._sampling.positions is None:  # nothing from beyond the frame is seen
                 return self._bar_rows.image(render_xray(self._without_margin, shown), GROUND)
             return self._shown(render_xray(self._truth, shown), GROUND)
@@ -184,6 +184,10 @@ class BlenderFrame(Frame):
     def _selected(self, ids: frozenset[int]) -> AbstractContextManager[list[bpy.types.Object]]:
         """Return some of the frame's particles, as they are with all of them present."""
         return self._particles.selected(ids, self._interest | self._overlapping)
+
+    def _shapes(self, ids: frozenset[int]) -> AbstractContextManager[list[bpy.types.Object]]:
+        """Return the same for renders in one material, with one mesh for all of one shape."""
+        return self._particles.shapes(ids, self._interest | self._overlapping)
 
     @property
     def _bar_rows(self) -> BarRows:
@@ -228,7 +232,7 @@ class BlenderFrame(Frame):
     def _rendered_buffers(
         self, interest: frozenset[int], overlapping: frozenset[int]
     ) -> GeometryBuffers:
-        with self._selected(interest | overlapping) as shown:
+        with self._shapes(interest | overlapping) as shown:
             return render_buffers(self._truth, shown, interest, overlapping)
 
     def _computed(self, model: ImageModel) -> NDArray[np.float32]:
@@ -265,7 +269,7 @@ class BlenderFrame(Frame):
         truth, camera, formation = self._truth, self._truth.camera(), self._formation
         ground = camera.matrix_world.translation.z - formation.ground_height
         with (
-            self._selected(self._interest) as shown,
+            self._shapes(self._interest) as shown,
             buffers_scene(truth, shown) as scene,
             temporarily(as_rendered([camera, *shown])),
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -60,8 +61,9 @@ def _of_meshes(
         if mesh not in meshes:
             vertices, corners = mesh_arrays(mesh)
             # Meshes that differ in nothing but their vertices are worked on together.
-            meshes[mesh] = corners.tobytes(), vertices
-            triangles[meshes[mesh][0]] = corners
+            key = blake2b(corners.tobytes(), digest_size=16).digest()
+            meshes[mesh] = key, vertices
+            triangles.setdefault(key, corners)
         key, vertices = meshes[mesh]
         seen = vertices @ (matrix @ np.array(made.matrix_world)).T
         if (np.abs(seen[:, 2]) <= seen[:, 3]).all():

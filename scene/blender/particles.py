@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scene.blender.families import Families
 from scene.blender.points import PARTICLE_ID, Cloud, Sphere
 from scene.blender.refraction import immerse, index_of_refraction
+from scene.blender.render import Change, temporarily
 from scene.language.plugin_code import described, given
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.base import (
@@ -21,8 +22,10 @@ from scene.prototypes.base import (
     Fidelity,
     GeometryPrototype,
     MaterialPrototype,
+    ProceduralGeometry,
     Prototype,
 )
+from scene.prototypes.surface_mesh import SurfaceMeshes
 from scene.recipe.registry import Registry
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue
@@ -138,6 +141,8 @@ class ParticleObjects:
         self._collection = collection
         self._has_clouds = fidelity == "fast"
         self._meshes: dict[MeshKey, bpy.types.Mesh] = {}
+        self._shapes: dict[PrototypeKey, bpy.types.Mesh] = {}
+        self._surfaces = SurfaceMeshes()
         self._held: dict[int, Particle] = {}
         self._objects: dict[int, bpy.types.Object] = {}
         self._clouds: dict[MaterialKey, Cloud] = {}
@@ -227,6 +232,27 @@ class ParticleObjects:
             for key in sorted(ids)
             if key in self._families
         }
+
+    @contextmanager
+    def shapes(
+        self, ids: Collection[int], beside: Collection[int] = ()
+    ) -> Iterator[list[bpy.types.Object]]:
+        """Yield what `selected` does, with one mesh for all that differ in their material alone.
+
+        For renders in one material, in which Cycles then instances them.
+        """
+        with self.selected(ids, beside) as objects, temporarily(self._of_one_mesh(objects)):
+            yield objects
+
+    def _of_one_mesh(self, objects: Iterable[bpy.types.Object]) -> Iterator[Change]:
+        shared: dict[PrototypeKey, bpy.types.Mesh] = {}
+        for made in objects:
+            particle_id = made.get(PARTICLE_ID)  # None of a cloud
+            if particle_id in self._synced and particle_id not in self._families:
+                (shape, _), _ = self._synced[particle_id]
+                mesh = shared.setdefault(shape, made.data)
+                if made.data != mesh:
+                    yield made, "data", mesh
 
     @contextmanager
     def bodies(self, ids: Iterable[int]) -> Iterator[list[bpy.types.Object]]:
@@ -352,13 +378,26 @@ class ParticleObjects:
 
     def _mesh(self, key: MeshKey) -> bpy.types.Mesh:
         if key not in self._meshes:
-            (name, shaping), material = key
-            geometry = self._registry.prototype(GeometryPrototype, name)
-            mesh = geometry.build(_named(_shaping(geometry), shaping))
-            _check_built(geometry, mesh, bpy.types.Mesh)
+            shape, material = key
+            if shape in self._shapes:
+                mesh = self._shapes[shape].copy()  # Blender keeps what is equal in both once
+                mesh.materials.clear()
+            else:
+                mesh = self._shapes[shape] = self._built(shape)
             mesh.materials.append(self._materials.material(material))
             self._meshes[key] = mesh
         return self._meshes[key]
+
+    def _built(self, shape: PrototypeKey) -> bpy.types.Mesh:
+        name, shaping = shape
+        geometry = self._registry.prototype(GeometryPrototype, name)
+        features = _named(_shaping(geometry), shaping)
+        if type(geometry).build is ProceduralGeometry.build:
+            assert isinstance(geometry, ProceduralGeometry)
+            return self._surfaces.mesh(type(geometry).__name__, geometry.surface(features))
+        mesh = geometry.build(features)
+        _check_built(geometry, mesh, bpy.types.Mesh)
+        return mesh
 
 
 def _shaping(geometry: GeometryPrototype) -> tuple[FeatureSpec, ...]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from scene.shapes.mesh import TriangleMesh
-from scene.shapes.noise import fractal_noise
+from scene.shapes.noise import fractal_noise, gradient_noise
 from scene.shapes.sphere import directions
 
 STRENGTH = 2.0
@@ -38,13 +38,12 @@ def potato(cells: int, size: tuple[float, float, float], shape: int) -> Triangle
     ellipsoid = directions(cells).stretched(np.array(size) / 2)
     generator = np.random.Generator(np.random.Philox(shape))
     places = (ellipsoid.vertices + generator.uniform(-SPREAD, SPREAD, 3)) * SCALE
-    shift = [fractal_noise(places + axis, 0.0, 1.0, 1.0, 100 + axis) for axis in range(3)]
-    places = places + DISTORTION * np.stack(shift, axis=-1)
-    noises = (
-        fractal_noise(places, DETAIL, ROUGHNESS, LACUNARITY, channel) for channel in range(CHANNELS)
+    shift = gradient_noise(places, range(CHANNELS, CHANNELS + 3)).T
+    noises = fractal_noise(
+        places + DISTORTION * shift, DETAIL, ROUGHNESS, LACUNARITY, range(CHANNELS)
     )
     # Noise in -1 to 1 is (noise - 0.5) in 0 to 1, twice.
-    height = STRENGTH / 2 * sum(noises, np.zeros(len(places))) / CHANNELS
+    height = STRENGTH / 2 * noises.sum(axis=0) / CHANNELS
     height = np.maximum(height, -DEEPEST * min(size) / 2)
     assert ellipsoid.normals is not None
     vertices = ellipsoid.vertices + height[:, np.newaxis] * ellipsoid.normals

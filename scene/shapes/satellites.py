@@ -18,10 +18,10 @@ _TRIES = 50
 
 _SMALLEST, _LARGEST = 0.02, 0.6
 
-_FEWEST, _MOST = 14, 32
+_FEWEST, _MOST = 14, 24
 """Corners of the circle in which a satellite meets the sphere."""
 
-_RING = math.pi / 12
+_RING = math.pi / 9
 """Angle between the rings of a satellite's mesh."""
 
 
@@ -99,7 +99,7 @@ class Satellites:
 
         The sphere's part is the convex hull of points on it, those of the circles included, less
         the facets that lie in the circles; a convex hull of points on a sphere is their Delaunay
-        triangulation.
+        triangulation. Circles have the sphere's normals: a neck as wide as a face.
         """
         from scipy.spatial import ConvexHull
 
@@ -123,12 +123,14 @@ class Satellites:
         hull = ConvexHull(on_sphere).simplices.astype(np.int64)
         first, second, third = own[hull].T
         hull = hull[~((first >= 0) & (first == second) & (first == third))]
-        triangles, parts = [outward(on_sphere, hull)], [on_sphere]
-        for start, corners, rings in caps:
+        triangles, parts, normals = [outward(on_sphere, hull)], [on_sphere], [on_sphere]
+        centres = self.towards * self.distance[:, np.newaxis]
+        for (start, corners, rings), centre in zip(caps, centres, strict=True):
             triangles.append(_dome(start, begin, corners, len(rings) // corners))
             parts.append(rings)
+            normals.append(unit(rings - centre))
             begin += len(rings)
-        return TriangleMesh(np.concatenate(parts), np.concatenate(triangles))
+        return TriangleMesh(*map(np.concatenate, (parts, triangles, normals)))
 
     def _cap(self, index: int, corners: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the circle of a satellite, and its rings from there outwards with the pole."""

@@ -22,8 +22,8 @@ _STRAND = 2.25
 _TILT = 8.0
 """Radians that the strands turn along the edge of the base cube."""
 
-_FEWEST_AROUND, _MOST_AROUND = 16, 40
-_FEWEST_ALONG, _MOST_ALONG = 24, 96
+_FEWEST_AROUND, _MOST_AROUND = 16, 24
+_FEWEST_ALONG, _MOST_ALONG = 24, 60
 
 
 def worm(edge: float, thickness: float, rotations: float, resolution: float) -> TriangleMesh:

@@ -11,7 +11,7 @@ from scene.shapes.mesh import TriangleMesh
 from scene.shapes.satellites import Satellites
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 
-CELLS = 16
+CELLS = 12
 
 
 @final

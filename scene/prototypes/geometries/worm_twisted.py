@@ -39,7 +39,7 @@ class WormTwisted(ProceduralGeometry):
         FeatureSpec(
             name="resolution",
             default=0.03,
-            description="edges of the mesh's faces in scene units; at most 40 lie round the worm, "
+            description="edges of the mesh's faces in scene units; at most 24 lie round the worm, "
             "at least 16",
             minimum=0.001,
             maximum=10.0,
