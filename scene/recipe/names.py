@@ -92,7 +92,7 @@ class RecipeNames(CheckContext):
             if features is None:
                 return None
             known |= features.keys()
-        return None if name in known else unknown("feature", name, known)
+        return None if name in known else self._absent(name, known)
 
     @override
     def blueprint_problem(self, name: str) -> str | None:
@@ -104,11 +104,9 @@ class RecipeNames(CheckContext):
         objects = self._objects(set_name)
         if not objects or self.members_with(set_name, feature_name):
             return None
-        if reason := self.registry.unavailable(feature_name):
-            return f"feature {feature_name!r} is not there: {reason}"
         known = {name for _, _, features in objects for name in features or ()}
         blueprints = _blueprints(blueprint for _, blueprint, _ in objects)
-        return f"{unknown('feature', feature_name, known)} ({blueprints})"
+        return self._absent(feature_name, known, f" ({blueprints})")
 
     @override
     def distribution_problem(self, name: str, set_name: str) -> str | None:
@@ -161,6 +159,12 @@ class RecipeNames(CheckContext):
     @override
     def image_files(self, mode: str) -> Mapping[str, str]:
         return self.registry.mode(mode).outputs
+
+    def _absent(self, feature: str, known: Iterable[str], where: str = "") -> str:
+        """Return the sentence for a feature that is not among those that are known."""
+        if reason := self.registry.unavailable(feature):
+            return f"feature {feature!r} is not there: {reason}"
+        return unknown("feature", feature, known) + where
 
     def _objects(self, set_name: str) -> list[_Objects]:
         """Return what is known of the objects that a set can hold, one entry for a blueprint."""

@@ -173,6 +173,15 @@ def test_what_is_wrong_gets_one_sentence(path: str, value: Any, place: str, mess
     assert message in found[f"process_conditions.{place}"]
 
 
+def test_a_criterion_asks_for_no_feature_that_a_library_can_t_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Registry, "unavailable", lambda *_: "its link leads nowhere")
+    asked = criterion("bump_strength", "IsEqualTo", 1)
+    with pytest.raises(ConfigurationError, match="is not there: its link leads nowhere"):
+        parse(changed({"process_conditions.feature_criteria.C": asked}), "r.yaml", Registry())
+
+
 def test_a_set_has_one_name_in_both_places() -> None:
     beads = {"_target_": "$builtins.ParticlesOfBlueprint", "blueprint_name": "Bead"}
     with pytest.raises(ConfigurationError, match=r"name of another set, sets\.Beads") as caught:
