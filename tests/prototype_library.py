@@ -167,6 +167,25 @@ def letter() -> dict[str, Any]:
     }
 
 
+def meta_ball() -> dict[str, Any]:
+    import bpy
+
+    held = bpy.data.metaballs.new("Ball")
+    held.threshold, held.render_resolution = 0.3, 0.15
+    element = held.elements.new()
+    element.radius, element.stiffness = 1.0, 4.0
+    placed(bpy.data.objects.new(GEOMETRY, held))
+    data = 'bpy.data.metaballs["Ball"]'
+    return {
+        "links": {
+            "dimensions": f"{OBJECT}.dimensions",
+            "location_z": f"{OBJECT}.location[2]",
+            "influence_threshold": f"{data}.threshold",
+            "fineness": f"{OBJECT}.data.render_resolution",
+        }
+    }
+
+
 def material() -> tuple[Any, Any]:
     """Return the tree and the main node of a new material."""
     import bpy
@@ -369,7 +388,13 @@ def write_text() -> dict[str, Any]:
 
 
 LIBRARY: dict[str, dict[str, Callable[[], dict[str, Any]]]] = {
-    "geometries": {"pebble": pebble, "lump": lump, "strand": strand, "letter": letter},
+    "geometries": {
+        "pebble": pebble,
+        "lump": lump,
+        "strand": strand,
+        "letter": letter,
+        "meta_ball": meta_ball,
+    },
     "materials": {
         "colored_subtle": colored_subtle,
         "cracks_subtle": cracks_subtle,

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from scene.prototypes.base import (
+    FusedGeometry,
     GeometryPrototype,
     MaterialPrototype,
     MeasurementTechniquePrototype,
+    Neighbour,
 )
+from scene.prototypes.library.blocks import load_blocks
 from scene.prototypes.library.facts import FileFacts, facts_of
 from scene.prototypes.library.folder import Library, PrototypeFile
+from scene.prototypes.library.geometry import evaluated
 from scene.prototypes.library.links import parsed_link
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
@@ -23,7 +27,7 @@ from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
 from scene.specimen.streams import Streams
-from tests.prototype_library import LIBRARY, WEDGE, stl
+from tests.prototype_library import GEOMETRY, LIBRARY, WEDGE, stl
 
 if TYPE_CHECKING:
     import bpy
@@ -131,6 +135,41 @@ def test_modifiers_work_at_the_particles_size(registry: Registry, session: Sessi
     lump.build({**values, "strength": 0.9, "dimensions": (1.0, 2.0, 3.0)})
     again = corners(lump.build({**values, "dimensions": (3.0, 3.0, 3.0)}))
     assert np.array_equal(first, again)  # whatever was built between
+
+
+def test_a_ball_of_a_file_grows_together_with_its_family(
+    registry: Registry, session: Session
+) -> None:
+    import bpy
+
+    ball = registry.prototype(GeometryPrototype, "meta_ball")
+    assert isinstance(ball, FusedGeometry)
+    specs = {s.name: s for s in ball.features}
+    assert specs.keys() == {
+        *("dimensions", "location", "rotation", "location_z"),
+        *("influence_threshold", "fineness"),
+    }
+    assert specs["influence_threshold"].default == pytest.approx(0.3)
+    assert specs["fineness"].shared
+    size = specs["dimensions"].default
+    assert isinstance(size, tuple)
+
+    session.reset()
+    mesh = load_blocks(
+        registry.library.folders[0] / "geometries" / "meta_ball.blend", "objects", GEOMETRY
+    )
+    blender = evaluated(mesh.main, rendered=True)
+    assert np.ptp(corners(blender), axis=0) == pytest.approx(size, rel=0.01)
+    bpy.data.meshes.remove(blender)
+
+    alone: Any = {"dimensions": size, "influence_threshold": 0.3, "fineness": 0.15}
+    near = Neighbour((0.8 * size[0], 0.0, 0.0), alone, is_earlier=False)
+    part = ball.part(alone, [near])
+    assert part is not None
+    assert ball.part(alone, []) is not None
+    reach = part.mesh.vertices.max(axis=0)
+    assert reach[0] == pytest.approx(0.4 * size[0])  # the wall between them
+    assert reach[1] == pytest.approx(size[1] / 2, rel=0.2)
 
 
 def test_a_material_is_copied_with_its_groups(registry: Registry, session: Session) -> None:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from scene.microscopy.color import ColorMode
 from scene.prototypes.library.folder import PrototypeFile, content_hash
+from scene.prototypes.library.metaball import Metaball
 from scene.specimen.features import FeatureSpec
 
 _INSPECTION = "scene.blender.inspection"
@@ -66,6 +67,8 @@ class FileFacts:
         Names of the others, and why their links lead nowhere.
     true_size
         Whether a geometry's shape depends on its size.
+    metaball
+        Of a geometry that grows together with others.
     technique
         Of a measurement technique.
     """
@@ -74,6 +77,7 @@ class FileFacts:
     features: tuple[FeatureSpec, ...] = ()
     unavailable: dict[str, str] = field(default_factory=dict)
     true_size: bool = False
+    metaball: Metaball | None = None
     technique: TechniqueFacts | None = None
 
 

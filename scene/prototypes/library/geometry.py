@@ -15,6 +15,7 @@ from scene.prototypes.library.blocks import Blocks, load_blocks
 from scene.prototypes.library.facts import FileFacts
 from scene.prototypes.library.features import OWN, linked_features, set_links
 from scene.prototypes.library.folder import PrototypeFile
+from scene.prototypes.library.metaball import metaball_features, metaball_in
 from scene.prototypes.library.prototype import LibraryPrototype
 from scene.prototypes.library.rna import shortest
 from scene.prototypes.library.settings import GeometrySettings
@@ -105,6 +106,10 @@ def geometry_facts(file: PrototypeFile, settings: GeometrySettings) -> FileFacts
     size = _box(evaluated(made, rendered=False)) * np.abs(made.scale)
     bpy.data.meshes.remove(mesh)
     features, unavailable = linked_features(settings.features, blocks, name)
+    ball = metaball_in(made, settings.features)
+    if ball is not None:
+        features = metaball_features(ball, max(map(abs, made.scale)), features)
+        return FileFacts(features=features, unavailable=unavailable, metaball=ball)
     least = OWN[DIMENSIONS].minimum
     own = {
         DIMENSIONS: tuple(max(shortest(side), least) for side in size),
