@@ -98,6 +98,9 @@ def show(
     runs: Annotated[
         int, typer.Option(metavar="N", min=1, max=100, help="Most runs on the sheet.")
     ] = 9,
+    agglomerates: Annotated[
+        bool, typer.Option("--agglomerates", help="Draw agglomerates in place of particles.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Draw outlines, ids and boxes of particles over images."""
@@ -113,6 +116,7 @@ def show(
             image=image,
             scale=scale,
             runs=runs,
+            agglomerates=agglomerates,
         )
         typer.echo(shown.path)
         for note in shown.notes:

@@ -243,8 +243,9 @@ class RecordedRun(RunFiles):
         *,
         scale: int | None = None,
         side: int | None = None,
+        agglomerates: bool = False,
     ) -> Overlay:
-        """Draw the labels of its particles over an image.
+        """Draw the labels of its particles, or of its agglomerates, over an image.
 
         Parameters
         ----------
@@ -256,6 +257,8 @@ class RecordedRun(RunFiles):
             Enlarges the picture by a whole number; None chooses one at which ids can be read.
         side
             Most pixels along the longer side, in place of `scale`.
+        agglomerates
+            Whether labels are of agglomerates, a particle on its own among them.
 
         Raises
         ------
@@ -263,13 +266,26 @@ class RecordedRun(RunFiles):
             As for `image`.
         """
         layers = listed("layers", layers)
-        arrays = self._shown(image), self.instances_of(image)
+        instances = self.instances_of(image)
+        labels = self._agglomerated(instances) if agglomerates else instances
+        arrays = self._shown(image), labels
         try:
             return (
                 overlay(*arrays, layers, scale) if side is None else _small(*arrays, layers, side)
             )
         except ValueError as error:
             raise RunFilesError(f"{self.place}: {error}") from error
+
+    def _agglomerated(self, instances: NDArray[Any]) -> NDArray[Any]:
+        """Return the id of the agglomerate at each pixel, for that of the particle."""
+        table = self.particles
+        if "agglomerate_id" not in table.schema.names or table["agglomerate_id"].null_count:
+            message = "was made by an older version, which recorded no agglomerates"
+            raise RunFilesError(f"{self.place}: run {self.run_id} {message}")
+        ids, roots = (table[name].to_pylist() for name in ("particle_id", "agglomerate_id"))
+        lookup = np.zeros(max([0, *ids, int(instances.max(initial=0))]) + 1, instances.dtype)
+        lookup[ids] = roots
+        return lookup.take(instances)
 
     def __repr__(self) -> str:
         return f"<RecordedRun {self.run_id} {self.status.value} in {self.storage.public_uri}>"

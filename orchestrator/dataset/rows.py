@@ -123,6 +123,7 @@ def content_of(record: RunRecord, folder: str) -> Row:
         "files": [asdict(file) | {"path": f"{folder}/{file.path}"} for file in record.files],
         "rendering": json.dumps(record.rendering) if record.rendering else None,
         "visible_particles": record.visible_particles,
+        "agglomerates": _agglomerates(record.particles),
         "coverage": record.coverage,
         "pixel_size_nm": record.pixel_size_nm,
     }
@@ -135,6 +136,14 @@ def content_of(record: RunRecord, folder: str) -> Row:
         row |= _statistics(name, record.particles)
     row |= {f"{VARIABILITY}{name}": float(n) for name, n in record.variabilities.items()}
     return row | {f"{TIME}{stage}": seconds for stage, seconds in record.timings.items()}
+
+
+def _agglomerates(particles: Mapping[str, Sequence[Any]]) -> int | None:
+    """Return how many agglomerates of two or more particles there are; None where none are made."""
+    if "agglomerate_particles" not in particles:
+        return None
+    parents = particles["parent_id"]
+    return len({parent for parent in parents if parent is not None})
 
 
 def _feature_columns(name: str, value: object) -> Row:

@@ -79,6 +79,7 @@ _LEADING = {
 _CONTENT = {
     "files": _FILES,
     "visible_particles": pa.int32(),
+    "agglomerates": pa.int32(),
     "coverage": pa.float64(),
     "pixel_size_nm": pa.float64(),
     **{f"{QUALITY}{measure.name}": pa.float64() for measure in fields(Quality)},

@@ -21,10 +21,12 @@ from orchestrator.export.base import Format, Written, plain
 from orchestrator.export.claims import wrong_target
 from orchestrator.export.masks import masks, read_instances
 from orchestrator.export.source import Example, Ids
+from scene.specimen.columns import AGGLOMERATE_COLUMNS
 
 PARTICLE_COLUMNS = (
     *("particle_id", "touches_border", "occluded_fraction", "occluded_share"),
     "equivalent_diameter_nm",
+    *("parent_id", "agglomerate_id", *AGGLOMERATE_COLUMNS),
 )
 """What annotations keep of the particles table, where it has them."""
 

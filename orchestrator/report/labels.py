@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from orchestrator.common.names import short_keys
 from orchestrator.dataset.schema import OVERRIDE
 
-_UNITS = {"dimensions": "scene units", "location": "scene units", "rotation": "rad"}
+_UNITS = {
+    **dict.fromkeys(("dimensions", "location"), "scene units"),
+    **dict.fromkeys(("agglomerate_gyration_radius", "largest_neck_diameter"), "scene units"),
+    "rotation": "rad",
+}
 _LENGTHS = (("mm", 1e6), ("µm", 1e3))
 _CALLED = {"dimensions": "particle size"}
 

@@ -38,6 +38,11 @@ PARTICLES_PER_PART = 8_000
 DIAMETER = "equivalent_diameter_nm"
 """Column of the particles' sizes in nm."""
 
+_OF_AGGLOMERATES = (
+    *("agglomerate_particles", "agglomerate_gyration_radius", "agglomerate_fractal_dimension"),
+    *("coordination_number", "largest_neck_diameter"),
+)
+
 _OTHERS = {"run_id", "index", "status", "recipe_hash", "device", "coverage", "pixel_size_nm",
            "finished_at", "versions", "rendering"}  # fmt: skip
 _KINDS = (OVERRIDE, FEATURE, VARIABILITY, QUALITY, TIME)
@@ -58,7 +63,8 @@ class Sample:
     rows
         Rows of the manifest, by the order of the sweep; all, or `MOST_RUNS` of them.
     particles
-        Column name to sampled values of the particles' sampled features and `DIAMETER`.
+        Column name to sampled values of the particles' sampled features, `DIAMETER`, and figures of
+        agglomerates.
     particle_words
         The same of those that are text, or true and false.
     particle_parts
@@ -239,7 +245,10 @@ def _particles(
     features = list(
         dict.fromkeys(f[:-2] if f.endswith(("_x", "_y", "_z")) else f for f in features)
     )
-    wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")} | {DIAMETER}
+    wanted = {name for f in features for name in (f, f"{f}_x", f"{f}_y", f"{f}_z")} | {
+        DIAMETER,
+        *_OF_AGGLOMERATES,
+    }
     found: dict[str, list[Floats]] = {}
     words: dict[str, list[Words]] = {}
     read = 0

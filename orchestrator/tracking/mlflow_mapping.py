@@ -18,7 +18,7 @@ from orchestrator.dataset.schema import FEATURE, OVERRIDE, QUALITY, TIME, VARIAB
 ERROR_TAGS = frozenset({"blendsweep.error_type", "blendsweep.error_message"})
 """Tags that only a failed run has."""
 
-_COUNTS = ("coverage", "visible_particles", "pixel_size_nm")
+_COUNTS = ("coverage", "visible_particles", "agglomerates", "pixel_size_nm")
 _LONGEST_KEY, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 5000
 _LONGEST_NAME = _LONGEST_KEY - len("blendsweep.param.")  # it is part of a tag's name, too
 

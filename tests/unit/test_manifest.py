@@ -203,6 +203,7 @@ def test_a_row_has_every_column_of_the_contract(storage: Storage) -> None:
                 "particle_id": None,
             },
         ],
+        "agglomerates": None,
         "visible_particles": 2,
         "coverage": 0.25,
         "pixel_size_nm": 100.0,

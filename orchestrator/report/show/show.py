@@ -55,6 +55,7 @@ def show(
     image: str = "real",
     scale: int | None = None,
     runs: int = DEFAULT_RUNS,
+    agglomerates: bool = False,
 ) -> Shown:
     """Draw a run's labels over its image, or those of some runs of a data set on one sheet.
 
@@ -76,6 +77,8 @@ def show(
         Enlargement of a single run's picture; None chooses.
     runs
         Most runs on the sheet. They lie as far apart in their swept values as can be.
+    agglomerates
+        Whether the labels are of agglomerates, not of particles.
 
     Raises
     ------
@@ -87,10 +90,10 @@ def show(
     data, one = locate(uri, run)
     kind = _format(to)
     if one is not None:
-        picture, notes = _draw_run(one, layers, image, scale)
+        picture, notes = _draw_run(one, layers, image, scale, agglomerates=agglomerates)
     else:
         assert data is not None
-        picture, notes = _draw_sheet(data, layers, image, runs)
+        picture, notes = _draw_sheet(data, layers, image, runs, agglomerates=agglomerates)
     try:
         return Shown(_write(picture, kind, to or _default(data, one)), notes)
     except (OSError, OutputError, ValueError) as error:
@@ -157,18 +160,24 @@ def locate(uri: str, run: str | None) -> tuple[DataSet | None, RecordedRun | Non
 
 
 def _draw_run(
-    run: RecordedRun, layers: Collection[str], image: str, scale: int | None
+    run: RecordedRun,
+    layers: Collection[str],
+    image: str,
+    scale: int | None,
+    *,
+    agglomerates: bool,
 ) -> tuple[Image.Image, list[str]]:
     longer = max(run.instances_of(image).shape)
     if scale is not None and longer * scale > max(LARGEST_SIDE, longer):
         message = f"makes the picture {longer * scale} pixels long; at most {LARGEST_SIDE}"
         raise _wrong(COMMAND_LINE, message, "--scale")
-    picture = run.picture(layers, image, scale=scale)
-    return Image.fromarray(picture.pixels), [_note(run, picture)]
+    picture = run.picture(layers, image, scale=scale, agglomerates=agglomerates)
+    what = "agglomerates" if agglomerates else "particles"
+    return Image.fromarray(picture.pixels), [_note(run, picture, what)]
 
 
 def _draw_sheet(
-    data: DataSet, layers: Collection[str], image: str, count: int
+    data: DataSet, layers: Collection[str], image: str, count: int, *, agglomerates: bool
 ) -> tuple[Image.Image, list[str]]:
     sample = read_sample(data)
     positions = sample.spread(count)
@@ -179,7 +188,8 @@ def _draw_sheet(
     tiles, notes = [], []
     for position, run in zip(positions, runs, strict=True):
         try:
-            picture = run.picture(layers, image, side=tile_side(len(positions)))
+            side = tile_side(len(positions))
+            picture = run.picture(layers, image, side=side, agglomerates=agglomerates)
         except RunFilesError as error:
             failure = error
             notes.append(f"left out: {error}")
@@ -192,8 +202,8 @@ def _draw_sheet(
     return sheet(tiles), notes
 
 
-def _note(run: RecordedRun, picture: Overlay) -> str:
-    note = f"run {run.run_id}: {picture.visible} visible particles"
+def _note(run: RecordedRun, picture: Overlay, what: str) -> str:
+    note = f"run {run.run_id}: {picture.visible} visible {what}"
     if picture.unlabelled:
         note += f", {picture.unlabelled} of them without id, which would cover another one"
         if picture.scale < MOST_SCALE:
