@@ -62,6 +62,10 @@ def test_spheres_sem(run: Run) -> None:
     assert len(record.particles["particle_id"]) == 5
 
 
+def test_an_empty_world(run: Run) -> None:
+    assert files(run("s_PrepareWorld")) == {"real.png"}
+
+
 def test_hello_world(run: Run, tmp_path: Path) -> None:
     record = run("hello_world", f"{FEATURES}.Samples.variability.value=1")
     assert record.features["input_text"] == "Hello, world!"
@@ -70,6 +74,12 @@ def test_hello_world(run: Run, tmp_path: Path) -> None:
         assert image.size == (96, 54)
         red, _, blue = np.asarray(image.convert("RGB")).mean(axis=(0, 1))
     assert blue > red + 5  # of the page
+
+
+def test_beads(run: Run) -> None:
+    record = run("beads", f"{PARTICLES}.Bead.number=4")
+    assert files(record) >= {"real.png", "categorical.png", "particle_features.csv"}
+    assert {"color_r", "color_a"} <= record.particles.keys()
 
 
 def test_pearls_on_a_plane(run: Run, tmp_path: Path) -> None:
@@ -106,3 +116,14 @@ def test_beans_in_a_glass(run: Run) -> None:
     assert record.features["glass_hide"] is False
     assert record.features["glass_collision"] is True
     assert "categorical_Reds_under_Others.png" in files(record)
+
+
+def test_an_agglomerate_in_transmission(run: Run) -> None:
+    record = run("agglom_tem", f"{PARTICLES}.Bead.number=5")
+    assert len(set(record.particles["agglomerate_id"])) == 1
+    assert any(path.endswith(".stl") for path in files(record))
+
+
+def test_aggregates_under_an_electron_microscope(run: Run) -> None:
+    record = run("aggregate_sem", f"{PARTICLES}.Bead.number=7")
+    assert record.particles["agglomerate_particles"] == [5] * 5 + [2] * 2
