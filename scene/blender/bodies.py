@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
@@ -25,6 +25,12 @@ _DEFORMING = frozenset({
 })  # fmt: skip
 """Modifiers that move vertices and add none."""
 
+_OWN_SHAPES = frozenset({"CONVEX_HULL", "MESH"})
+"""What follows a particle's shape and not just its size."""
+
+_MOST_TRIANGLES = 400
+"""Triangles of a body that is not convex, above which it gets fewer."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -37,10 +43,14 @@ class Solid:
         Blender's, with a mesh.
     is_ball
         Whether it is a ball with the diameter of its bounding box.
+    balls
+        (N, 4) centres and radii of balls whose union it is, before it is scaled, alike along all
+        axes; None where it is not one.
     """
 
     object: bpy.types.Object
-    is_ball: bool
+    is_ball: bool = False
+    balls: NDArray[np.float64] | None = None
 
 
 @final
@@ -65,11 +75,16 @@ class Body:
     margin: float
     parts: tuple[Body, ...] = ()
 
+    @property
+    def start(self) -> NDArray[np.float64] | None:
+        """Where the carrier of a compound is, (3,); None for a body without parts."""
+        return _vector(self.object.location) if self.parts else None
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Collider:
-    """A particle's shape in a simulation, at its true size round its origin.
+    """A particle's shape in a simulation, or a part of it, at its true size.
 
     Parameters
     ----------
@@ -77,11 +92,14 @@ class _Collider:
         Its data in Blender.
     shape, margin
         As those of a body.
+    offset
+        Of the mesh's origin from the particle's.
     """
 
     mesh: bpy.types.Mesh
     shape: str
     margin: float
+    offset: tuple[float, ...] = (0.0, 0.0, 0.0)
 
 
 @contextmanager
@@ -111,57 +129,66 @@ class _Workshop:
         self._objects: list[bpy.types.Object] = []
         self._meshes: list[bpy.types.Mesh] = []
         self._surfaces: dict[bpy.types.ID, TriangleMesh] = {}
+        self._coarser: dict[bpy.types.ID, TriangleMesh] = {}
         self._hulls: dict[bpy.types.ID, Hull | None] = {}
 
     def body(self, solids: Sequence[Solid]) -> Body:
         """Return what moves as one."""
-        if len(solids) > 1:
-            return self._compound(solids)
-        (solid,) = solids
-        shape = self._shape(solid)
-        if shape not in {"CONVEX_HULL", "MESH"}:
-            return Body(solid.object, shape, self._settings.collision_margin)
-        return self._part(solid, None, np.zeros(3))
+        if len(solids) == 1 and (shape := self._shape(solids[0])) not in _OWN_SHAPES:
+            return Body(solids[0].object, shape, self._settings.collision_margin)
+        parts = [(solid, part) for solid in solids for part in self._colliders(solid)]
+        if len(parts) == 1:
+            return self._part(*parts[0])
+        carrier = self._object("Agglomerate", self._mesh([]))
+        carrier.location = self._centre_of_mass(solids)
+        start = _vector(carrier.location)
+        bodies = tuple(self._part(*part, carrier, start) for part in parts)
+        return Body(carrier, "COMPOUND", self._settings.collision_margin, bodies)
 
     def clear(self) -> None:
         """Remove everything that was made."""
         bpy.data.batch_remove([*self._objects, *self._meshes])
 
-    def _compound(self, solids: Sequence[Solid]) -> Body:
-        carrier = self._object("Agglomerate", self._mesh([]))
-        carrier.location = self._centre_of_mass(solids)
-        start = np.array(carrier.location, dtype=np.float64)
-        parts = tuple(self._part(solid, carrier, start) for solid in solids)
-        return Body(carrier, "COMPOUND", self._settings.collision_margin, parts)
-
     def _part(
-        self, solid: Solid, carrier: bpy.types.Object | None, start: NDArray[np.float64]
+        self,
+        solid: Solid,
+        collider: _Collider,
+        carrier: bpy.types.Object | None = None,
+        start: NDArray[np.float64] | None = None,
     ) -> Body:
-        collider = self._collider(solid)
+        """Return a body for a part of a particle; `start` is where its carrier is."""
         made = self._object(solid.object.name, collider.mesh)
+        place = _placed(solid.object, np.array(collider.offset))
         made.parent = carrier
-        made.location = np.array(solid.object.location, dtype=np.float64) - start
+        made.location = place if start is None else place - start
         made.rotation_euler = solid.object.rotation_euler
         return Body(made, collider.shape, collider.margin)
 
     def _shape(self, solid: Solid) -> str:
         """Return what a particle is taken for: of the same solids, the one of least cost."""
         shape = self._settings.collision_shape
-        return "SPHERE" if solid.is_ball and shape in {"CONVEX_HULL", "MESH"} else shape
+        return "SPHERE" if solid.is_ball and shape in _OWN_SHAPES else shape
 
-    def _collider(self, solid: Solid) -> _Collider:
+    def _colliders(self, solid: Solid) -> list[_Collider]:
         shape, margin = self._shape(solid), self._settings.collision_margin
-        surface, scale = self._surface(solid.object), np.array(solid.object.scale, dtype=np.float64)
-        vertices = surface.vertices * scale
-        if shape not in {"CONVEX_HULL", "MESH"}:
-            return _Collider(
-                self._mesh([vertices.min(axis=0), vertices.max(axis=0)]), shape, margin
-            )
+        scale = _vector(solid.object.scale)
+        if shape == "MESH" and solid.balls is not None:
+            return [
+                _Collider(self._box(np.full(3, -size), np.full(3, size)), "SPHERE", margin, centre)
+                for *centre, size in (solid.balls * scale[0]).tolist()
+            ]
+        surface = self._surface(solid.object)
+        if shape not in _OWN_SHAPES:
+            vertices = surface.vertices * scale
+            box = self._box(vertices.min(axis=0), vertices.max(axis=0))
+            return [_Collider(box, shape, margin)]
         hull = self._hull(solid.object)
         if hull is None:
-            return _Collider(self._mesh(vertices, surface.triangles), "MESH", margin)
+            coarse = self._coarse(solid.object)
+            mesh = self._mesh(coarse.vertices * scale, coarse.triangles)
+            return [_Collider(mesh, "MESH", margin)]
         corners, radius = hull.rounded(scale)
-        return _Collider(self._mesh(corners), "CONVEX_HULL", radius + margin)
+        return [_Collider(self._mesh(corners), "CONVEX_HULL", radius + margin)]
 
     def _hull(self, made: bpy.types.Object) -> Hull | None:
         """Return what stands for an object before it is scaled; None if that is its surface."""
@@ -171,6 +198,21 @@ class _Workshop:
             hulled = self._settings.collision_shape == "CONVEX_HULL" or is_convex(surface)
             self._hulls[key] = Hull.of(surface.vertices) if hulled else None
         return self._hulls[key]
+
+    def _coarse(self, made: bpy.types.Object) -> TriangleMesh:
+        """Return the surface of an object with fewer triangles, before it is scaled."""
+        key = self._key(made)
+        if key not in self._coarser:
+            self._coarser[key] = self._decimated(self._surface(made))
+        return self._coarser[key]
+
+    def _decimated(self, surface: TriangleMesh) -> TriangleMesh:
+        if len(surface.triangles) <= _MOST_TRIANGLES:
+            return surface
+        made = self._object("Coarse", self._mesh(surface.vertices, surface.triangles))
+        modifier = made.modifiers.new("Coarse", "DECIMATE")
+        modifier.ratio = _MOST_TRIANGLES / len(surface.triangles)
+        return _own_surface(made, "FINAL")
 
     def _surface(self, made: bpy.types.Object) -> TriangleMesh:
         """Return the surface of an object before it is scaled."""
@@ -187,12 +229,9 @@ class _Workshop:
         """Return it for a density that is the same everywhere, (3,)."""
         masses, centres = [], []
         for made in (solid.object for solid in solids):
-            surface, scale = self._surface(made), np.array(made.scale, dtype=np.float64)
+            surface, scale = self._surface(made), _vector(made.scale)
             masses.append(surface.volume * float(scale.prod()))
-            turn = np.array(made.rotation_euler.to_matrix(), dtype=np.float64)
-            centres.append(
-                np.array(made.location, dtype=np.float64) + turned(turn, surface.centroid * scale)
-            )
+            centres.append(_placed(made, surface.centroid * scale))
         return np.average(centres, axis=0, weights=masses)
 
     def _object(self, name: str, mesh: bpy.types.Mesh) -> bpy.types.Object:
@@ -200,6 +239,10 @@ class _Workshop:
         self._objects.append(made)
         self._collection.objects.link(made)
         return made
+
+    def _box(self, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> bpy.types.Mesh:
+        """Return a mesh with a bounding box."""
+        return self._mesh([lower, upper])
 
     def _mesh(
         self,
@@ -211,6 +254,16 @@ class _Workshop:
         faces = [] if triangles is None else triangles.tolist()
         mesh.from_pydata(np.reshape(vertices, (-1, 3)).tolist(), [], faces)
         return mesh
+
+
+def _vector(of_blender: Iterable[float]) -> NDArray[np.float64]:
+    return np.array(of_blender, dtype=np.float64)
+
+
+def _placed(made: bpy.types.Object, point: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where a point of an object is, given at its true size."""
+    turn = np.array(made.rotation_euler.to_matrix(), dtype=np.float64)
+    return _vector(made.location) + turned(turn, point)
 
 
 def _own_surface(made: bpy.types.Object, source: MeshSource) -> TriangleMesh:

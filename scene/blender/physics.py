@@ -161,7 +161,7 @@ def _set_up_container(container: Container, margin: float | None) -> None:
 
 
 def resting_poses(
-    particles: Sequence[Particle], start: NDArray[np.float64], end: Matrix
+    particles: Sequence[Particle], start: NDArray[np.float64] | None, end: Matrix
 ) -> Iterator[tuple[Particle, RestingPose]]:
     """Yield where each particle of a body comes to rest.
 
@@ -170,15 +170,17 @@ def resting_poses(
     particles
         That move as one.
     start
-        (3,) where the body's object was, turned by nothing unless there is one particle only.
+        (3,) where the carrier of a compound was, turned by nothing; None where the body's object
+        lies and is turned like the one particle.
     end
         The object's final matrix.
     """
     place, turn, _ = end.decompose()
-    if len(particles) == 1:
+    if start is None:
+        (particle,) = particles
         x, y, z = place
         angles = turn.to_euler("XYZ")
-        yield particles[0], {"location": (x, y, z), "rotation": (angles.x, angles.y, angles.z)}
+        yield particle, {"location": (x, y, z), "rotation": (angles.x, angles.y, angles.z)}
         return
     after, quaternion = (np.array(own, dtype=np.float64) for own in (place, turn))
     motion = Motion.by_quaternion(start, after, quaternion)

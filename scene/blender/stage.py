@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
 import bpy  # noqa: TID253
-import numpy as np
 
 from scene.blender.bodies import Solid, bodies_of
 from scene.blender.camera import pixel_size
@@ -150,7 +149,7 @@ class Stage:
             self._particles.bodies(particle.id for particle in members) as objects,
             bodies_of(self._solids(agglomerates, iter(objects)), settings) as bodies,
         ):
-            starts = [np.array(body.object.location, dtype=np.float64) for body in bodies]
+            starts = [body.start for body in bodies]
             ends = relaxed(self._scene, bodies, self._containers(specimen), settings, save)
         moved = [
             (particle, pose)
@@ -233,7 +232,12 @@ class Stage:
     ) -> list[list[Solid]]:
         def solid(particle: Particle) -> Solid:
             geometry = self._registry.prototype(GeometryPrototype, particle.geometry)
-            return Solid(next(objects), ball_diameter(particle, geometry) is not None)
+            made, is_ball = next(objects), ball_diameter(particle, geometry) is not None
+            if len({*made.scale}) > 1:
+                return Solid(made)
+            return Solid(
+                made, is_ball, geometry.balls(values(particle.features, geometry.features))
+            )
 
         return [[solid(particle) for particle in own] for own in agglomerates]
 

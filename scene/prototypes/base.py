@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, final, override
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scene.microscopy.color import ColorMode
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
@@ -147,6 +150,14 @@ class GeometryPrototype(Prototype):
         a ball as long as it is alone. Balls agglomerate by exact formulas, all else by its mesh.
         """
         return self.is_sphere(features)
+
+    def balls(self, features: Mapping[str, FeatureValue]) -> NDArray[np.float64] | None:  # noqa: ARG002
+        """Return balls whose union the shape is where its three dimensions are equal.
+
+        (N, 4), centres (x, y, z) and radii in the space of the mesh; None, unless a shape says
+        otherwise. Simulations of its mesh take the balls instead, which is exact and quicker.
+        """
+        return None
 
     def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:  # noqa: ARG002
         """Return which fraction of the box of size `dimensions` the shape fills; None if unknown.

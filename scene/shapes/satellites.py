@@ -85,6 +85,11 @@ class Satellites:
         """Cosines of the circles where they meet the sphere, (N,), as angles from their middles."""
         return (1 + self.distance**2 - self.radius**2) / (2 * self.distance)
 
+    def balls(self) -> NDArray[np.float64]:
+        """Return all of them, the sphere first: centres and radii, (N + 1, 4)."""
+        centres = self.towards * self.distance[:, np.newaxis]
+        return np.vstack([(0.0, 0.0, 0.0, 1.0), np.column_stack([centres, self.radius])])
+
     def volume(self) -> float:
         """Return the volume of everything: spheres, but what lies in two of them only once."""
         own = 4 / 3 * np.pi * self.radius**3

@@ -242,3 +242,50 @@ def test_several_containers_hold_particles_each_with_its_own_surface(
     new_stage().relax(specimen(on, beside), frozenset({1, 2}), RelaxationSettings(**LUMP))
     assert on.features["location"][2] == pytest.approx(13.0, abs=0.05)
     assert beside.features["location"][2] == pytest.approx(3.0, abs=0.05)
+
+
+def satellites(particle_id: int, place: tuple[float, float, float], **features: Any) -> Particle:
+    made = bead(particle_id, place)
+    made.geometry = "satellite_sphere"
+    del made.features["subdivisions"]
+    made.features |= {"rotation": (0.4, 0.1, 0.2), **features}
+    return made
+
+
+def test_a_union_of_balls_is_simulated_as_such(new_stage: StageFactory) -> None:
+    """It comes to rest on three of them, or on one and the floor below it: on no facet."""
+    from scene.prototypes.geometries.satellite_sphere import SatelliteSphere
+    from scene.shapes.agglomeration.turns import matrix_of
+
+    made = satellites(1, (0.0, 0.0, 12.0), satellites=5, satellite_ratio=0.4, shape=3)
+    lying = {"num_frames": 240, "damping": 0.99}
+    new_stage().relax(specimen(made), frozenset({1}), RelaxationSettings(**LUMP | lying))
+    geometry = SatelliteSphere()
+    features = {spec.name: made.features.get(spec.name, spec.default) for spec in geometry.features}
+    balls = 6.0 * geometry.balls(features)
+    rotation, location = made.features["rotation"], made.features["location"]
+    centres = balls[:, :3] @ matrix_of(rotation).T + location  # type: ignore[arg-type]
+    bottoms = np.sort(centres[:, 2] - balls[:, 3])
+    assert bottoms[0] == pytest.approx(0.0, abs=0.02)
+    assert bottoms[1] == pytest.approx(0.0, abs=0.02)
+    assert made.initial_pose["rotation"] == (0.4, 0.1, 0.2)
+
+
+def test_a_hollow_particle_keeps_its_hollow(new_stage: StageFactory) -> None:
+    """A ball falls into a bowl by `MESH`, and stays on top of it by `CONVEX_HULL`."""
+    import bpy
+
+    depths = {}
+    for shape in ("MESH", "CONVEX_HULL"):
+        stage = new_stage()
+        bowl, ball = ellipsoid(1, (0.0, 0.0, 5.0), 20.0, 20.0, 10.0), bead(2, (0.0, 0.0, 14.0), 4.0)
+        world = specimen(bowl, ball)
+        stage.sync(world)
+        mesh = bpy.data.objects["Bead.00000"].data
+        for vertex in mesh.vertices:
+            x, y, z = vertex.co
+            if z > 0:
+                vertex.co.z = -0.8 * z * (1 - 2 * (x * x + y * y) ** 0.5)
+        stage.relax(world, frozenset({1, 2}), RelaxationSettings(collision_shape=shape, **LUMP))
+        depths[shape] = ball.features["location"][2]
+    assert depths["MESH"] < depths["CONVEX_HULL"] - 1.5

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, final
+from typing import ClassVar, final, override
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scene.prototypes.base import ProceduralGeometry, dimensions
 from scene.prototypes.shape_seed import SHAPE, shape
@@ -57,6 +60,10 @@ class SatelliteSphere(ProceduralGeometry):
     def surface(self, features: Mapping[str, FeatureValue]) -> TriangleMesh:
         """Return the surface round a sphere of diameter 1."""
         return _satellites(features).surface(CELLS).stretched(0.5)
+
+    @override
+    def balls(self, features: Mapping[str, FeatureValue]) -> NDArray[np.float64]:
+        return 0.5 * _satellites(features).balls()
 
     def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float:
         """Return it from the volumes of the spheres, and of what two of them share."""
