@@ -71,7 +71,7 @@ def seen(
     )
 
 
-def _thickness(raster: Raster, balls: Iterable[Ball]) -> Iterator[Thickness]:
+def _thickness(raster: Raster, balls: Iterable[Ball]) -> Iterator[list[Thickness]]:
     for number, (column, row, elevation, radius) in enumerate(balls, start=1):
         middle = np.array([column, row])
         window = Window.of(middle - radius, middle + radius, raster.shape)
@@ -79,7 +79,7 @@ def _thickness(raster: Raster, balls: Iterable[Ball]) -> Iterator[Thickness]:
             depth = (CAMERA - elevation) * PIXEL
             lengths = through_sphere((column, row), depth, radius * PIXEL, PIXEL, window)
             height = elevation * raster.pixel_nm
-            yield Thickness(number, height, window.top, window.left, lengths)
+            yield [Thickness(number, height, window.top, window.left, lengths)]
 
 
 def raised(raster: Raster, height: NDArray[np.float32], ground: ElectronSurface | None) -> View:

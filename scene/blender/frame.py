@@ -264,8 +264,8 @@ class BlenderFrame(Frame):
             )
         return signal
 
-    def _thickness(self) -> Iterator[Thickness]:
-        """Yield the thickness of each particle of interest."""
+    def _thickness(self) -> Iterator[list[Thickness]]:
+        """Yield the thickness of each body of interest, by its parts."""
         truth, camera, formation = self._truth, self._truth.camera(), self._formation
         ground = camera.matrix_world.translation.z - formation.ground_height
         with (
@@ -275,9 +275,10 @@ class BlenderFrame(Frame):
         ):
             layer = scene.view_layers[0]
             layer.update()
-            yield from seen_thickness(
+            for part in seen_thickness(
                 layer.depsgraph, camera, truth.size, shown, ground, formation.scene_unit_nm
-            )
+            ):
+                yield [part]
 
     def _height(self, buffers: GeometryBuffers) -> NDArray[np.float32]:
         """Return how high above the ground in nm lies what is seen; the ground's own height is 0.

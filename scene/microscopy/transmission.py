@@ -9,6 +9,7 @@ pixel go through a disc there, as wide as the height above or below the focus is
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, final, override
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from scene.microscopy.electron_yield import by_id
 from scene.microscopy.image_model import ImageModel, Stream
-from scene.microscopy.thickness import Thickness, filtered
+from scene.microscopy.thickness import FINER, Thickness, filtered
 from scene.microscopy.view import View
 
 ABSORBED = 0.5
@@ -28,6 +29,9 @@ WIDEST = 1 / 16
 
 _SHARP = 0.05
 """Radius of a disc in pixels below which it makes no difference."""
+
+_DARKEST = np.float32(1e-30)
+"""Least part of the beam that counts, so that it has a logarithm."""
 
 
 def left_behind(density: float) -> float:
@@ -78,11 +82,19 @@ class BrightField(ImageModel):
             )
         density = by_id(view, "absorption_density")
         signal = np.ones(view.raster.shape, np.float32)
-        for particle in view.thickness():
-            weakened = particle.lengths * np.float32(-ABSORBED * density[particle.particle_id])
-            missing = filtered(-np.expm1(weakened))
-            _take_away(signal, missing, particle, self._radius(view, particle.height))
-        return signal
+        for body in view.thickness():
+            exponents = [part.lengths * (ABSORBED * density[part.particle_id]) for part in body]
+            radii = [self._radius(view, part.height) for part in body]
+            if len(body) == 1:
+                missing = _spread(filtered(-np.expm1(-exponents[0])), radii[0])
+                _multiply(signal, 1 - np.clip(missing, 0, 1), body[0])
+                continue
+            # What a part has less of at its walls, the next has more of: their sum has no seam.
+            for part, exponent, radius in zip(
+                body, _one_by_one(body, exponents), radii, strict=True
+            ):
+                _multiply(signal, np.exp(-_spread(exponent, radius)), part)
+        return np.minimum(signal, np.float32(1.0), out=signal)
 
     def _radius(self, view: View, height: float) -> float:
         """Return the radius in pixels of the disc at a height."""
@@ -92,21 +104,53 @@ class BrightField(ImageModel):
         return min(disc, WIDEST * max(raster.width, raster.height))
 
 
-def _take_away(
-    signal: NDArray[np.float32], missing: NDArray[np.float32], particle: Thickness, radius: float
-) -> None:
-    """Multiply the signal by what a particle leaves of it, seen through a disc."""
-    around = 1
-    if radius > _SHARP:
-        more = math.ceil(radius) + 1
-        missing = through_disc(np.pad(missing, more), radius)
-        around += more
-    first = np.array([particle.top, particle.left]) - around
+def _spread(image: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+    """Return an image as seen through a disc, with as many pixels around as that takes."""
+    if radius <= _SHARP:
+        return image
+    return through_disc(np.pad(image, math.ceil(radius) + 1), radius)
+
+
+def _multiply(signal: NDArray[np.float32], factor: NDArray[np.float32], part: Thickness) -> None:
+    """Multiply the signal by a factor that lies around the middle of a part's window."""
+    covered = np.array([part.lengths.shape[0], part.lengths.shape[2]])
+    first = np.array([part.top, part.left]) - (np.array(factor.shape) - covered) // 2
     begin = np.maximum(first, 0)
-    end = np.minimum(first + missing.shape, signal.shape)
+    end = np.minimum(first + factor.shape, signal.shape)
     place = tuple(map(slice, begin, end))
-    part = tuple(map(slice, begin - first, end - first))
-    signal[place] *= 1 - missing[part]
+    signal[place] *= factor[tuple(map(slice, begin - first, end - first))]
+
+
+def _one_by_one(
+    body: Sequence[Thickness], exponents: Sequence[NDArray[np.float32]]
+) -> Iterator[NDArray[np.float32]]:
+    """Yield by which exponent each part weakens what those before it leave at every pixel.
+
+    Their sum is the exponent of the whole body, whose pixels are means over finer places.
+
+    Returns
+    -------
+    Iterator
+        Of arrays like those of `filtered`.
+    """
+    top, left = min(part.top for part in body), min(part.left for part in body)
+    bottom, right = (max(part.window[axis].stop for part in body) for axis in (0, 1))
+    # Of a pixel beside a part, too, all neighbours have to be there.
+    passed = np.ones((bottom - top + 4, FINER, right - left + 4, FINER), np.float32)
+
+    def seen(around: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.maximum(1 - filtered(1 - around)[2:-2, 2:-2], _DARKEST)
+
+    for part, exponent in zip(body, exponents, strict=True):
+        rows, columns = part.window
+        around = passed[
+            rows.start - top : rows.stop - top + 4,
+            :,
+            columns.start - left : columns.stop - left + 4,
+        ]
+        before = seen(around)
+        around[2:-2, :, 2:-2] *= np.exp(-exponent)
+        yield np.log(before / seen(around))
 
 
 def through_disc(image: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
@@ -118,7 +162,7 @@ def through_disc(image: NDArray[np.float32], radius: float) -> NDArray[np.float3
     Parameters
     ----------
     image
-        (height, width) between 0 and 1; 0 within the radius and a pixel more of its edges.
+        (height, width); 0 within the radius and a pixel more of its edges.
     radius
         Of the disc in pixels.
     """
@@ -133,6 +177,5 @@ def through_disc(image: NDArray[np.float32], radius: float) -> NDArray[np.float3
     transfer = 2 * j1(turns) / turns
     transfer[0, 0] = 1.0
     spectrum *= transfer.astype(np.float32)
-    spread = fft.irfft2(spectrum, s=shape, workers=1)[: image.shape[0], : image.shape[1]]
-    held: NDArray[np.float32] = np.clip(spread, 0.0, 1.0)
-    return held
+    spread: NDArray[np.float32] = fft.irfft2(spectrum, s=shape, workers=1)
+    return spread[: image.shape[0], : image.shape[1]]

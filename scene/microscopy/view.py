@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -40,8 +40,9 @@ class View:
     particles
         The materials of the particles.
     thickness
-        Returns how much of each particle of interest the beam passes through, one by one: all
-        together may be many times the frame. Nothing but for a model that `looks_through`.
+        Returns how much of each particle of interest the beam passes through, body by body: all
+        together may be many times the frame. A body is one particle, or several that have grown
+        together. Nothing but for a model that `looks_through`.
     """
 
     raster: Raster
@@ -50,4 +51,4 @@ class View:
     unseen_height: NDArray[np.float32] | None = None
     ground: ElectronSurface | None = None
     particles: ParticleSurfaces = field(default_factory=dict)
-    thickness: Callable[[], Iterable[Thickness]] = tuple
+    thickness: Callable[[], Iterable[Sequence[Thickness]]] = tuple

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from blendsweep.testing.views import PIXEL, Ball, seen
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.raster import Raster
 from scene.microscopy.support_film import SupportFilm
+from scene.microscopy.thickness import FINER, Thickness
 from scene.microscopy.transmission import BrightField, through_disc
 from scene.prototypes.measurement_techniques.transmission_electron_microscope import (
     TransmissionElectronMicroscope,
@@ -134,3 +136,50 @@ def test_a_film_s_grain_stays_in_its_place_whatever_the_margin() -> None:
 
 def test_grain_finer_than_pixels_averages_out() -> None:
     assert np.ptp(film(Raster(40, 30, 0, 50.0))) == 0
+
+
+def halves(raster: Raster, heights: tuple[float, float]) -> tuple[list[Thickness], Thickness]:
+    """Return a ball that is cut by a slanted wall into two parts, and the whole of it."""
+    (whole,) = next(iter(seen(raster, [(40.5, 32.5, 30.0, 12.0)]).thickness()))
+    columns = whole.lengths.shape[2]
+    along = np.arange(columns * FINER).reshape(columns, FINER)
+    share = np.clip((along - 0.4 * columns * FINER) / 3, 0, 1).astype(np.float32)
+    parts = [
+        Thickness(number, height, whole.top, whole.left, whole.lengths * part)
+        for number, height, part in zip((1, 2), heights, (share, 1 - share), strict=True)
+    ]
+    return parts, whole
+
+
+INSIDE = np.hypot(*np.ogrid[-31.5:32.5:1, -40.0:40.0:1]) < 7
+"""What is well within its rim."""
+
+
+@pytest.mark.parametrize("density", [0.3, 3.0])
+@pytest.mark.parametrize("elevation", [0.0, 60.0])
+def test_a_body_of_several_parts_shows_no_seams(density: float, elevation: float) -> None:
+    height = elevation * RASTER.pixel_nm
+    parts, whole = halves(RASTER, (height, height))
+    surface = {ElectronSurface(absorption_density=density): np.array([1, 2])}
+    view = replace(seen(RASTER, []), particles=surface)
+    model = BrightField(aperture=0.05, focus_height=0.0)
+    apart = model.signal(replace(view, thickness=lambda: [parts]), Streams(1).counted)
+    one = replace(whole, height=height)
+    together = model.signal(replace(view, thickness=lambda: [[one]]), Streams(1).counted)
+    if elevation == 0:
+        np.testing.assert_allclose(apart, together, atol=1e-5)
+    assert np.abs(apart - together)[INSIDE].max() < 3e-3 * max(density, 1.0)
+    assert np.abs(apart - together).max() < 0.1 * density
+
+
+def test_parts_at_different_heights_have_no_seams_either() -> None:
+    parts, whole = halves(RASTER, (5000.0, 5300.0))
+    surface = {ElectronSurface(absorption_density=0.3): np.array([1, 2])}
+    view = replace(seen(RASTER, []), particles=surface)
+    model = BrightField(aperture=0.05, focus_height=0.0)
+    found = model.signal(replace(view, thickness=lambda: [parts]), Streams(1).counted)
+    one = replace(whole, height=5150.0)
+    expected = model.signal(replace(view, thickness=lambda: [[one]]), Streams(1).counted)
+    assert np.abs(found - expected)[INSIDE].max() < 6e-3
+    apart = model.signal(replace(view, thickness=lambda: [[p] for p in parts]), Streams(1).counted)
+    assert np.abs(apart - expected)[INSIDE].max() > 0.015, "a seam, without this"
