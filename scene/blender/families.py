@@ -85,6 +85,20 @@ class Families:
         all_of_them = self._neighbours[particle_id]
         return all_of_them if present is None else all_of_them.intersection(present)
 
+    def bodies(self, ids: Collection[int]) -> list[Present]:
+        """Return which of the particles have grown together; those on their own are left out."""
+        found: list[Present] = []
+        left = {key for key in ids if key in self._members}
+        while left:
+            body, new = set[int](), {left.pop()}
+            while new:
+                body |= new
+                new = {key for one in new for key in self.beside(one, left)}
+                left -= new
+            if len(body) > 1:
+                found.append(frozenset(body))
+        return found
+
     def part(self, particle_id: int, beside: Present) -> FusedPart | None:
         """Return a particle's part of the body that it forms with those beside it."""
         own = self._members[particle_id]

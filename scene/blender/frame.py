@@ -27,7 +27,7 @@ from scene.blender.render import (
     temporarily,
 )
 from scene.blender.surfaces import as_rendered, world_surfaces
-from scene.blender.thickness import seen_thickness
+from scene.blender.thickness import in_bodies, seen_thickness
 from scene.blender.xray import render_xray
 from scene.imaging.bar_rows import BarRows
 from scene.imaging.footprint import Footprint
@@ -275,10 +275,10 @@ class BlenderFrame(Frame):
         ):
             layer = scene.view_layers[0]
             layer.update()
-            for part in seen_thickness(
+            found = seen_thickness(
                 layer.depsgraph, camera, truth.size, shown, ground, formation.scene_unit_nm
-            ):
-                yield [part]
+            )
+            yield from in_bodies(found, self._particles.grown_together(self._interest))
 
     def _height(self, buffers: GeometryBuffers) -> NDArray[np.float32]:
         """Return how high above the ground in nm lies what is seen; the ground's own height is 0.

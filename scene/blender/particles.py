@@ -219,6 +219,10 @@ class ParticleObjects:
         with self.selected(self._objects):
             pass
 
+    def grown_together(self, ids: Collection[int]) -> list[frozenset[int]]:
+        """Return the groups of particles, among these, that are one body each."""
+        return self._families.bodies(ids)
+
     def outer_surfaces(
         self, ids: Collection[int], beside: Collection[int]
     ) -> dict[int, TriangleMesh]:

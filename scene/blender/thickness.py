@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -83,3 +84,25 @@ def seen_thickness(
                 lengths = through_surface(corners, topology, window)
                 depth = float(lower[2] + upper[2]) / 2
                 yield thickness(int(made[PARTICLE_ID]), depth, window, lengths)
+
+
+def in_bodies(
+    parts: Iterable[Thickness], bodies: Collection[Collection[int]]
+) -> Iterator[list[Thickness]]:
+    """Yield the thickness of particles body by body.
+
+    Parameters
+    ----------
+    parts
+        Of the particles.
+    bodies
+        Ids of those that belong together; every other one is a body of its own.
+    """
+    body_of = {key: number for number, body in enumerate(bodies) for key in body}
+    gathered: dict[int, list[Thickness]] = defaultdict(list)
+    for part in parts:
+        if part.particle_id in body_of:
+            gathered[body_of[part.particle_id]].append(part)
+        else:
+            yield [part]
+    yield from gathered.values()

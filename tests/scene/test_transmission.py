@@ -129,3 +129,19 @@ def test_all_views_of_a_specimen_have_the_same_film(new_stage: StageFactory) -> 
         one, both = stage.frame(frozenset({1})).real(), stage.frame(frozenset({1, 2})).real()
         assert np.array_equal(one[:, :40], both[:, :40])
         assert not np.array_equal(one, both)
+
+
+def test_a_fused_body_counts_once_and_shows_no_seams(new_stage: StageFactory) -> None:
+    balls = [(0.0, 0.0, FOCUS), (1.9, 0.3, FOCUS + 0.6), (-0.9, 1.6, FOCUS - 0.4)]
+    shown = specimen(*(bead(n + 1, place, 2.3) for n, place in enumerate(balls)), density=0.4)
+    for particle in shown.particles:
+        particle.geometry = "meta_ball_sphere"
+        del particle.features["subdivisions"]
+    shown.techniques[0].features["noise_threshold"] = 0.001
+    computed = signal(new_stage, "fast", shown)
+    rendered = signal(new_stage, "reference", shown)
+    difference = np.abs(computed - rendered)
+    assert computed.min() < 0.7
+    assert abs((computed - rendered).mean()) < 2e-4
+    assert np.quantile(difference, 0.9) < 1e-3
+    assert difference.max() < 2e-2
