@@ -99,6 +99,10 @@ class Families:
                 found.append(frozenset(body))
         return found
 
+    def is_whole(self, body: Collection[int], present: Collection[int]) -> bool:
+        """Return whether a body's particles have grown together with no others that are present."""
+        return all(self.beside(key, present).issubset(body) for key in body)
+
     def part(self, particle_id: int, beside: Present) -> FusedPart | None:
         """Return a particle's part of the body that it forms with those beside it."""
         own = self._members[particle_id]

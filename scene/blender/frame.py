@@ -313,8 +313,11 @@ class BlenderFrame(Frame):
     def present(self) -> Iterator[None]:
         """Make the technique's scene hold these particles alone, until the block ends."""
         with (
-            self._selected(self._interest) as seen,
+            self._selected(self._interest) as pieces,
             self._selected(self._overlapping) as unseen,
+            self._particles.without_walls(
+                pieces, self._interest, self._interest | self._overlapping
+            ) as seen,
             temporarily(self._present(seen, unseen)),
         ):
             yield

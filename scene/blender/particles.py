@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, final
 
@@ -25,9 +25,9 @@ from scene.prototypes.base import (
     ProceduralGeometry,
     Prototype,
 )
-from scene.prototypes.surface_mesh import SurfaceMeshes
+from scene.prototypes.surface_mesh import SurfaceMeshes, surface_mesh
 from scene.recipe.registry import Registry
-from scene.shapes.mesh import TriangleMesh
+from scene.shapes.mesh import TriangleMesh, joint
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import DIMENSIONS, LARGEST_PARTICLE_ID, Particle
 from scene.specimen.values import values
@@ -238,6 +238,44 @@ class ParticleObjects:
         }
 
     @contextmanager
+    def without_walls(
+        self, objects: Sequence[bpy.types.Object], ids: Collection[int], beside: Collection[int]
+    ) -> Iterator[list[bpy.types.Object]]:
+        """Yield the same particles, with one object for each body of a material that light enters.
+
+        Until the block ends. Light that comes to a wall that two pieces share would meet it twice.
+        Such a body is of the material of its first particle. One that goes on in particles that
+        are not shown keeps its walls.
+
+        Parameters
+        ----------
+        objects
+            What `selected` yields.
+        ids
+            Of the particles that they are.
+        beside
+            Ids of all that are present.
+        """
+        pieces = {int(made[PARTICLE_ID]): made for made in objects if PARTICLE_ID in made}
+        joined = []
+        parted: list[bpy.types.Object] = []
+        for body in map(sorted, self.grown_together(ids)):
+            material = pieces[body[0]].data.materials[0]
+            if not (_has_volume(material) and self._families.is_whole(body, beside)):
+                continue
+            mesh = surface_mesh("Body", joint(list(self.outer_surfaces(body, body).values())))
+            mesh.materials.append(material)
+            joined.append(bpy.data.objects.new("Body", mesh))
+            self._collection.objects.link(joined[-1])
+            parted += (pieces[key] for key in body)
+        try:
+            with temporarily((made, "hide_render", True) for made in parted):
+                yield [*(made for made in objects if made not in parted), *joined]
+        finally:
+            meshes = [made.data for made in joined]
+            bpy.data.batch_remove([*joined, *meshes])
+
+    @contextmanager
     def shapes(
         self, ids: Collection[int], beside: Collection[int] = ()
     ) -> Iterator[list[bpy.types.Object]]:
@@ -427,3 +465,8 @@ def _check_built(prototype: Prototype, built: object, kind: type) -> None:
             f"{described(type(prototype))}: build must give a bpy.types.{kind.__name__}, "
             f"got {built!r:.60}"
         )
+
+
+def _has_volume(material: bpy.types.Material) -> bool:
+    outputs = (node for node in material.node_tree.nodes if node.type == "OUTPUT_MATERIAL")
+    return any(node.inputs["Volume"].is_linked for node in outputs)

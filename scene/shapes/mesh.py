@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -88,6 +89,15 @@ class TriangleMesh:
         low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)
         centred = replace(self, vertices=self.vertices - (low + high) / 2)
         return centred.stretched(1 / (high - low))
+
+
+def joint(surfaces: Sequence[TriangleMesh]) -> TriangleMesh:
+    """Return several surfaces as one, without normals."""
+    starts = np.cumsum([0, *(len(surface.vertices) for surface in surfaces[:-1])])
+    corners = [one.triangles + start for one, start in zip(surfaces, starts, strict=True)]
+    return TriangleMesh(
+        np.concatenate([surface.vertices for surface in surfaces]), np.concatenate(corners)
+    )
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
