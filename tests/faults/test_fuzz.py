@@ -6,6 +6,7 @@ import contextlib
 import io
 import string
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 import yaml
@@ -59,8 +60,34 @@ trees = st.recursive(
 )
 
 
-def whole_recipe() -> dict[str, object]:
-    return Composition(RECIPES / "spheres_sem.yaml").resolve()
+CRITERIA = """
+feature_criteria:
+  Is: {_target_: $builtins.IsEqualTo, feature_name: location, default_return_value: true,
+    comparand: [0, 0, 1]}
+  Has: {_target_: $builtins.ContainsString, feature_name: blueprint_name,
+    default_return_value: false, search_string: B}
+  Less: {_target_: $builtins.IsSmallerThan, feature_name: subdivisions,
+    default_return_value: false, comparand: 2}
+  In: {_target_: $plugins.official.InCompartment, feature_name: subdivisions, compartment_no: 1,
+    compartments_total: 2, default_return_value: false}
+  Red: {_target_: $plugins.official.InHsvRange, feature_name: dimensions, h_max: 0.1,
+    default_return_value: false}
+sets:
+  Some: {criterion: $IsParticle and ($Is or not $Has) and $Less}
+  Others: {criterion: $IsParticleBlueprint and not $In or $IsMeasurementTechniqueBlueprint}
+  All: {criterion: true}
+"""
+
+
+def whole_recipe() -> dict[str, Any]:
+    recipe = Composition(RECIPES / "spheres_sem.yaml").resolve()
+    recipe["process_conditions"] |= yaml.safe_load(CRITERIA)
+    steps = recipe["synth_chain"]["feature_generation_steps"]
+    steps[1]["affected_set_name"] = "Others"
+    steps[0] = {"_target_": "$builtins.TriggerFeatureUpdate", "affected_set_name": "Some",
+        "feature_variability_name": "ParticleSubdivisions"}  # fmt: skip
+    steps[0], steps[1] = steps[1], steps[0]
+    return recipe
 
 
 def places(tree: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
