@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestrator.plan.checking import expand
 from orchestrator.plan.loading import load_sweep
@@ -16,13 +17,14 @@ SWEEPS = sorted(BUILTIN_SWEEPS.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
-def test_every_feature_that_is_described_is_drawn_once(file: Path) -> None:
+def test_every_feature_that_a_recipe_describes_is_drawn_once(file: Path) -> None:
     """A name in one list alone is a feature that keeps its default, unnoticed."""
+    own = yaml.safe_load(file.read_text())["process_conditions"]["feature_variabilities"]
     resolved = Composition(file).resolve(())
-    described = resolved["process_conditions"]["feature_variabilities"]
     steps = resolved["synth_chain"]["feature_generation_steps"]
     drawn = [step["feature_variability_name"] for step in steps if "Update" in step["_target_"]]
-    assert sorted(drawn) == sorted(described)
+    assert len(set(drawn)) == len(drawn)
+    assert own.keys() <= set(drawn)
 
 
 @pytest.mark.parametrize("file", SWEEPS, ids=lambda file: file.stem)
