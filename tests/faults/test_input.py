@@ -87,6 +87,10 @@ OVERRIDES = {
     f"{NUMBER}=range(1,010)": "010 is a whole number with a leading zero",
     f"{STEPS.replace('rendering', 'feature_generation')}.5.gravity[2]=3": "gravity.2=3",
     "name=é": "in quotes",
+    "++process_conditions.sets.S.criterion='$IsParticle or'": "S.criterion: expected True, False",
+    "++process_conditions.sets.S.criterion=$IsPartcle": "did you mean 'IsParticle'?",
+    "++process_conditions.feature_criteria.C={_target_: $builtins.IsEqualTo, comparand: 1, "
+    "feature_name: locatoin, default_return_value: false}": "did you mean 'location'?",
     "limit=3": "set it there, or write --limit",
     "": "is empty; an override is KEY=VALUE",
 }
