@@ -141,7 +141,7 @@ class Columns:
     timings
         Labels of all steps.
     joins_particles
-        Whether a step makes agglomerates.
+        Whether a step makes agglomerates, or particles grow together.
     """
 
     overrides: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)

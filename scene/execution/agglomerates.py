@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from scene.execution.sizes import Geometries, equivalent_diameters_nm
 from scene.prototypes.balls import ball_diameter
+from scene.prototypes.base import PARTICLE_FEATURES, FusedGeometry
 from scene.shapes.agglomerates import (
+    Contacts,
     contacts,
     coordination_numbers,
     fractal_dimension,
@@ -19,7 +21,8 @@ from scene.shapes.agglomerates import (
     largest_of_each,
 )
 from scene.specimen.columns import AGGLOMERATE_COLUMNS
-from scene.specimen.specimen import Particle
+from scene.specimen.specimen import DIMENSIONS, Particle
+from scene.specimen.values import values
 
 type Columns = dict[str, list[Any]]
 
@@ -34,11 +37,12 @@ def membership(particles: Iterable[Particle]) -> Columns:
 
 
 def agglomerate_columns(particles: Sequence[Particle], geometries: Geometries) -> Columns:
-    """Return figures of each particle's agglomerate, and of what it touches in there.
+    """Return figures of each particle's agglomerate, and of what it touches.
 
-    Sizes are those of spheres. A particle of another shape counts as the sphere of its volume; if
-    one in an agglomerate is of another shape there are no contacts, and if the volume of one is not
-    known there is nothing but the number of particles.
+    Sizes are those of spheres, and contacts those between them in one agglomerate, or in one fused
+    body. A particle of another shape counts as the sphere of its volume; in an agglomerate with
+    such a particle there are no contacts, and if the volume of one is not known there is nothing
+    but the number of particles.
 
     Parameters
     ----------
@@ -53,40 +57,76 @@ def agglomerate_columns(particles: Sequence[Particle], geometries: Geometries) -
         The columns `AGGLOMERATE_COLUMNS`; None where there is no such figure.
     """
     columns: Columns = {name: [None] * len(particles) for name in AGGLOMERATE_COLUMNS}
-    members: dict[int, list[int]] = {}
-    for position, particle in enumerate(particles):
-        members.setdefault(particle.root, []).append(position)
-    for positions in members.values():
-        found = _figures([particles[n] for n in positions], geometries)
-        for name, values in found.items():
-            for position, value in zip(positions, values, strict=True):
-                columns[name][position] = value
+    balls = [ball_diameter(particle, geometries[particle.geometry]) for particle in particles]
+    touching = _touching(particles, balls, geometries)
+    number = len(particles)
+    counts = coordination_numbers(touching, number).tolist()
+    overlaps = _known(largest_of_each(touching, touching.overlaps, number))
+    necks = _known(largest_of_each(touching, touching.neck_diameters, number))
+    for own in _groups(particles, lambda particle: particle.root):
+        members = [particles[n] for n in own]
+        mean = sum(counts[n] for n in own) / len(own)
+        of_spheres = all(balls[n] is not None for n in own)
+        for n in own:
+            columns["agglomerate_particles"][n] = len(own)
+            if of_spheres:
+                columns["agglomerate_coordination"][n] = mean
+                columns["coordination_number"][n] = counts[n]
+                columns["largest_overlap"][n] = overlaps[n]
+                columns["largest_neck_diameter"][n] = necks[n]
+        sizes = equivalent_diameters_nm(members, geometries, scene_unit_nm=1.0)
+        if None in sizes:
+            continue
+        centres, radii = _centres(members), np.array(sizes, dtype=np.float64) / 2
+        gyration, dimension = gyration_radius(centres, radii), fractal_dimension(centres, radii)
+        for n in own:
+            columns["agglomerate_gyration_radius"][n] = gyration
+            columns["agglomerate_fractal_dimension"][n] = dimension
     return columns
 
 
-def _figures(own: Sequence[Particle], geometries: Geometries) -> Mapping[str, Sequence[Any]]:
-    """Return the columns of one agglomerate's particles, as far as they are known."""
-    number = len(own)
-    found: dict[str, Sequence[Any]] = {"agglomerate_particles": [number] * number}
-    balls = [ball_diameter(particle, geometries[particle.geometry]) for particle in own]
-    sizes = equivalent_diameters_nm(own, geometries, scene_unit_nm=1.0)
-    centres = np.array([particle.features["location"] for particle in own], dtype=np.float64)
-    if None not in sizes:
-        radii = np.array(sizes, dtype=np.float64) / 2
-        found["agglomerate_gyration_radius"] = [gyration_radius(centres, radii)] * number
-        found["agglomerate_fractal_dimension"] = [fractal_dimension(centres, radii)] * number
-    if None not in balls:
-        touching = contacts(centres, np.array(balls, dtype=np.float64) / 2)
-        counts = coordination_numbers(touching, number).tolist()
-        found |= {
-            "agglomerate_coordination": [sum(counts) / number] * number,
-            "coordination_number": counts,
-            "largest_overlap": _known(largest_of_each(touching, touching.overlaps, number)),
-            "largest_neck_diameter": _known(
-                largest_of_each(touching, touching.neck_diameters, number)
-            ),
-        }
-    return found
+def _touching(
+    particles: Sequence[Particle], balls: Sequence[float | None], geometries: Geometries
+) -> Contacts:
+    """Return the contacts within agglomerates and fused bodies."""
+
+    def family(particle: Particle) -> tuple[str, str] | None:
+        fused = isinstance(geometries[particle.geometry], FusedGeometry)
+        return (particle.blueprint, particle.geometry) if fused else None
+
+    found: list[Contacts] = []
+    for own in _groups(particles, lambda particle: particle.root):
+        if len(own) > 1 and all(balls[n] is not None for n in own):
+            members = [particles[n] for n in own]
+            radii = np.array([balls[n] for n in own], dtype=np.float64) / 2
+            made = contacts(_centres(members), radii)
+            families = [family(particle) for particle in members]
+            apart = [families[a] is None or families[a] != families[b] for a, b in made.pairs.T]
+            found.append(made.chosen(np.array(apart, dtype=bool)).renumbered(np.array(own)))
+    for own in _groups(particles, family):
+        geometry = geometries[particles[own[0]].geometry]
+        if len(own) > 1 and isinstance(geometry, FusedGeometry):
+            members = [particles[n] for n in own]
+            specs = (*geometry.features, *PARTICLE_FEATURES)
+            reaches = [geometry.neck_reach(values(p.features, specs)) for p in members]
+            radii = np.array([p.features[DIMENSIONS] for p in members], dtype=np.float64)[:, 0] / 2
+            made = contacts(_centres(members), np.array(reaches), radii)
+            found.append(made.renumbered(np.array(own)))
+    return Contacts.joined(found)
+
+
+def _groups(
+    particles: Sequence[Particle], key: Callable[[Particle], Hashable]
+) -> Iterable[list[int]]:
+    """Return the positions of particles that have the same key."""
+    found: dict[Hashable, list[int]] = {}
+    for position, particle in enumerate(particles):
+        found.setdefault(key(particle), []).append(position)
+    return found.values()
+
+
+def _centres(particles: Sequence[Particle]) -> NDArray[np.float64]:
+    return np.array([particle.features["location"] for particle in particles], dtype=np.float64)
 
 
 def _known(values: NDArray[np.float64]) -> list[float | None]:

@@ -226,6 +226,14 @@ class FusedGeometry(ProceduralGeometry):
         Two are neighbours if they are nearer to each other than their reaches together.
         """
 
+    def neck_reach(self, features: Mapping[str, FeatureValue]) -> float:
+        """Return how far from its `location` the necks to neighbours are thinnest.
+
+        There two such spheres intersect; where they don't, two particles that are near each other
+        have no neck. By default they are the lone particles.
+        """
+        return size(features)[0] / 2
+
     @abstractmethod
     def part(
         self, features: Mapping[str, FeatureValue], neighbours: Sequence[Neighbour]

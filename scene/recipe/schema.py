@@ -16,7 +16,13 @@ from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictMod
 from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
 from scene.microscopy.chain import BitDepth
-from scene.prototypes.base import PARTICLE_FEATURES, Fidelity, MeasurementTechniquePrototype
+from scene.prototypes.base import (
+    PARTICLE_FEATURES,
+    Fidelity,
+    FusedGeometry,
+    GeometryPrototype,
+    MeasurementTechniquePrototype,
+)
 from scene.recipe.code import Code, code_of
 from scene.recipe.names import Features, RecipeNames
 from scene.specimen.blueprints import Blueprints
@@ -244,8 +250,13 @@ class Recipe(StrictModel):
 
     @property
     def joins_particles(self) -> bool:
-        """Whether a step makes agglomerates."""
-        return any(step.joins_particles for step in self.synth_chain.feature_generation_steps)
+        """Whether a step makes agglomerates, or particles grow together."""
+        if any(step.joins_particles for step in self.synth_chain.feature_generation_steps):
+            return True
+        registry = self._names.registry
+        names = {own.geometry_prototype_name for own in self.blueprints.particles.values()}
+        geometries = (registry.prototype(GeometryPrototype, name) for name in names)
+        return any(isinstance(geometry, FusedGeometry) for geometry in geometries)
 
     def timing_labels(self) -> tuple[str, ...]:
         """Return the labels of all steps, each once, in the order of the chain."""

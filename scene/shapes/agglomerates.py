@@ -6,8 +6,9 @@ Lengths are in the unit of the given centres and radii.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,25 @@ class Contacts:
     overlaps: Lengths
     neck_diameters: Lengths
 
+    @classmethod
+    def joined(cls, parts: Sequence[Contacts]) -> Self:
+        """Return all contacts of several."""
+        return cls(
+            np.concatenate([np.empty((2, 0), np.int64), *(p.pairs for p in parts)], axis=1),
+            np.concatenate([np.empty(0), *(p.overlaps for p in parts)]),
+            np.concatenate([np.empty(0), *(p.neck_diameters for p in parts)]),
+        )
 
-def contacts(centres: Points, radii: Lengths) -> Contacts:
+    def chosen(self, which: NDArray[np.bool_]) -> Contacts:
+        """Return some of them."""
+        return Contacts(self.pairs[:, which], self.overlaps[which], self.neck_diameters[which])
+
+    def renumbered(self, positions: NDArray[np.int64]) -> Contacts:
+        """Return them with other positions of the spheres."""
+        return replace(self, pairs=positions[self.pairs])
+
+
+def contacts(centres: Points, radii: Lengths, lone_radii: Lengths | None = None) -> Contacts:
     """Return the contacts between spheres.
 
     With the distance d, the circle of intersection has the radius sqrt(r1^2 - x^2), where
@@ -62,7 +80,11 @@ def contacts(centres: Points, radii: Lengths) -> Contacts:
         (N, 3).
     radii
         (N,).
+    lone_radii
+        (N,) the radii that overlaps are counted from; `radii` unless the spheres are those in which
+        necks lie.
     """
+    lone = radii if lone_radii is None else lone_radii
     largest = float(radii.max(initial=0.0))
     pairs = np.sort(close_pairs(centres.T, radii, 1.001 * TOLERANCE * largest), axis=0)
     pairs = pairs[:, np.lexsort(pairs[::-1])]
@@ -72,7 +94,7 @@ def contacts(centres: Points, radii: Lengths) -> Contacts:
     gaps = distances - one - two
     touch = gaps <= TOLERANCE * np.minimum(one, two)
     pairs, one, two, distances = pairs[:, touch], one[touch], two[touch], distances[touch]
-    overlaps = np.maximum(-gaps[touch], 0.0)
+    overlaps = np.maximum(lone[pairs].sum(axis=0) - distances, 0.0)
     inside = distances <= np.abs(one - two)
     apart = np.where(inside, 1.0, distances)
     plane = (apart * apart + one * one - two * two) / (2 * apart)

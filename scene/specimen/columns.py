@@ -14,7 +14,7 @@ AGGLOMERATE_COLUMNS = (
     *("agglomerate_coordination", "coordination_number"),
     *("largest_overlap", "largest_neck_diameter"),
 )
-"""Columns of the table of particles in recipes that make agglomerates."""
+"""Columns of the table of particles in recipes that make agglomerates or fused bodies."""
 
 RESERVED_COLUMNS = frozenset(
     {

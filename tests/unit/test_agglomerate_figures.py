@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene.execution.agglomerates import agglomerate_columns, membership
+from scene.prototypes.geometries.meta_ball_sphere import MetaBallSphere
 from scene.prototypes.geometries.sphere import Sphere
 from scene.shapes.agglomerates import (
     FEWEST_PARTICLES,
@@ -21,6 +22,7 @@ from scene.shapes.agglomerates import (
     gyration_radius,
     largest_of_each,
 )
+from scene.shapes.metaballs import neck_diameter
 from scene.specimen.columns import AGGLOMERATE_COLUMNS
 from scene.specimen.specimen import Particle
 
@@ -142,6 +144,39 @@ def test_the_table_describes_each_agglomerate() -> None:
     assert columns["agglomerate_fractal_dimension"] == [None] * 5
     lone, *_ = columns["agglomerate_gyration_radius"]
     assert lone == pytest.approx(math.sqrt(0.6))
+
+
+def test_metaballs_have_the_necks_of_fused_bodies() -> None:
+    def metaball(n: int, x: float, blueprint: str = "Soot") -> Particle:
+        own: Any = {"influence_threshold": 0.6, "render_resolution": 0.2, "resolution": 0.4}
+        own |= {"dimensions": (2.0, 2.0, 2.0), "location": (x, 0.0, 0.0)}
+        return Particle(n, blueprint, n, "meta_ball_sphere", "m", own)
+
+    near, far = 2.1, 3.5
+    particles = [
+        metaball(1, 0.0),
+        metaball(2, near),
+        metaball(3, near + far),
+        metaball(4, -1.5, "O"),
+    ]
+    columns = agglomerate_columns(particles, {"meta_ball_sphere": MetaBallSphere()})
+    # They have grown together without touching alone; those of another blueprint can't.
+    assert columns["coordination_number"] == [1, 1, 0, 0]
+    neck = neck_diameter((2.0, 2.0), near, 0.6)
+    assert neck > 0.5
+    assert columns["largest_neck_diameter"] == [
+        pytest.approx(neck),
+        pytest.approx(neck),
+        None,
+        None,
+    ]
+    assert columns["largest_overlap"] == [0.0, 0.0, None, None]
+    assert columns["agglomerate_particles"] == [1] * 4
+    del particles[3]
+    for particle in particles:
+        particle.parent = None if particle.id == 1 else 1
+    joined = agglomerate_columns(particles, {"meta_ball_sphere": MetaBallSphere()})
+    assert joined["coordination_number"] == [1, 1, 0]
 
 
 def test_other_shapes_have_sizes_and_no_contacts() -> None:

@@ -13,7 +13,7 @@ from scene.prototypes.base import LOCATION_Z, FusedGeometry, Neighbour, dimensio
 from scene.shapes.fused import FusedPart
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.metaball_parts import ball_part
-from scene.shapes.metaballs import Ball, field_radius, lone_diameter
+from scene.shapes.metaballs import Ball, field_radius, level_radius, lone_diameter
 from scene.shapes.sphere import directions
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 
@@ -66,6 +66,10 @@ class MetaBallSphere(FusedGeometry):
     def reach(self, features: Mapping[str, FeatureValue]) -> float:
         """Return the radius of the field."""
         return field_radius(size(features)[0], number(features, "influence_threshold"))
+
+    def neck_reach(self, features: Mapping[str, FeatureValue]) -> float:
+        """Return where the ball's field is half the threshold."""
+        return self.reach(features) * level_radius(number(features, "influence_threshold") / 2)
 
     def part(
         self, features: Mapping[str, FeatureValue], neighbours: Sequence[Neighbour]

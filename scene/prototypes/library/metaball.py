@@ -67,6 +67,10 @@ class LibraryMetaball(FusedGeometry):
         return self._shape.reach(self._ours(features))
 
     @override
+    def neck_reach(self, features: Mapping[str, FeatureValue]) -> float:
+        return self._shape.neck_reach(self._ours(features))
+
+    @override
     def part(
         self, features: Mapping[str, FeatureValue], neighbours: Sequence[Neighbour]
     ) -> FusedPart | None:
