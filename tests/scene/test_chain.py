@@ -214,6 +214,33 @@ def test_a_run_whose_steps_do_without_blender_leaves_it_alone(
     assert {"reset", "build"} <= record.timings.keys()
 
 
+def test_features_of_all_kinds_are_on_record(execute: Execute, tmp_path: Path) -> None:
+    technique, bead = "measurement_techniques.SEM", "particles.Bead"
+    variabilities = "++process_conditions.feature_variabilities"
+    record = execute(
+        tmp_path / "run",
+        f"{RENDER}=[]",
+        f"~{STEPS}.5",
+        f"++blueprints.{technique}.custom_features="
+        "[{name: operator, _value: Ann}, {name: hidden, _value: false}]",
+        f"++blueprints.{bead}.custom_features=[{{name: batch, _value: none}}]",
+        "++blueprints.particles.Bean="
+        "{geometry_prototype_name: ellipsoid, material_prototype_name: plain, number: 2}",
+        f"{variabilities}.Batch={{feature_name: batch, variability: "
+        "{_target_: $builtins.Choice, values: [a, b]}}",
+        f"{STEPS}.3.feature_variability_name=Batch",
+    )
+    assert (record.features["operator"], record.features["hidden"]) == ("Ann", False)
+    table = record.particles
+    assert set(table["batch"][:-2]) == {"a", "b"}
+    assert table["batch"][-2:] == [None, None]
+    assert table["color_a"] == [None] * 30 + [1.0, 1.0]
+    assert table["height"][-2:] == [1.0, 1.0]  # counted from the dimensions that are drawn
+    assert "location_z" in table
+    assert "blueprint_name" not in table
+    assert RunRecord.from_json((tmp_path / "run" / RECORD_FILE).read_text()) == record
+
+
 def test_the_same_run_gives_the_same_bytes(execute: Execute, tmp_path: Path) -> None:
     first = execute(tmp_path / "first")
     execute(tmp_path / "other", "initial_runtime_state.seed=1")
