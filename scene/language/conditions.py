@@ -39,7 +39,7 @@ class Condition:
         Raises
         ------
         ValueError
-            If it is none; the text says at which character, counted from 1.
+            If the text is not a condition; the message says at which character, counted from 1.
         """
         postfix: list[str] = []
         waiting: list[tuple[str, int]] = []

@@ -30,7 +30,7 @@ class Blueprint:
 
 
 @final
-@dataclass(slots=True)  # frozen ones take three times as long to make, and there are many
+@dataclass(slots=True)  # one for each particle at each use of a set; frozen ones take longer
 class Owner:
     """An object or a blueprint, and what is known of its features.
 
