@@ -14,7 +14,7 @@ from scene.shapes.mesh import TriangleMesh
 from scene.shapes.satellites import Satellites
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 
-CELLS = 12
+CELLS = 10
 
 
 @final
