@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import final
 
 import bpy  # noqa: TID253
 import numpy as np
 
 from scene.language.plugin_code import given
-from scene.prototypes.base import (
-    PARTICLE_FEATURES,
-    FusedGeometry,
-    GeometryPrototype,
-    Neighbour,
-)
+from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.fusion import Member, fused_members, neighbours
 from scene.prototypes.surface_mesh import surface_mesh
 from scene.recipe.registry import Registry
 from scene.shapes.fused import FusedPart
 from scene.shapes.mesh import TriangleMesh
-from scene.specimen.features import FeatureValue
-from scene.specimen.settling import close_pairs
-from scene.specimen.specimen import DIMENSIONS, Particle
-from scene.specimen.values import values
+from scene.specimen.specimen import Particle
 
 type Present = frozenset[int]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Member:
-    family: tuple[str, str]
-    location: tuple[float, float, float]
-    features: Mapping[str, FeatureValue]
 
 
 @final
@@ -49,7 +33,7 @@ class Families:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._members: dict[int, _Member] = {}
+        self._members: Mapping[int, Member] = {}
         self._neighbours: dict[int, frozenset[int]] | None = None
         self._meshes: dict[tuple[int, Present], bpy.types.Mesh | None] = {}
         self._stale: list[bpy.types.Mesh] = []
@@ -65,14 +49,11 @@ class Families:
         ValueError
             If particles of a family differ in what they share; the text is one sentence.
         """
-        members = {}
-        for particle in particles:
-            shape = self._registry.prototype(GeometryPrototype, particle.geometry)
-            if isinstance(shape, FusedGeometry):
-                members[particle.id] = _member(particle, shape)
+        members = fused_members(
+            particles, lambda name: self._registry.prototype(GeometryPrototype, name)
+        )
         if members == self._members:
             return False
-        self._check(members)
         self._members, self._neighbours = members, None
         self._stale += [mesh for mesh in self._meshes.values() if mesh is not None]
         self._meshes.clear()
@@ -81,7 +62,7 @@ class Families:
     def beside(self, particle_id: int, present: Collection[int] | None = None) -> Present:
         """Return which of the present particles are a particle's neighbours; None for all."""
         if self._neighbours is None:
-            self._neighbours = self._found()
+            self._neighbours = neighbours(self._members)
         all_of_them = self._neighbours[particle_id]
         return all_of_them if present is None else all_of_them.intersection(present)
 
@@ -106,15 +87,9 @@ class Families:
     def part(self, particle_id: int, beside: Present) -> FusedPart | None:
         """Return a particle's part of the body that it forms with those beside it."""
         own = self._members[particle_id]
-        shape = self._shape(own)
-        neighbours = [
-            Neighbour(
-                _offset(own, self._members[key]), self._members[key].features, key < particle_id
-            )
-            for key in sorted(beside)
-        ]
-        made = shape.part(own.features, neighbours)
-        return None if made is None else given(made, FusedPart, type(shape), "part")
+        others = [own.beside(self._members[key]) for key in sorted(beside)]
+        made = own.shape.part(own.features, others)
+        return None if made is None else given(made, FusedPart, type(own.shape), "part")
 
     def mesh(self, particle_id: int, beside: Present) -> bpy.types.Mesh | None:
         """Return the same as a mesh, without a material if it is new."""
@@ -143,49 +118,3 @@ class Families:
             return TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
         outer = part.outer
         return replace(outer, vertices=outer.vertices + self._members[particle_id].location)
-
-    def _shape(self, member: _Member) -> FusedGeometry:
-        shape = self._registry.prototype(GeometryPrototype, member.family[1])
-        assert isinstance(shape, FusedGeometry)
-        return shape
-
-    def _found(self) -> dict[int, frozenset[int]]:
-        families: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for key, member in self._members.items():
-            families[member.family].append(key)
-        neighbours: dict[int, set[int]] = {key: set() for key in self._members}
-        for ids in families.values():
-            members = [self._members[key] for key in ids]
-            reaches = [self._shape(member).reach(member.features) for member in members]
-            centres = np.array([member.location for member in members])
-            for one, two in close_pairs(centres.T, np.array(reaches), 0.0).T.tolist():
-                neighbours[ids[one]].add(ids[two])
-                neighbours[ids[two]].add(ids[one])
-        return {key: frozenset(others) for key, others in neighbours.items()}
-
-    def _check(self, members: Mapping[int, _Member]) -> None:
-        first: dict[tuple[str, str], _Member] = {}
-        for member in members.values():
-            other = first.setdefault(member.family, member)
-            for spec in self._shape(member).features:
-                one, two = (own.features.get(spec.name) for own in (other, member))
-                if spec.shared and one != two:
-                    raise ValueError(
-                        f"particles of the blueprint {member.family[0]!r} fuse, so all have the "
-                        f"same {spec.name}, got {one!r} and {two!r}"
-                    )
-
-
-def _member(particle: Particle, shape: FusedGeometry) -> _Member:
-    placed = [spec for spec in PARTICLE_FEATURES if spec.name in {DIMENSIONS, "location"}]
-    features = {**values(particle.features, placed), **values(particle.features, shape.features)}
-    location = features.pop("location")
-    assert isinstance(location, tuple)
-    x, y, z = location
-    own = {name: value for name, value in features.items() if not name.startswith("location_")}
-    return _Member((particle.blueprint, particle.geometry), (x, y, z), own)
-
-
-def _offset(own: _Member, other: _Member) -> tuple[float, float, float]:
-    x, y, z = (b - a for a, b in zip(own.location, other.location, strict=True))
-    return x, y, z

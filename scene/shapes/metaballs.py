@@ -103,6 +103,23 @@ class Ball:
     radii: NDArray[np.float64]
     threshold: float
 
+    def within(self, distance: float, wall: NDArray[np.intp]) -> tuple[Ball, NDArray[np.intp]]:
+        """Return it without neighbours that have no effect up to a distance.
+
+        Parameters
+        ----------
+        distance
+            From the centre; R at most.
+        wall
+            Neighbours (see `Places`), which are returned as they are counted then.
+        """
+        lengths = np.sqrt(np.einsum("ki,ki->k", self.centres, self.centres))
+        near = lengths < distance + self.radii
+        near[wall[wall >= 0]] = True
+        counted = np.append(np.cumsum(near) - 1, -1)  # the last one is that of -1
+        nearer = Ball(self.radius, self.centres[near], self.radii[near], self.threshold)
+        return nearer, counted[wall]
+
     def places(self, directions: NDArray[np.float64]) -> Places:
         """Return where lines in these directions, (N, 3) of length 1, leave its part."""
         along = self._along(directions)

@@ -176,7 +176,7 @@ def test_outlines_are_those_of_the_parts(new_stage: StageFactory) -> None:
 
 
 def test_of_two_balls_in_one_place_the_first_is_seen(new_stage: StageFactory) -> None:
-    world = specimen(ball(1, (0.0, 0.0, 4.0)), ball(2, (0.0, 0.0, 4.0)))
+    world = specimen(ball(1, (0.0, 0.0, 4.0)), ball(2, (0.0, 0.0, 4.000001)))
     stage = new_stage(**SMALL)
     stage.sync(world)
     frame = stage.frame(frozenset({1, 2}))

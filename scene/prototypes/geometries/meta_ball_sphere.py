@@ -20,6 +20,9 @@ from scene.specimen.features import FeatureSpec, FeatureValue, number
 _PUBLISHED_RADIUS = 2.0
 """R of the ball that the polygon sizes are those of."""
 
+_ONE_PLACE = 1e-6
+"""Up to this fraction of R apart, two balls have one centre; the smaller has no part then."""
+
 _FEWEST_CELLS = 16
 """Along each edge of the cube that a ball's net is made from, as on a sphere of level 1."""
 
@@ -76,16 +79,14 @@ class MetaBallSphere(FusedGeometry):
     ) -> FusedPart | None:
         """Return where the ball's field is the strongest."""
         reach = self.reach(features)
-        for other in neighbours:
-            theirs = self.reach(other.features)
-            if other.offset == (0.0, 0.0, 0.0) and (theirs, other.is_earlier) > (reach, False):
-                return None
-        ball = Ball(
-            radius=reach,
-            centres=np.array([other.offset for other in neighbours]).reshape(-1, 3),
-            radii=np.array([self.reach(other.features) for other in neighbours]),
-            threshold=number(features, "influence_threshold"),
-        )
+        reaches = np.array([self.reach(other.features) for other in neighbours])
+        offsets = np.array([other.offset for other in neighbours]).reshape(-1, 3)
+        here = (np.abs(offsets) <= _ONE_PLACE * reach).all(axis=1)
+        offsets[here] = 0.0
+        earlier = np.array([other.is_earlier for other in neighbours], dtype=bool)
+        if (here & ((reaches > reach) | ((reaches == reach) & earlier))).any():
+            return None
+        ball = Ball(reach, offsets, reaches, number(features, "influence_threshold"))
         return ball_part(ball, _cells(features, "render_resolution"))
 
     def surface(self, features: Mapping[str, FeatureValue]) -> TriangleMesh:
