@@ -21,7 +21,7 @@ _SEAM_POINTS = np.array([0.25, 0.5, 0.75])
 """Where within a triangle a seam is looked for, beside its ends on two of the sides."""
 
 _WALL_GAP = 5e-4
-"""By which fraction of its distance a wall stands back: of two in one place, a ray may miss one."""
+"""By which fraction of its distance a wall stands back, as a ray may miss one of two in a place."""
 
 _HALVINGS = 11
 """They leave less than a thousandth of a triangle's side."""
