@@ -68,6 +68,9 @@ class _PrototypeConformance:
     plugins: ClassVar[Sequence[str | Path]] = ()
     """Folders in which plugin packages are found, beside those of installed distributions."""
 
+    prototypes: ClassVar[Sequence[str | Path]] = ()
+    """Libraries of prototypes, where the prototype is a file of one."""
+
     render: ClassVar[Mapping[str, Any]] = {"resolution": [96, 96], "max_samples": 16}
     """The ``render`` section of the recipe."""
 
@@ -105,7 +108,7 @@ class _PrototypeConformance:
     @classmethod
     def specs(cls) -> tuple[FeatureSpec, ...]:
         """Return the features that the prototype declares."""
-        return Registry(cls.plugins).prototype(cls.kind, cls.prototype).features
+        return Registry(cls.plugins, cls.prototypes).prototype(cls.kind, cls.prototype).features
 
     def test_ids_are_exact(self, bench: _Bench) -> None:
         """Each particle shows its id, and nothing else shows one."""
@@ -232,7 +235,9 @@ class MaterialConformance(_PrototypeConformance):
 
     def test_what_suits_points_looks_the_same_on_them(self, bench: _Bench) -> None:
         """Spheres of such a material are one object, whose coordinates are not a sphere's own."""
-        material = Registry(self.plugins).prototype(MaterialPrototype, self.prototype)
+        material = Registry(self.plugins, self.prototypes).prototype(
+            MaterialPrototype, self.prototype
+        )
         if material.suits_points and not self.on_substrate:
             size = min(bench.volume.sides[:2]) / 6
             grays = []
@@ -245,7 +250,9 @@ class MaterialConformance(_PrototypeConformance):
 
     def test_an_electron_beam_finds_a_surface(self) -> None:
         """Equal features give equal surfaces, whose particles are one material then."""
-        material = Registry(self.plugins).prototype(MaterialPrototype, self.prototype)
+        material = Registry(self.plugins, self.prototypes).prototype(
+            MaterialPrototype, self.prototype
+        )
         defaults = {spec.name: spec.default for spec in material.features}
         for features in ({}, *self.bounds()):
             surface = material.electron_surface(defaults | features)
@@ -272,7 +279,9 @@ class MeasurementTechniqueConformance(_PrototypeConformance):
         frame = bench.frame(render={"resolution": resolution})
         assert frame.buffers.instance.shape == resolution[::-1]
         image = frame.real()
-        technique = Registry(self.plugins).prototype(MeasurementTechniquePrototype, self.prototype)
+        technique = Registry(self.plugins, self.prototypes).prototype(
+            MeasurementTechniquePrototype, self.prototype
+        )
         assert image.shape[:2] == resolution[::-1]
         assert math.prod(image.shape[2:]) == CHANNELS[technique.color_mode]
 
@@ -287,7 +296,9 @@ class MeasurementTechniqueConformance(_PrototypeConformance):
 
         Nothing where Cycles renders it.
         """
-        technique = Registry(cls.plugins).prototype(MeasurementTechniquePrototype, cls.prototype)
+        technique = Registry(cls.plugins, cls.prototypes).prototype(
+            MeasurementTechniquePrototype, cls.prototype
+        )
         defaults = {spec.name: spec.default for spec in technique.features}
         found: list[ImageModel] = []
         for features in ({}, *cls.bounds()):
@@ -363,7 +374,7 @@ class _Bench:
     def __init__(self, suite: _PrototypeConformance, session: Session) -> None:
         self._suite = suite
         self._session = session
-        self._registry = Registry(suite.plugins)
+        self._registry = Registry(suite.plugins, suite.prototypes)
         self.shape = self._registry.prototype(GeometryPrototype, suite.geometry)
         self.box = _box(self.shape)
         self.volume = self._technique().volume(self._settings({}).resolution)

@@ -68,6 +68,10 @@ def test_features_are_what_the_files_links_lead_to(registry: Registry) -> None:
     assert read(technique, "woodTable_sideCam", "camera_distance") == ("number", 1, False, 30.0)
 
 
+def test_levels_of_subdivision_end_before_memory_does(registry: Registry) -> None:
+    assert spec(registry, GeometryPrototype, "pebble", "subdivisions").maximum == 6
+
+
 def test_a_particles_place_and_size_have_other_names(registry: Registry) -> None:
     height = spec(registry, GeometryPrototype, "pebble", "height")
     assert (height.alias_of, height.ratio, height.default) == (("dimensions", 2), True, 0.5)

@@ -46,6 +46,7 @@ def made_prototype(file: PrototypeFile) -> Prototype:
         "features": facts.features,
         "unavailable": facts.unavailable,
         "true_size": facts.true_size,
+        "fills_box": not facts.true_size,
         "is_nothing": file.kind == MATERIALS and file.path.stem == VACUUM,
         "__doc__": f"What {file.path} holds.",
     }

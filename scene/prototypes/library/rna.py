@@ -15,6 +15,9 @@ from scene.specimen.features import FeatureValue
 _LETTERS = {letter: index for row in ("xyzw", "rgba") for index, letter in enumerate(row)}
 _MOST_COMPONENTS = 4
 _PATHS = {"FILE_PATH", "DIR_PATH", "FILE_NAME"}
+_LEVELS = {"levels", "render_levels"}
+"""Of subdivision, each four times as many faces as the one below it."""
+
 _CLOSED = {"rna_type", "animation_data"}
 """What no link goes through, types and drivers, whose expressions are programs."""
 
@@ -85,9 +88,11 @@ class Value:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The smallest and the largest number that Blender takes."""
+        """The smallest and the largest number that Blender takes, or offers where more is ruin."""
         if self.rna is None or not hasattr(self.rna, "hard_min"):
             return -float("inf"), float("inf")
+        if self.rna.identifier in _LEVELS:
+            return self.rna.soft_min, self.rna.soft_max
         return _finite(self.rna.hard_min), _finite(self.rna.hard_max)
 
 
