@@ -44,4 +44,7 @@ def test_there_need_be_no_particles(new_stage: StageFactory) -> None:
     assert frame.real().std() > 0
     for mode in builtin_classes(RenderingMode).values():
         for name, image in mode().images(frame).items():
-            assert name == "real" or (image == image[0, 0]).all(), name
+            if isinstance(image, bytes):
+                assert len(image) == 84  # the header of an STL file without a triangle
+            else:
+                assert name == "real" or (image == image[0, 0]).all(), name
