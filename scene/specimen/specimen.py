@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from scene.specimen.enclosure import Triangles
 from scene.specimen.features import FeatureValue
 
 LARGEST_PARTICLE_ID = 2**16 - 1
@@ -22,16 +23,20 @@ POSE = ("location", "rotation")
 
 @dataclass(frozen=True, slots=True)
 class MeasurementVolume:
-    """Axis-aligned box in which particles are placed.
+    """Axis-aligned box in which particles are placed, or a part of it.
 
     Parameters
     ----------
     lower, upper
         Opposite corners (x, y, z) in scene units.
+    surface
+        Triangles round the part, in coordinates that go from 0 to 1 along each side of the box;
+        none for the whole box.
     """
 
     lower: tuple[float, float, float]
     upper: tuple[float, float, float]
+    surface: Triangles = ()
 
     @property
     def sides(self) -> tuple[float, float, float]:

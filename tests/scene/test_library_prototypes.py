@@ -189,6 +189,29 @@ def test_a_material_is_copied_with_its_groups(registry: Registry, session: Sessi
     assert scales == [3.0, 9.0]
 
 
+def test_a_volume_that_is_not_a_box_is_known_by_its_surface(session: Session) -> None:
+    import bpy
+
+    from scene.prototypes.library.technique import _corners, _surface
+
+    session.reset()
+    corners = np.array([(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)])
+    mesh = bpy.data.meshes.new("Volume")
+    mesh.from_pydata(corners.tolist(), [], [(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)])
+    volume = bpy.data.objects.new("Volume", mesh)
+    volume.location, volume.scale = (5.0, 0.0, -1.0), (2.0, 4.0, 8.0)
+    bpy.context.scene.collection.objects.link(volume)
+    box = _corners(volume)
+    assert box.tolist() == [5.0, 0.0, -1.0, 7.0, 4.0, 7.0]
+    surface = np.array(_surface(volume, box))
+    np.testing.assert_allclose(surface, corners[[[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]])
+    cube = [(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+    faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    mesh.clear_geometry()
+    mesh.from_pydata(cube, [], faces)
+    assert _surface(volume, _corners(volume)) == ()
+
+
 def test_a_techniques_drivers_follow_what_is_set(registry: Registry, session: Session) -> None:
     import bpy
 

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 from scene.microscopy.color import ColorMode
 from scene.prototypes.library.folder import PrototypeFile, content_hash
 from scene.prototypes.library.metaball import Metaball
+from scene.specimen.enclosure import Triangles
 from scene.specimen.features import FeatureSpec
 
 _INSPECTION = "scene.blender.inspection"
@@ -42,6 +43,8 @@ class TechniqueFacts:
     volume, volume_growth
         Corners (lower, upper) of the measurement volume at that resolution, and by how much each
         coordinate grows with every pixel that is added to the larger side: drivers may see to that.
+    volume_surface
+        Its surface as `MeasurementVolume` has it; none where it is a box.
     """
 
     resolution: tuple[int, int]
@@ -50,6 +53,7 @@ class TechniqueFacts:
     develops: bool
     volume: tuple[float, float, float, float, float, float]
     volume_growth: tuple[float, float, float, float, float, float]
+    volume_surface: Triangles = ()
 
 
 @final

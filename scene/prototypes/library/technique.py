@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scene.prototypes.base import (
     MEASUREMENT_VOLUME,
@@ -20,6 +21,7 @@ from scene.prototypes.library.features import linked_features, set_links
 from scene.prototypes.library.folder import PrototypeFile
 from scene.prototypes.library.prototype import LibraryPrototype
 from scene.prototypes.library.settings import TechniqueSettings
+from scene.specimen.enclosure import Triangles
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
@@ -31,6 +33,9 @@ SCENE, COLLECTION = "Scene", "MeasurementTechnique"
 
 _PARTICLES = 0
 """Which of Blender's collections for collisions all particles are in."""
+
+_BOX_CORNERS = 3 * 12
+_BOX_TOLERANCE = 1e-5
 
 
 class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
@@ -56,7 +61,7 @@ class LibraryTechnique(LibraryPrototype, MeasurementTechniquePrototype):
         grown = max(resolution) - max(facts.resolution)
         both = zip(facts.volume, facts.volume_growth, strict=True)
         x0, y0, z0, x1, y1, z1 = (start + growth * grown for start, growth in both)
-        return MeasurementVolume(lower=(x0, y0, z0), upper=(x1, y1, z1))
+        return MeasurementVolume((x0, y0, z0), (x1, y1, z1), facts.volume_surface)
 
     @override
     def scene(self, blank: bpy.types.Scene) -> bpy.types.Scene:
@@ -151,6 +156,7 @@ def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFac
     features, unavailable = linked_features(settings.features, blocks)
     size = scene.render.resolution_x, scene.render.resolution_y
     start = _corners(objects[volume])
+    surface = _surface(objects[volume], start)
     larger = max(size)
     scene.render.resolution_x = scene.render.resolution_y = 2 * larger
     color_mode = scene.render.image_settings.color_mode
@@ -165,6 +171,7 @@ def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFac
             develops=color_mode != "BW" or scene.view_settings.view_transform != "Raw",
             volume=tuple(start.tolist()),
             volume_growth=tuple(growth.tolist()),
+            volume_surface=surface,
         ),
     )
 
@@ -186,3 +193,21 @@ def _corners(volume: bpy.types.Object) -> Any:
     corners = np.array(evaluated.bound_box, dtype=np.float64)
     placed = np.einsum("ci,ji->cj", corners, matrix[:3, :3]) + matrix[:3, 3]
     return np.concatenate([placed.min(axis=0), placed.max(axis=0)])
+
+
+def _surface(volume: bpy.types.Object, box: NDArray[np.float64]) -> Triangles:
+    """Return an object's triangles in coordinates of its box; none if they are that box."""
+    import bpy
+
+    evaluated = volume.evaluated_get(bpy.context.view_layer.depsgraph)
+    mesh, matrix = evaluated.data, np.array(evaluated.matrix_world, dtype=np.float64)
+    mesh.calc_loop_triangles()
+    corners = np.array([mesh.vertices[n].co for t in mesh.loop_triangles for n in t.vertices])
+    if not len(corners):
+        return ()
+    placed = np.einsum("ci,ji->cj", corners.astype(np.float64), matrix[:3, :3]) + matrix[:3, 3]
+    sides = np.where(box[3:] > box[:3], box[3:] - box[:3], 1.0)
+    inside = (placed - box[:3]) / sides
+    if len(corners) == _BOX_CORNERS and (np.abs(inside - np.rint(inside)) < _BOX_TOLERANCE).all():
+        return ()
+    return tuple(tuple(map(tuple, triangle)) for triangle in inside.reshape(-1, 3, 3).tolist())

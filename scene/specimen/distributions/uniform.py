@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from scene.language.fields import Int, Real
 from scene.specimen.distributions.base import Distribution
 from scene.specimen.distributions.numbers import NonNegative, Number, Positive, Repeated
+from scene.specimen.enclosure import encloses
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
@@ -28,6 +29,10 @@ class _HomogeneousUniform(Number):
     @override
     def _ends(self) -> tuple[float, float]:
         return self.location, self.location + self.scale
+
+
+_MOST_TRIES = 10_000
+"""Points that are drawn until one is inside a measurement volume that is not a box."""
 
 
 @final
@@ -107,8 +112,16 @@ class UniformlyRandomLocationInMeasurementVolume(Distribution):
 
     @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
-        x, y, z = rng.uniform(volume.lower, volume.upper)
-        return float(x), float(y), float(z)
+        for _ in range(_MOST_TRIES):
+            point = rng.uniform(volume.lower, volume.upper)
+            inside = (point - volume.lower) / volume.sides
+            if not volume.surface or encloses(volume.surface, inside):
+                x, y, z = point.tolist()
+                return x, y, z
+        raise ValueError(
+            f"none of {_MOST_TRIES:,} points in the box round the measurement volume is inside of "
+            "it; its mesh has to be closed and may not be thin"
+        )
 
     @override
     def unfit(self, feature: FeatureSpec) -> str | None:
