@@ -13,9 +13,11 @@ from scene.microscopy.color import ColorMode
 from scene.specimen.features import FeatureSpec, FeatureValue
 
 CYCLES_SAMPLES = "cycles_samples"
-RESOLUTION_X, RESOLUTION_Y = "resolution_x", "resolution_y"
+RESOLUTION_X = "resolution_x"
+RESOLUTION_Y = "resolution_y"
 RESOLUTION_PERCENTAGE = "resolution_percentage"
-COLOR_MODE, COLOR_DEPTH = "color_mode", "color_depth"
+COLOR_MODE = "color_mode"
+COLOR_DEPTH = "color_depth"
 COMPRESSION = "compression"
 
 SIZES = frozenset({RESOLUTION_X, RESOLUTION_Y, RESOLUTION_PERCENTAGE})

@@ -50,8 +50,8 @@ class TriangleMesh:
     def gyration_radius(self) -> float:
         """Root of the mean squared distance of the enclosed volume from its centre.
 
-        Over a tetrahedron with one corner at the centre and the others p, the integral of |x|^2 is
-        V / 20 (sum |p|^2 + |sum p|^2).
+        Over a tetrahedron with one corner at the centre and the others p, the integral of ``|x|^2``
+        is ``V / 20 (sum |p|^2 + |sum p|^2)``.
         """
         corners = self.vertices[self.triangles] - self.centroid
         a, b, c = np.moveaxis(corners, 1, 0)

@@ -15,7 +15,7 @@ from scene.shapes.sphere import directions
 
 
 def superellipsoid(cells: int, side: float, height: float) -> TriangleMesh:
-    """Return the surface (|x|^p + |y|^p)^(q/p) + |z|^q = 1 of diameter 1, p and q at least 1.
+    """Return the surface ``(|x|^p + |y|^p)^(q/p) + |z|^q = 1`` of diameter 1, p and q at least 1.
 
     Parameters
     ----------

@@ -30,7 +30,9 @@ from scene.prototypes.library.settings import (
     TechniqueSettings,
 )
 
-GEOMETRIES, MATERIALS, TECHNIQUES = "geometries", "materials", "measurement_techniques"
+GEOMETRIES = "geometries"
+MATERIALS = "materials"
+TECHNIQUES = "measurement_techniques"
 """The folders of a library."""
 
 FOLDERS: dict[type[Prototype], str] = {
