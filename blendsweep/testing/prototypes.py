@@ -62,6 +62,9 @@ class _PrototypeConformance:
 
     kind: ClassVar[type[Prototype]]
 
+    shows_in_real: ClassVar[bool] = True
+    """Whether a feature may show in `real` alone; those of shapes show in ground truth."""
+
     prototype: ClassVar[str]
     """Its name in recipes, such as ``$plugins.shapes.Rod``."""
 
@@ -143,13 +146,15 @@ class _PrototypeConformance:
     def test_every_feature_reaches_the_images(self, bench: _Bench) -> None:
         """A feature that is declared and does nothing would be recorded as if it did."""
         rendered = {"fidelity": "reference", "max_samples": 64}
-        before = {False: bench.images(self.beside)}
+        real = self.shows_in_real
+        before = {False: bench.images(self.beside, real=real)}
         if self.at_reference:
-            before[True] = bench.images(self.beside, rendered)
+            before[True] = bench.images(self.beside, rendered, real=real)
         for spec in (spec for spec in self.specs() if spec.name not in self.unseen):
             value = self.changed.get(spec.name, _other_value(spec))
             late = spec.name in self.at_reference
-            after = bench.images({**self.beside, spec.name: value}, rendered if late else {})
+            features = {**self.beside, spec.name: value}
+            after = bench.images(features, rendered if late else {}, real=real)
             same = all(np.array_equal(before[late][name], after[name]) for name in after)
             assert not same, f"{spec.name}={value} shows in no image"
 
@@ -174,6 +179,7 @@ class GeometryConformance(_PrototypeConformance):
     """Tests of a geometry prototype."""
 
     kind = GeometryPrototype
+    shows_in_real = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -397,13 +403,16 @@ class _Bench:
         return self._stage.frame(frozenset({particle_id}))
 
     def images(
-        self, features: Features | None = None, render: Mapping[str, Any] | None = None
+        self,
+        features: Features | None = None,
+        render: Mapping[str, Any] | None = None,
+        *,
+        real: bool = True,
     ) -> dict[str, NDArray[Any]]:
         """Return what is rendered of them."""
         frame = self.frame(features, render)
         buffers = frame.buffers
-        return {
-            "real": frame.real(),
+        return ({"real": frame.real()} if real else {}) | {
             "instance": buffers.instance,
             "depth": buffers.depth,
             "normal": buffers.normal,

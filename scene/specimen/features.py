@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scene.errors import unknown
+
 type FeatureValue = bool | int | float | str | tuple[float, ...]
 
 type FeatureKind = Literal["number", "boolean", "string"]
@@ -192,7 +194,7 @@ class FeatureSpec:
         if not isinstance(item, str):
             raise ValueError(f"{self.name} takes text, got {item!r:.80}")
         if self.choices and item not in self.choices:
-            raise ValueError(f"{self.name} is one of {', '.join(self.choices)}, got {item!r:.80}")
+            raise ValueError(unknown(self.name, f"{item:.80}", self.choices))
         if len(item) > LONGEST_STRING:
             raise ValueError(
                 f"{self.name} takes at most {LONGEST_STRING} characters, got {len(item)}"

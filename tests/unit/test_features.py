@@ -200,3 +200,10 @@ def test_a_feature_is_of_one_kind_in_all_blueprints() -> None:
     )
     assert blueprint == "B"
     assert "is a number, but a boolean in shape" in text
+
+
+def test_a_text_that_is_none_of_the_choices_is_reported_with_the_nearest() -> None:
+    spec = FeatureSpec("polyhedron", "cube", "", kind="string", choices=("cube", "octahedron"))
+    assert spec.checked("octahedron") == "octahedron"
+    with pytest.raises(ValueError, match=r"unknown polyhedron 'octohedron'.*'octahedron'"):
+        spec.checked("octohedron")
