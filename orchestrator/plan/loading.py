@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack, final
@@ -22,6 +22,7 @@ from scene.language.arguments import listed
 from scene.language.messages import schema_problems
 from scene.language.paths import is_dead_link, is_file, is_there, shown_path, written_path
 from scene.language.yaml_files import YAML_ENDINGS, is_sweep, read_mapping
+from scene.prototypes.library.folder import library_problem
 from scene.recipe.compose import BUILTIN_RECIPES
 
 _VARIABLE = re.compile(r"^\$\w+|\$\{[^}]*\}")
@@ -174,7 +175,7 @@ class _Reading:
 
     def _recipe_dirs(self) -> tuple[Path, ...]:
         place = (self._source, "recipe_dirs.{}")
-        named = self._folders(self._file.recipe_dirs, self._base, place)
+        named = self._folders(self._file.recipe_dirs, self._base, place, _folder_problem)
         usual = [self._base.parent / "recipes", self._base, Path("recipes"), BUILTIN_RECIPES]
         folders = [folder.absolute() for folder in [*named, *usual] if folder.is_dir()]
         return tuple(dict.fromkeys(Path(folder).resolve() for folder in folders))
@@ -182,14 +183,19 @@ class _Reading:
     def _extended(self, written: Sequence[str], option: str) -> tuple[str, ...]:
         """Return the absolute folders of the file and those that the caller adds."""
         key = f"{declared()[option][1].key}.{{}}"
-        folders = self._folders(written, self._base, (self._source, key))
-        folders += self._folders(self._added[option], Path(), self._caller.place(option))
+        wrong = library_problem if option == "prototypes" else _folder_problem
+        folders = self._folders(written, self._base, (self._source, key), wrong)
+        folders += self._folders(self._added[option], Path(), self._caller.place(option), wrong)
         return tuple(str(folder.absolute()) for folder in folders)
 
     def _folders(
-        self, texts: Sequence[str | Path], base: Path, place: tuple[str, str]
+        self,
+        texts: Sequence[str | Path],
+        base: Path,
+        place: tuple[str, str],
+        problem_of: Callable[[Path], str | None],
     ) -> list[Path]:
-        """Return folders, relative to `base`; what is not a folder becomes a problem."""
+        """Return folders, relative to `base`, and keep the problems of those that have any."""
         folders = []
         source, key = place
         for index, text in enumerate(texts):
@@ -198,10 +204,11 @@ class _Reading:
             except ValueError as error:
                 message = f"{shown_path(text)}: {error}"
             else:
-                if folder.is_dir():
+                problem = problem_of(folder)
+                if problem is None:
                     folders.append(folder)
                     continue
-                message = f"{folder} is not a folder"
+                message = problem
             self._problems.append(Problem(source, key.format(index), message))
         return folders
 
@@ -278,6 +285,10 @@ class _Reading:
                 seen.add(override.key)
                 merged[override.key] = override
         return tuple(merged.values())
+
+
+def _folder_problem(folder: Path) -> str | None:
+    return None if folder.is_dir() else f"{folder} is not a folder"
 
 
 def _set(document: dict[str, Any], place: tuple[str, ...], value: object) -> None:

@@ -83,6 +83,8 @@ class Session:
     def _apply_settings(self) -> None:
         import bpy
 
+        # Files of prototype libraries are loaded here, and nothing in them ever runs.
+        bpy.context.preferences.filepaths.use_scripts_auto_execute = False
         edit = bpy.context.preferences.edit
         edit.use_global_undo = False
         edit.undo_steps = 0

@@ -14,6 +14,7 @@ from scene.imaging.size import rendered_size
 from scene.language.override_texts import override_problem
 from scene.language.paths import shown_path, written_path
 from scene.machine.resources import Resources
+from scene.prototypes.library.folder import library_problem
 from scene.recipe.compose import Composition, recipe_file
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -70,12 +71,10 @@ def execute_alone(
     output = output.absolute()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ConfigurationError([Problem("--output", "", f"{output} exists and is not empty")])
-    given = {"--plugins": plugins, "--prototypes": prototypes}
-    missing = [(o, f) for o, folders in given.items() for f in folders if not f.is_dir()]
-    if missing:
-        raise ConfigurationError(
-            Problem(option, "", f"{folder} is not a folder") for option, folder in missing
-        )
+    given = [("--plugins", f, None if f.is_dir() else f"{f} is not a folder") for f in plugins]
+    given += [("--prototypes", folder, library_problem(folder)) for folder in prototypes]
+    if wrong := [Problem(option, "", text) for option, _, text in given if text]:
+        raise ConfigurationError(wrong)
     unclear = [(text, override_problem(text)) for text in overrides]
     if problems := [Problem(COMMAND_LINE, text, found) for text, found in unclear if found]:
         raise ConfigurationError(problems)

@@ -443,6 +443,14 @@ def _uncompressed_header(content: bytes) -> bytes:
     return plain.replace(b"v0502", b"v0909", 1)
 
 
+def test_scripts_are_off_in_every_run(session: Session) -> None:
+    import bpy
+
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    session.reset()
+    assert not bpy.context.preferences.filepaths.use_scripts_auto_execute
+
+
 def test_parts_that_yaml_names_have_to_be_there(prototype_library: Path, tmp_path: Path) -> None:
     folder = tmp_path / "measurement_techniques"
     folder.mkdir()

@@ -100,6 +100,7 @@ def test_the_home_folder_is_meant_everywhere(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plugins").mkdir()
+    (tmp_path / "geometries").mkdir()  # of the current folder, which is a library
     (tmp_path / "r.yaml").write_text("defaults: [spheres_sem, _self_]\nname: mine\n")
     content = {"recipe": "~/r.yaml", "recipe_dirs": ["~/plugins"], "plugins": ["~/plugins"]}
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(content | {"output": "~/out"}))

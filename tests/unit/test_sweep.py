@@ -237,7 +237,7 @@ def test_errors_of_a_call_name_its_arguments(folder: Path) -> None:
 
 def test_libraries_of_file_and_call_are_searched_in_this_order(folder: Path) -> None:
     for name in ("own", "added"):
-        (folder / name).mkdir()
+        (folder / name / "materials").mkdir(parents=True)
     path = folder / "sweeps" / "libraries.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text("recipe: beads\nprototype_dirs: [../own]\n")
@@ -245,4 +245,7 @@ def test_libraries_of_file_and_call_are_searched_in_this_order(folder: Path) -> 
     assert [Path(found).name for found in sweep.prototype_dirs] == ["own", "added"]
     path.write_text("recipe: beads\nprototype_dirs: [../nowhere]\n")
     with pytest.raises(ConfigurationError, match=r"prototype_dirs\.0: .*nowhere is not a folder"):
+        load_sweep(path)
+    path.write_text("recipe: beads\nprototype_dirs: [../own/materials]\n")
+    with pytest.raises(ConfigurationError, match=r"prototype_dirs\.0: .*give the folder above it"):
         load_sweep(path)
