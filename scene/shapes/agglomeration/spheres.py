@@ -70,26 +70,24 @@ class SphereMeeting(Meeting):
         from scipy.spatial import KDTree
 
         self._first, self._second = first, second
-        self._centres = (centres[:, None] - moving_centres).reshape(-1, 3)
-        self._reaches = np.add.outer(radii, moving_radii).ravel()
-        self._largest = float(self._reaches.max())
-        self._block = float(self._reaches.min())
-        self._tree = KDTree(self._centres, balanced_tree=False, compact_nodes=False)
+        self._centres, self._radii = centres, radii
+        self._moving_centres, self._moving_radii = moving_centres, moving_radii
+        self._largest = float(radii.max() + moving_radii.max())
+        self._block = float(radii.min() + moving_radii.min())
+        self._tree = KDTree(centres, balanced_tree=False, compact_nodes=False)
 
     @override
     def first_contact(self, path: Points) -> Contact | None:
         for start, stop, near in self.near(path):
             starts = path[start:stop]
-            found = _entry(
-                starts,
-                path[start + 1 : stop + 1] - starts,
-                self._centres[near],
-                self._reaches[near],
-            )
+            a, b = np.divmod(near, len(self._second))
+            centres = self._centres[a] - self._moving_centres[b]
+            reaches = self._radii[a] + self._moving_radii[b]
+            found = _entry(starts, path[start + 1 : stop + 1] - starts, centres, reaches)
             if found is not None:
-                edge, fraction, index = found
-                a, b = divmod(near[index], len(self._second))
-                return Contact(start + edge, fraction, int(self._first[a]), int(self._second[b]))
+                edge, fraction, n = found
+                pair = int(self._first[a[n]]), int(self._second[b[n]])
+                return Contact(start + edge, fraction, *pair)
         return None
 
     def near(self, path: Points) -> Iterator[tuple[int, int, list[int]]]:
@@ -109,13 +107,27 @@ class SphereMeeting(Meeting):
         begin, number = 0, _FIRST_BLOCKS
         while begin < len(starts):
             end = begin + number
-            found = self._tree.query_ball_point(middles[begin:end], reach, return_sorted=True)
+            found = self._around(middles[begin:end], reach)
             for start, stop, near in zip(
                 starts[begin:end].tolist(), stops[begin:end].tolist(), found, strict=True
             ):
                 if near:
                     yield start, stop, near
             begin, number = end, 2 * number
+
+    def _around(self, places: Points, reach: float) -> list[list[int]]:
+        """Return the pairs whose distance is at most `reach` at each place, in order."""
+        number = len(self._moving_radii)
+        points = (places[:, None] + self._moving_centres).reshape(-1, 3)
+        touched = self._tree.query_ball_point(points, reach)
+        return [
+            sorted(
+                a * number + b
+                for b, hits in enumerate(touched[start : start + number])
+                for a in hits
+            )
+            for start in range(0, len(points), number)
+        ]
 
 
 def _entry(
