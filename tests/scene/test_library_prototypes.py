@@ -68,6 +68,22 @@ def test_features_are_what_the_files_links_lead_to(registry: Registry) -> None:
     assert read(technique, "woodTable_sideCam", "camera_distance") == ("number", 1, False, 30.0)
 
 
+def test_bounds_are_rounded_like_the_values_between_them(session: Session) -> None:
+    import bpy
+
+    from scene.prototypes.library.blocks import Blocks
+    from scene.prototypes.library.features import linked_features
+    from scene.prototypes.library.settings import LinkedFeature
+
+    session.reset()
+    clouds = bpy.data.textures.new("Clouds", "CLOUDS")
+    clouds.nabla = 0.0  # which makes it the least there is, 0.0010000000474974513
+    blocks = Blocks(clouds, {("textures", "Clouds"): clouds}, (5, 2, 0))
+    step = LinkedFeature(name="step", blender_link='bpy.data.textures["Clouds"].nabla')
+    (found,), unavailable = linked_features([step], blocks)
+    assert (found.minimum, found.default, unavailable) == (0.001, 0.001, {})
+
+
 def test_levels_of_subdivision_end_before_memory_does(registry: Registry) -> None:
     assert spec(registry, GeometryPrototype, "pebble", "subdivisions").maximum == 6
 

@@ -20,6 +20,9 @@ from scene.specimen.specimen import DIMENSIONS
 _RADIUS = 2.0
 """Of the field of the ball that polygon sizes are those of."""
 
+_CENTRED = 1e-6
+"""How far from its object's origin a ball may be, as no fraction of a pixel shows it."""
+
 _OURS = {
     "threshold": "influence_threshold",
     "render_resolution": "render_resolution",
@@ -111,7 +114,7 @@ def metaball_in(made: Any, declared: Sequence[LinkedFeature]) -> Metaball | None
     if made.type != "META" or len(made.data.elements) != 1 or made.modifiers:
         return None
     (element,) = made.data.elements
-    if element.type != "BALL" or element.use_negative or any(element.co):
+    if element.type != "BALL" or element.use_negative or element.co.length > _CENTRED:
         return None
     names = {}
     for feature in declared:

@@ -92,7 +92,7 @@ class Value:
         if self.rna is None or not hasattr(self.rna, "hard_min"):
             return -float("inf"), float("inf")
         if self.rna.identifier in _LEVELS:
-            return self.rna.soft_min, self.rna.soft_max
+            return float(self.rna.soft_min), float(self.rna.soft_max)
         return _finite(self.rna.hard_min), _finite(self.rna.hard_max)
 
 
@@ -225,4 +225,4 @@ def shortest(value: float) -> float:
 
 def _finite(bound: float) -> float:
     """Return a bound, infinite where it is the largest number of single precision."""
-    return bound if abs(bound) < 3e38 else float("inf") * (1 if bound > 0 else -1)
+    return shortest(bound) if abs(bound) < 3e38 else float("inf") * (1 if bound > 0 else -1)
