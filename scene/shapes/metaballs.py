@@ -18,7 +18,7 @@ STIFFNESS = 2.0
 
 _MOST_STEPS = 60
 _EXACT = 1e-12
-_SAMPLES = (0.25, 0.5, 0.75)
+_SAMPLES = (1.0, 0.25, 0.5, 0.75)
 """Where between two places a field is looked at, to see whether it falls below the threshold."""
 
 
@@ -147,6 +147,8 @@ class Ball:
             lower[lines] = upper[lines] = last
             wall[lines] = np.argmin(ahead, axis=0)
             # A neighbour's part may end within the body again: a small ball inside a large one.
+            if np.isinf(ends).all():
+                break
             end = _joint_end(last, begins, ends)
             left = np.flatnonzero(np.isfinite(end))
             left = left[np.isinf(self._first_below(along[:, left], last[left], end[left]))]
@@ -165,7 +167,7 @@ class Ball:
         along, lower, upper = along[:, todo], places.lower[todo], places.upper[todo]
         for _ in range(_MOST_STEPS):
             here = at[todo]
-            excess, slope = self._excess(along, here)
+            excess, slope = self._excess(along, here), self._slope(along, here)
             lower = np.where(excess >= 0, here, lower)
             upper = np.where(excess < 0, here, upper)
             # Newton's step, or half the way where it leads astray.
@@ -199,21 +201,29 @@ class Ball:
         along: NDArray[np.float64] = np.einsum("ki,ni->kn", self.centres, directions)
         return along
 
-    def _excess(
-        self, along: NDArray[np.float64], at: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what the fields sum up to above the threshold at (N,) places, and its slope."""
+    def _excess(self, along: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the fields sum up to above the threshold at (N,) places on lines."""
         own = np.maximum(1.0 - (at / self.radius) ** 2, 0.0)
-        value = own**3
-        slope = own**2 * at / self.radius**2
-        if len(self.radii):
-            squares = np.einsum("ki,ki->k", self.centres, self.centres)[:, None]
-            inverse = 1.0 / (self.radii * self.radii)[:, None]
-            others = np.maximum(1.0 - (at * (at - 2.0 * along) + squares) * inverse, 0.0)
-            area = others * others
-            value += (area * others).sum(axis=0)
-            slope += (area * (at - along) * inverse).sum(axis=0)
-        return STIFFNESS * value - self.threshold, -6.0 * STIFFNESS * slope
+        others = self._insides(along, at)
+        return STIFFNESS * (own**3 + (others * others * others).sum(axis=0)) - self.threshold
+
+    def _slope(self, along: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how `_excess` changes along the lines."""
+        own = np.maximum(1.0 - (at / self.radius) ** 2, 0.0)
+        others = self._insides(along, at)
+        inverse = 1.0 / (self.radii * self.radii)[:, None]
+        theirs = (others * others * (at - along) * inverse).sum(axis=0)
+        return -6.0 * STIFFNESS * (own**2 * at / self.radius**2 + theirs)
+
+    def _insides(self, along: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return 1 - d² / R² of each neighbour, 0 beyond R: (K, N)."""
+        squares = np.einsum("ki,ki->k", self.centres, self.centres)[:, None]
+        inside = at - 2.0 * along
+        inside *= at
+        inside += squares
+        inside *= -1.0 / (self.radii * self.radii)[:, None]
+        inside += 1.0
+        return np.maximum(inside, 0.0, out=inside)
 
     def _foreign(
         self, along: NDArray[np.float64]
@@ -244,12 +254,13 @@ class Ball:
 
         It is looked for at the end, and for a dip at a few places before.
         """
-        below = np.where(self._excess(along, last)[0] < 0, last, np.inf)
+        below = np.full_like(last, np.inf)
+        left = np.flatnonzero(last > first)  # at the first place it is not below
         for sample in _SAMPLES:
-            left = np.flatnonzero(np.isinf(below) & (last > first))
             here = first[left] + sample * (last[left] - first[left])
-            found = self._excess(along[:, left], here)[0] < 0
+            found = self._excess(along[:, left], here) < 0
             below[left[found]] = here[found]
+            left = left[~found]
         return below
 
 
