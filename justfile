@@ -75,7 +75,7 @@ fresh *ARGS:
     uv run python -m bench.fresh {{ARGS}}
 
 # Every benchmark, about an hour; tables land in outputs/bench. Or some: just bench look real
-bench *NAMES="whole_run features relaxation ellipsoids modes real look microscope transmission warm workers specimens orchestration memory first_image scale exports shapes":
+bench *NAMES="whole_run features relaxation ellipsoids modes real look microscope transmission warm workers specimens orchestration memory first_image scale exports shapes fused":
     for name in {{NAMES}}; do uv run --group bench python -m bench.$name || exit 1; done
 
 # The pictures of MLflow's pages in docs/images, of a sweep that is rendered for them (minutes).

@@ -171,10 +171,14 @@ class Stage:
         self.sync(specimen)
         return world_surfaces(self._particles, particle_ids)
 
+    def fuse(self) -> None:
+        """Let all objects have the shapes that they have with all particles present."""
+        self._particles.fuse()
+
     def save(self, path: Path) -> None:
         """Save the scene as a compressed Blender file that opens as rendered by `real`."""
         _forget_visited_folders()
-        self._particles.fuse()
+        self.fuse()
         # Blender writes the path into the file, so it is saved elsewhere and then moved.
         with scratch_folder(memory_folder(_MOST_SCENE_BYTES)) as folder:
             file = folder / path.name

@@ -119,7 +119,7 @@ def test_every_pixel_shows_the_ball_whose_field_is_the_strongest(
     ids, heights = marched(world)
     wrong = buffers.instance != ids
     assert not (wrong & ~border(ids)).any()
-    assert np.count_nonzero(wrong) <= 2  # of some 700 at borders
+    assert np.count_nonzero(wrong) <= 4  # of some 700 at borders
     inner = (ids > 0) & ~border(ids)
     distance = buffers.depth[inner] + heights[inner]
     assert np.abs(distance - np.median(distance)).mean() < 0.005
@@ -201,11 +201,11 @@ def test_simulations_take_each_ball_alone_and_files_the_fused_surface_once(
     np.testing.assert_allclose(fields(points, world).sum(axis=-1), 0.6, atol=1e-3)
     stage.save(tmp_path / "state.blend")
     made = bpy.data.objects["Ball.00000"]
-    assert len(made.data.vertices) > 1538  # as many as a lone ball has, and those of the seam
+    assert len(made.data.vertices) > 1178  # as many as a lone ball has, and those of the seam
     moved = specimen(ball(1, (-5.0, 0.0, 4.0)), ball(2, (5.0, 0.0, 4.0)))
     stage.sync(moved)
     stage.save(tmp_path / "state.blend")
-    assert len(made.data.vertices) == 1538
+    assert len(made.data.vertices) == 1178
 
 
 def test_parts_are_of_as_many_meshes_as_needed(new_stage: StageFactory) -> None:
