@@ -30,6 +30,7 @@ from scene.steps.context import StepContext
 
 _NUMBER = FeatureSpec("primary_particle_number", 1.0, "particles in an agglomerate", minimum=0.0)
 _STREAM = "AgglomerateParticles"
+_EMPTY = "an agglomerate has at least one particle"
 
 
 def _any_case(value: object) -> object:
@@ -84,6 +85,8 @@ class AgglomerateParticles(FeatureGenerationStep):
             yield f"primary_particle_number_variability.{key}", message
         if problem := numbers.unfit(_NUMBER):
             yield "primary_particle_number_variability", problem
+        elif (ends := numbers.extremes()) and not any(map(one_number, ends)):
+            yield "primary_particle_number_variability", f"{_EMPTY}, got 0 at each draw"
 
     @override
     def makes(self, context: CheckContext) -> Mapping[Members, int]:
@@ -178,7 +181,7 @@ def _drawn_numbers(
         try:
             number = math.ceil(one_number(_NUMBER.checked(value)))
             if number == 0:
-                raise ValueError("an agglomerate has at least one particle, got 0")
+                raise ValueError(f"{_EMPTY}, got 0")
         except ValueError as error:
             message = f"primary_particle_number_variability: {described(type(numbers))}: {error}"
             raise ValueError(message) from error

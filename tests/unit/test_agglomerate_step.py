@@ -254,7 +254,7 @@ def test_what_does_not_meet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (0, "an agglomerate has at least one particle, got 0"),
+        (0, "an agglomerate has at least one particle, got 0 at each draw"),
         (-1, "must lie in"),
         ([1, 2], "one number"),
     ],
@@ -313,3 +313,10 @@ def test_an_agglomerate_larger_than_the_volume_lies_in_its_middle() -> None:
     radii = np.array([[radius(particle)] for particle in particles])
     middle = ((places - radii).min(axis=0) + (places + radii).max(axis=0)) / 2
     assert middle == pytest.approx([0.0, 0.0, 25.6], abs=1e-6)
+
+
+def test_a_number_that_may_be_zero_is_an_error_where_it_is() -> None:
+    number = step("UniformDistributionInt", low=0, high=1)
+    document = recipe(AGGLOMERATE | {"primary_particle_number_variability": number})
+    with pytest.raises(ValueError, match=r"an agglomerate has at least one particle, got 0$"):
+        executed(document)
