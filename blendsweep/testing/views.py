@@ -75,7 +75,7 @@ def _thickness(raster: Raster, balls: Iterable[Ball]) -> Iterator[list[Thickness
     for number, (column, row, elevation, radius) in enumerate(balls, start=1):
         middle = np.array([column, row])
         window = Window.of(middle - radius, middle + radius, raster.shape)
-        if window.is_seen:
+        if window.rows and window.columns:
             depth = (CAMERA - elevation) * PIXEL
             lengths = through_sphere((column, row), depth, radius * PIXEL, PIXEL, window)
             height = elevation * raster.pixel_nm

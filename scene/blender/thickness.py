@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby
 
 import bpy  # noqa: TID253
 import numpy as np
@@ -27,7 +28,7 @@ def seen_thickness(
     ground_depth: float,
     scene_unit_nm: float,
 ) -> Iterator[Thickness]:
-    """Yield the thickness of each particle that is seen, one by one.
+    """Yield the thickness of each particle that is seen, a large one in several parts.
 
     Parameters
     ----------
@@ -68,9 +69,9 @@ def seen_thickness(
                 x, y, depth = to_view[:, :3] @ centre + to_view[:, 3]
                 middle, reach = np.array([x, y]), radius / scale
                 window = Window.of(middle - reach, middle + reach, (height, width))
-                if window.is_seen:
-                    lengths = through_sphere((x, y), depth, radius, scale, window)
-                    yield thickness(particle_id, depth, window, lengths)
+                for band in window.bands():
+                    lengths = through_sphere((x, y), depth, radius, scale, band)
+                    yield thickness(particle_id, depth, band, lengths)
         elif made.type == "MESH":
             if made.data not in topologies:
                 vertices, triangles = mesh_arrays(made.data)
@@ -79,11 +80,11 @@ def seen_thickness(
             corners = vertices @ to_view.T
             lower, upper = corners.min(axis=0), corners.max(axis=0)
             window = Window.of(lower[:2], upper[:2], (height, width))
-            if window.is_seen and upper[2] > 0:
-                corners[:, 2] = np.maximum(corners[:, 2], 0)
-                lengths = through_surface(corners, topology, window)
-                depth = float(lower[2] + upper[2]) / 2
-                yield thickness(int(made[PARTICLE_ID]), depth, window, lengths)
+            corners[:, 2] = np.maximum(corners[:, 2], 0)  # nothing is seen above the camera
+            depth = float(lower[2] + upper[2]) / 2
+            for band in window.bands():
+                lengths = through_surface(corners, topology, band)
+                yield thickness(int(made[PARTICLE_ID]), depth, band, lengths)
 
 
 def in_bodies(
@@ -100,9 +101,9 @@ def in_bodies(
     """
     body_of = {key: number for number, body in enumerate(bodies) for key in body}
     gathered: dict[int, list[Thickness]] = defaultdict(list)
-    for part in parts:
-        if part.particle_id in body_of:
-            gathered[body_of[part.particle_id]].append(part)
+    for particle_id, own in groupby(parts, key=lambda part: part.particle_id):
+        if particle_id in body_of:
+            gathered[body_of[particle_id]] += own
         else:
-            yield [part]
+            yield list(own)
     yield from gathered.values()

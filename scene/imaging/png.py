@@ -22,11 +22,11 @@ _MOST_PER_METRE = 2**31 - 1
 
 _METRE_NM, _INCH_M = 1e9, 0.0254
 
-_COLORS = {2, 6}
-"""PNG's colour types RGB and RGBA."""
+_KIND, _HEADER_END = slice(24, 26), 33
+"""Where every PNG says how many bits it has and which colours, and where its header ends."""
 
-_DEPTH, _COLOR_TYPE, _HEADER_END = 24, 25, 33
-"""Places of these bytes in every PNG, and the end of its header."""
+_FINE_COLORS = {b"\x10\x02", b"\x10\x06"}
+"""RGB and RGBA of 16 bits."""
 
 
 def write_png(path: Path, pixels: NDArray[Any], pixel_size_nm: float | None, level: int) -> None:
@@ -51,11 +51,20 @@ def write_png(path: Path, pixels: NDArray[Any], pixel_size_nm: float | None, lev
 
 
 def read_png(data: bytes) -> NDArray[Any]:
-    """Return the pixels of a PNG, as `write_png` was given them, for the caller to change."""
-    if data[_DEPTH : _DEPTH + 1] == b"\x10" and data[_COLOR_TYPE] in _COLORS:
+    """Return the pixels of a PNG, as `write_png` was given them, for the caller to change.
+
+    Raises
+    ------
+    OSError, SyntaxError, ValueError
+        If it is damaged.
+    """
+    if data[_KIND] in _FINE_COLORS:
         import imagecodecs  # Pillow would cut them down to 8 bits
 
-        return np.array(imagecodecs.png_decode(data))
+        try:
+            return np.array(imagecodecs.png_decode(data))
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
     with Image.open(io.BytesIO(data)) as image:
         return np.array(image)
 

@@ -10,7 +10,8 @@ differences; Foley et al., Computer Graphics, section 3.6).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -21,6 +22,10 @@ from scene.microscopy.thickness import FINER
 
 _SMALLEST_AREA = 1e-9
 """Area of a triangle, in places squared, below which it is seen edge-on and covers none."""
+
+
+_MOST_PIXELS = 200_000
+"""Pixels that are worked on at once, which bounds memory to some tens of MiB."""
 
 
 @final
@@ -50,10 +55,11 @@ class Window:
         rows, columns = min(bottom, height) - top, min(right, width) - left
         return cls(int(top), int(left), max(int(rows), 0), max(int(columns), 0))
 
-    @property
-    def is_seen(self) -> bool:
-        """Whether there are any pixels."""
-        return self.rows > 0 and self.columns > 0
+    def bands(self) -> Iterator[Self]:
+        """Yield windows one below the other that together are this one, none of them large."""
+        height = max(1, _MOST_PIXELS // max(1, self.columns))
+        for below in range(0, self.rows if self.columns else 0, height):
+            yield replace(self, top=self.top + below, rows=min(height, self.rows - below))
 
     @property
     def places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -145,3 +145,14 @@ def test_a_fused_body_counts_once_and_shows_no_seams(new_stage: StageFactory) ->
     assert abs((computed - rendered).mean()) < 2e-4
     assert np.quantile(difference, 0.9) < 1e-3
     assert difference.max() < 2e-2
+
+
+def test_a_large_particle_is_made_of_parts_without_seams(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    balls = [bead(1, (0.0, 0.0, 20.0), 8.0), ellipsoid(2, (1.0, 1.0, 30.0), 6.0, 4.0, 5.0)]
+    shown = specimen(*balls)
+    whole = signal(new_stage, "fast", shown)
+    monkeypatch.setattr("scene.imaging.thickness._MOST_PIXELS", 500)
+    in_bands = signal(new_stage, "fast", shown)
+    assert np.abs(in_bands - whole).max() < 2e-3

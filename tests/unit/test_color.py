@@ -85,3 +85,14 @@ def test_previews_and_overlays_take_colors(
     ids[10:20, 10:20] = 1
     assert overlay(image, ids, scale=1).pixels.shape == (40, 60, 3)
     assert quality(luminance(image), ids).saturated is not None
+
+
+@pytest.mark.parametrize("length", [0, 25, 26, 60, 400])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_damaged_file_is_reported_as_such(tmp_path: Path, length: int, channels: int) -> None:
+    random = np.random.default_rng(1)
+    image = random.integers(0, 2**16, (20, 30, channels), np.uint16)
+    write_image(tmp_path / "a.png", image)
+    data = (tmp_path / "a.png").read_bytes()
+    with pytest.raises((OSError, SyntaxError, ValueError)):
+        read_png(data[:length])

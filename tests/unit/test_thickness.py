@@ -92,11 +92,23 @@ def test_a_window_holds_all_that_is_seen(at: tuple[float, float], radius: float)
     assert window.top + window.rows <= SHAPE[0]
     assert window.left + window.columns <= SHAPE[1]
     whole = np.zeros((SHAPE[0], FINER, SHAPE[1], FINER), np.float32)
-    if window.is_seen:
-        rows = slice(window.top, window.top + window.rows)
-        columns = slice(window.left, window.left + window.columns)
-        whole[rows, :, columns] = through_sphere(at, 50.0, radius, 1.0, window)
+    for band in window.bands():
+        rows = slice(band.top, band.top + band.rows)
+        columns = slice(band.left, band.left + band.columns)
+        whole[rows, :, columns] = through_sphere(at, 50.0, radius, 1.0, band)
     np.testing.assert_array_equal(whole, through_sphere(at, 50.0, radius, 1.0, WHOLE))
+
+
+def test_a_large_window_is_worked_on_in_bands() -> None:
+    window = Window(3, 5, 1000, 900)
+    bands = list(window.bands())
+    assert len(bands) > 3
+    assert all(band.rows * band.columns <= 200_000 for band in bands)
+    assert [band.top for band in bands] == [3, *np.cumsum([band.rows for band in bands[:-1]]) + 3]
+    assert sum(band.rows for band in bands) == window.rows
+    assert {(band.left, band.columns) for band in bands} == {(5, 900)}
+    assert not list(Window(3, 5, 0, 900).bands())
+    assert not list(Window(3, 5, 10, 0).bands())
 
 
 def test_a_filtered_image_keeps_its_sum_and_goes_one_pixel_beyond() -> None:
