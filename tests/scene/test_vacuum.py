@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bpy  # noqa: TID253
 import numpy as np
 import pytest
 
@@ -20,6 +21,8 @@ def test_a_substrate_of_vacuum_is_none(new_stage: StageFactory, microscope: str)
         technique = MeasurementTechnique("T", microscope, background, {})
         stage.sync(Specimen([bead(1, (0.0, 0.0, 20.0), diameter=30.0)], [technique]))
         images[background] = stage.frame(frozenset({1})).real()
+        is_hidden = bpy.context.scene.objects["Substrate"].hide_render
+        assert is_hidden == (background != "sem_carbon_tape")
     assert np.array_equal(images["vacuum"], images[None])
     assert not np.array_equal(images["sem_carbon_tape"], images[None])
 
