@@ -8,6 +8,7 @@ from typing import final
 
 import bpy  # noqa: TID253
 import numpy as np
+from numpy.typing import NDArray
 
 from scene.language.plugin_code import given
 from scene.prototypes.base import GeometryPrototype
@@ -37,6 +38,7 @@ class Families:
         self._neighbours: dict[int, frozenset[int]] | None = None
         self._meshes: dict[tuple[int, Present], bpy.types.Mesh | None] = {}
         self._stale: list[bpy.types.Mesh] = []
+        self._boxes: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
     def __contains__(self, particle_id: object) -> bool:
         return particle_id in self._members
@@ -57,6 +59,7 @@ class Families:
         self._members, self._neighbours = members, None
         self._stale += [mesh for mesh in self._meshes.values() if mesh is not None]
         self._meshes.clear()
+        self._boxes.clear()
         return True
 
     def beside(self, particle_id: int, present: Collection[int] | None = None) -> Present:
@@ -96,8 +99,24 @@ class Families:
         key = particle_id, beside
         if key not in self._meshes:
             part = self.part(particle_id, beside)
-            self._meshes[key] = None if part is None else surface_mesh("Part", part.mesh)
+            mesh = None if part is None else surface_mesh("Part", part.mesh)
+            if mesh is not None:
+                self._share_texture(mesh, self._members[particle_id])
+            self._meshes[key] = mesh
         return self._meshes[key]
+
+    def _share_texture(self, mesh: bpy.types.Mesh, own: Member) -> None:
+        """Let generated coordinates go on across seams: they count from the whole family's box."""
+        if own.family not in self._boxes:
+            family = [member for member in self._members.values() if member.family == own.family]
+            centres = np.array([member.location for member in family])
+            reaches = np.array([member.shape.reach(member.features) for member in family])[:, None]
+            box = (centres - reaches).min(axis=0), (centres + reaches).max(axis=0)
+            self._boxes[own.family] = box
+        low, high = self._boxes[own.family]
+        mesh.use_auto_texspace = False
+        mesh.texspace_location = (low + high) / 2 - own.location
+        mesh.texspace_size = (high - low) / 2
 
     def discard_unused(self) -> None:
         """Remove the meshes that no object has, but for those of the whole specimen."""

@@ -224,6 +224,21 @@ def test_parts_are_of_as_many_meshes_as_needed(new_stage: StageFactory) -> None:
     assert frame.xray().any()
 
 
+def test_patterns_go_on_from_ball_to_ball(new_stage: StageFactory) -> None:
+    import bpy
+
+    world, stage = specimen(*THREE), new_stage(**SMALL)
+    stage.sync(world)
+    stage.fuse()
+    centres, sizes = set(), set()
+    for particle in world.particles:
+        mesh = bpy.data.objects[f"Ball.{particle.index:05d}"].data
+        place = np.array(particle.features["location"]) + mesh.texspace_location
+        centres.add(tuple(np.round(place, 4)))
+        sizes.add(tuple(mesh.texspace_size))
+    assert len(centres) == len(sizes) == 1
+
+
 def test_balls_of_a_blueprint_share_their_threshold(new_stage: StageFactory) -> None:
     world = specimen(TWO[0], ball(2, (1.8, 0.0, 5.0), threshold=0.5))
     with pytest.raises(ValueError, match="'Ball' fuse, so all have the same influence_threshold"):
