@@ -23,7 +23,8 @@ from scene.shapes.agglomerates import (
 )
 from scene.shapes.agglomeration.collision import Throw
 from scene.shapes.agglomeration.growth import GROWTHS
-from scene.shapes.agglomeration.hulls import Hulls, Shape
+from scene.shapes.agglomeration.hulls import Hulls
+from scene.shapes.agglomeration.shape import Shape
 from scene.shapes.agglomeration.solids import Body, Solids
 from scene.shapes.agglomeration.spheres import Spheres
 from scene.shapes.mesh import TriangleMesh

@@ -17,7 +17,8 @@ from scene.language.plugin_code import described
 from scene.prototypes.balls import ball_diameter
 from scene.shapes.agglomeration.collision import Throw
 from scene.shapes.agglomeration.growth import GROWTHS
-from scene.shapes.agglomeration.hulls import Hulls, Shape
+from scene.shapes.agglomeration.hulls import Hulls
+from scene.shapes.agglomeration.shape import Shape
 from scene.shapes.agglomeration.solids import Body, Solids
 from scene.shapes.agglomeration.spheres import Spheres
 from scene.shapes.agglomeration.turns import angles_of, matrix_of, then_turned, turned

@@ -16,7 +16,8 @@ from scene.errors import SimulationError
 from scene.prototypes.geometries.sphere import cube_sphere
 from scene.shapes.agglomeration.collision import Throw
 from scene.shapes.agglomeration.growth import GROWTHS
-from scene.shapes.agglomeration.hulls import Hulls, Shape, touching
+from scene.shapes.agglomeration.hulls import Hulls, touching
+from scene.shapes.agglomeration.shape import Shape
 from scene.shapes.agglomeration.solids import Body
 from scene.shapes.agglomeration.spheres import Spheres
 from scene.shapes.agglomeration.turns import matrix_of

@@ -1,9 +1,5 @@
 """Particles of any shape that collide: as convex pieces of their surface.
 
-A particle that is nearly convex is its convex hull. Any other has its surface cut into patches, and
-the hull of each patch stands for it: together they hold the whole surface, and only where a patch
-is hollow do they hold more. What they leave open inside can't be reached from outside.
-
 Piece B, moved by x, overlaps piece A where x lies in the sum of A and the mirror image of B, which
 is convex. So B is a point that moves along its way, and touches A where that enters the sum. A few
 directions, tried for all pieces at once, show that most don't meet; for the others `portal` finds
@@ -14,142 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self, final, override
+from typing import final, override
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.errors import SimulationError
+from scene.shapes.agglomeration.directions import dot, even_directions
 from scene.shapes.agglomeration.portal import Vector, entered
+from scene.shapes.agglomeration.shape import Shape
 from scene.shapes.agglomeration.solids import Box, Contact, Indices, Meeting, Points, Solids
 from scene.shapes.agglomeration.spheres import SphereMeeting
-from scene.shapes.mesh import TriangleMesh
 
-_CONVEX = 0.97
-"""A surface that fills at least this fraction of its convex hull is taken for convex."""
-
-_PATCHES = 32
-_MOST_POINTS = 800
-_BINS = 12
-"""How many there are along each edge of a cube; the outermost point of each bin is kept."""
-
-_HALF = 64
-"""Directions in half a sphere that are tried for all pieces."""
+_DIRECTIONS = even_directions(128)
+"""Those that are tried for all pieces."""
 
 _TOLERANCE = 1e-6
 """How exact a contact is, as a fraction of both pieces' sizes."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """One particle.
-
-    Parameters
-    ----------
-    points
-        (V, 3) points of its pieces, piece by piece.
-    starts
-        Where each piece begins among the points.
-    rounding
-        By how much the pieces are to be thickened: the radius of a ball, which is one point; else
-        0.
-    centre
-        (3,) centre of mass.
-    mass
-        Volume.
-    gyration_radius
-        About the centre.
-    """
-
-    points: Points
-    starts: tuple[int, ...]
-    rounding: float
-    centre: Points
-    mass: float
-    gyration_radius: float
-
-    @classmethod
-    def ball(cls, centre: Points, radius: float) -> Self:
-        """Return a ball."""
-        volume = 4 / 3 * np.pi * radius**3
-        return cls(centre[None], (0,), radius, centre, volume, np.sqrt(0.6) * radius)
-
-    @classmethod
-    def of(cls, mesh: TriangleMesh) -> Self:
-        """Return what a closed surface encloses.
-
-        Raises
-        ------
-        SimulationError
-            If it has no volume.
-        """
-        from scipy.spatial import ConvexHull, QhullError
-
-        middle = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
-        own = TriangleMesh(mesh.vertices - middle, mesh.triangles)
-        outermost = _outermost(own.vertices)
-        try:
-            hull = ConvexHull(outermost)
-        except QhullError as error:
-            raise SimulationError("a particle without volume can't agglomerate") from error
-        volume = own.volume
-        if not 0.01 * hull.volume < volume:
-            raise SimulationError("a particle whose surface is not closed can't agglomerate")
-        if volume > _CONVEX * hull.volume:
-            pieces = [outermost[hull.vertices]]
-        else:
-            patches = (own.vertices[np.unique(own.triangles[n])] for n in _patches(own))
-            pieces = [_extreme(points) for points in patches]
-        starts = np.cumsum([0, *map(len, pieces)])[:-1]
-        return cls(
-            points=np.concatenate(pieces) + middle,
-            starts=tuple(starts.tolist()),
-            rounding=0.0,
-            centre=own.centroid + middle,
-            mass=volume,
-            gyration_radius=own.gyration_radius,
-        )
-
-
-def _outermost(points: Points) -> Points:
-    """Return points of about the same convex hull; all of them where they are few."""
-    if len(points) <= _MOST_POINTS:
-        return points
-    size = np.abs(points).max(axis=1)
-    face = np.abs(points).argmax(axis=1)
-    side = np.take_along_axis(points, face[:, None], axis=1)[:, 0] > 0
-    on_cube = points / np.where(size > 0, size, 1.0)[:, None]
-    cells = np.minimum(((on_cube + 1) * (_BINS / 2)).astype(np.int64), _BINS - 1)
-    first, second = (np.take_along_axis(cells, ((face + n) % 3)[:, None], axis=1) for n in (1, 2))
-    keys = ((face * 2 + side) * _BINS + first[:, 0]) * _BINS + second[:, 0]
-    order = np.lexsort(((points * points).sum(axis=1), keys))
-    last = np.append(keys[order][1:] != keys[order][:-1], True)
-    kept = set(order[last].tolist())
-    for axis in range(3):
-        kept |= {int(points[:, axis].argmin()), int(points[:, axis].argmax())}
-    return points[sorted(kept)]
-
-
-def _extreme(points: Points) -> Points:
-    """Return those points of a small piece that are the outermost in some direction."""
-    return points[np.unique(_dot(points.T, _MANY_DIRECTIONS).argmax(axis=0))]
-
-
-def _patches(mesh: TriangleMesh) -> list[Indices]:
-    """Cut a surface: the largest patch is halved across its longest side, over and over."""
-    middles = mesh.vertices[mesh.triangles].mean(axis=1)
-    patches = [np.arange(len(middles))]
-    while len(patches) < _PATCHES:
-        patches.sort(key=len)
-        own = patches.pop()
-        if len(own) < 2:
-            return [*patches, own]
-        axis = int(np.ptp(middles[own], axis=0).argmax())
-        order = own[np.argsort(middles[own, axis], kind="stable")]
-        patches += np.split(order, [len(order) // 2])
-    return patches
 
 
 @final
@@ -284,25 +160,16 @@ def _kept_apart(
     starts: Points, edges: Points, directions: Points, ends: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return how far along each edge each direction keeps two pieces apart, (edges, directions)."""
-    ahead = _dot(starts.T, directions) - ends
-    towards = -_dot(edges.T, directions)
+    ahead = dot(starts.T, directions) - ends
+    towards = -dot(edges.T, directions)
     ever = np.where(ahead > 0, np.inf, -np.inf)
     return np.where(towards > 0, ahead / np.where(towards > 0, towards, 1.0), ever)
 
 
 def _support(points: Points, directions: Points) -> NDArray[np.float64]:
     """Return the largest n.p over the points (3, V) for each direction n."""
-    found: NDArray[np.float64] = _dot(points, directions).max(axis=0)
+    found: NDArray[np.float64] = dot(points, directions).max(axis=0)
     return found
-
-
-def _dot(points: Points, directions: Points) -> NDArray[np.float64]:
-    """Return all products of points (3, V) and directions, whose sums no library may reorder."""
-    x, y, z = points[..., None]
-    products: NDArray[np.float64] = (
-        x * directions[:, 0] + y * directions[:, 1] + z * directions[:, 2]
-    )
-    return products
 
 
 def touching(
@@ -327,8 +194,8 @@ def touching(
         return None
     along = edge / length
     axes = np.stack([*_across(along), along])
-    one = _dot(points, axes).T - _dot(start[:, None], axes).T
-    two = _dot(mirrored, axes).T
+    one = dot(points, axes).T - dot(start[:, None], axes).T
+    two = dot(mirrored, axes).T
 
     def support(direction: Vector) -> Vector:
         x, y, z = _outermost_of(one, direction)
@@ -359,17 +226,3 @@ def _across(direction: Points) -> Points:
     one = np.cross(direction, other)
     one /= np.sqrt((one * one).sum())
     return np.stack([one, np.cross(direction, one)])
-
-
-def _even_directions(number: int) -> Points:
-    """Return unit vectors on a spiral over half a sphere, and their opposites."""
-    n = np.arange(number)
-    z = (n + 0.5) / number
-    turn = n * np.pi * (3 - np.sqrt(5))
-    flat = np.sqrt(1 - z * z)
-    half = np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1)
-    return np.concatenate([half, -half])
-
-
-_DIRECTIONS = _even_directions(_HALF)
-_MANY_DIRECTIONS = _even_directions(4 * _HALF)
