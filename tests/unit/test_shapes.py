@@ -203,7 +203,7 @@ def test_satellites_are_fused_to_one_surface_whose_volume_is_known(
     check_surface(mesh)
     # Satellites of few faces hold up to a tenth less than spheres.
     assert mesh.volume < drawn.volume()
-    assert mesh.volume == pytest.approx(drawn.volume(), rel=0.05)
+    assert mesh.volume == pytest.approx(drawn.volume(), rel=0.06)
     centres = drawn.towards * drawn.distance[:, np.newaxis]
     apart = np.linalg.norm(centres[:, np.newaxis] - centres, axis=-1)
     touching = apart < drawn.radius[:, np.newaxis] + drawn.radius - 1e-9
