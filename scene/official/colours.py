@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from scene.language.fields import Real
+from scene.official.hsv import check_ranges
 from scene.specimen.distributions import Distribution
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementVolume
@@ -38,8 +39,9 @@ class ConstantHsvColorAsRgb(Distribution):
         return ((*colorsys.hsv_to_rgb(self.hue, self.saturation, self.value), self.alpha),)
 
 
-class HsvRange(Distribution):
-    """Bounds of hue, saturation and value, each in [0, 1]."""
+@final
+class RandomHsvColorAsRgb(Distribution):
+    """A colour whose hue, saturation and value are uniform, given as (r, g, b, alpha)."""
 
     h_min: Fraction = 0.0
     h_max: Fraction = 1.0
@@ -47,21 +49,12 @@ class HsvRange(Distribution):
     s_max: Fraction = 1.0
     v_min: Fraction = 0.0
     v_max: Fraction = 1.0
+    alpha: Fraction = 1.0
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for name in "hsv":
-            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
-            if low > high:
-                raise ValueError(f"{name}_min ({low:g}) must not be above {name}_max ({high:g})")
+        check_ranges(self)
         return self
-
-
-@final
-class RandomHsvColorAsRgb(HsvRange):
-    """A colour whose hue, saturation and value are uniform, given as (r, g, b, alpha)."""
-
-    alpha: Fraction = 1.0
 
     @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:

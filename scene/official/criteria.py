@@ -8,6 +8,7 @@ from typing import Annotated, Self, final, override
 from pydantic import Field, model_validator
 
 from scene.language.fields import Int, Real
+from scene.official.hsv import check_ranges
 from scene.specimen.criteria import FeatureCriterion
 from scene.specimen.features import FeatureValue
 
@@ -58,10 +59,7 @@ class InHsvRange(FeatureCriterion):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        for name in "hsv":
-            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
-            if low > high:
-                raise ValueError(f"{name}_min ({low:g}) must not be above {name}_max ({high:g})")
+        check_ranges(self)
         return self
 
     @override

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, ClassVar, Literal, final, override
 
 import numpy as np
@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field
 
 from scene.errors import SimulationError
 from scene.language.canonical import Place
-from scene.language.element import CheckContext, Members
-from scene.language.fields import Real, Text
+from scene.language.element import CheckContext
+from scene.language.fields import Real
 from scene.language.plugin_code import described
 from scene.prototypes.balls import ball_diameter
 from scene.shapes.agglomeration.collision import Throw
@@ -26,7 +26,7 @@ from scene.specimen.distributions import Distribution
 from scene.specimen.distributions.parameters import one_number
 from scene.specimen.features import FeatureSpec
 from scene.specimen.specimen import POSE, Particle
-from scene.steps.base import FeatureGenerationStep
+from scene.steps.base import ParticleStep
 from scene.steps.context import StepContext
 
 _NUMBER = FeatureSpec("primary_particle_number", 1.0, "particles in an agglomerate", minimum=0.0)
@@ -39,7 +39,7 @@ def _any_case(value: object) -> object:
 
 
 @final
-class AgglomerateParticles(FeatureGenerationStep):
+class AgglomerateParticles(ParticleStep):
     """Make agglomerates of a set of particles.
 
     What moves as one is a particle without a parent, with all that hangs on it; particles of the
@@ -67,7 +67,6 @@ class AgglomerateParticles(FeatureGenerationStep):
     worth_keeping: ClassVar[bool] = True
     joins_particles: ClassVar[bool] = True
 
-    affected_set_name: Text
     mode: Annotated[Literal["cluster-cluster", "particle-cluster"], BeforeValidator(_any_case)]
     randomness: Annotated[Real, Field(ge=0, le=1)]
     speed: Annotated[Real, Field(gt=0, le=1e5)]
@@ -76,9 +75,7 @@ class AgglomerateParticles(FeatureGenerationStep):
 
     def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Check that the set holds particles, and that numbers of them are drawn."""
-        allowed = (Members.PARTICLES, Members.NOTHING)
-        if problem := context.set_problem(self.affected_set_name, *allowed):
-            yield "affected_set_name", problem
+        yield from super().check(context)
         numbers = self.primary_particle_number_variability
         if numbers is None:
             return
@@ -88,18 +85,6 @@ class AgglomerateParticles(FeatureGenerationStep):
             yield "primary_particle_number_variability", problem
         elif (ends := numbers.extremes()) and not any(map(one_number, ends)):
             yield "primary_particle_number_variability", f"{_EMPTY}, got 0 at each draw"
-
-    @override
-    def makes(self, context: CheckContext) -> Mapping[Members, int]:
-        return {}
-
-    @override
-    def needs(self, context: CheckContext) -> Iterable[Members]:
-        return list(context.members(self.affected_set_name) & Members.PARTICLES)
-
-    @override
-    def concerns(self, context: CheckContext) -> Members:
-        return context.members(self.affected_set_name) & Members.PARTICLES
 
     @override
     def changes(self, context: CheckContext) -> Iterable[str]:

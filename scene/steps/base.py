@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, override
 
 from scene.language.element import CheckContext, Configurable, Members
+from scene.language.fields import Text
 from scene.steps.context import StepContext
 
 
@@ -65,6 +66,30 @@ class FeatureGenerationStep(Step):
         """
         del context
         return None
+
+
+class ParticleStep(FeatureGenerationStep):
+    """A step that changes particles of a set, and nothing else."""
+
+    affected_set_name: Text
+
+    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
+        """Check that the set holds particles."""
+        allowed = (Members.PARTICLES, Members.NOTHING)
+        if problem := context.set_problem(self.affected_set_name, *allowed):
+            yield "affected_set_name", problem
+
+    @override
+    def makes(self, context: CheckContext) -> Mapping[Members, int]:
+        return {}
+
+    @override
+    def needs(self, context: CheckContext) -> Iterable[Members]:
+        return list(self.concerns(context))
+
+    @override
+    def concerns(self, context: CheckContext) -> Members:
+        return context.members(self.affected_set_name) & Members.PARTICLES
 
 
 class RenderingStep(Step):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import final, override
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.language.element import CheckContext, Members
-from scene.language.fields import Bool, Text
+from scene.language.element import CheckContext
+from scene.language.fields import Bool
 from scene.specimen.distributions import UniformlyRandomLocationInMeasurementVolume
 from scene.specimen.specimen import DIMENSIONS, MeasurementVolume, Particle
-from scene.steps.base import FeatureGenerationStep
+from scene.steps.base import ParticleStep
 from scene.steps.context import StepContext
 
 
 @final
-class DistributeInMeasurementVolume(FeatureGenerationStep):
+class DistributeInMeasurementVolume(ParticleStep):
     """Put each particle of a set somewhere in the measurement volume, and all that hangs on it.
 
     Particles that have a parent move with it, and only with it. Nothing keeps agglomerates from
@@ -32,26 +32,7 @@ class DistributeInMeasurementVolume(FeatureGenerationStep):
         those where the spheres around its particles fit in; one that is too large is in the middle.
     """
 
-    affected_set_name: Text
     whole: Bool = False
-
-    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
-        """Check that the set holds particles."""
-        allowed = (Members.PARTICLES, Members.NOTHING)
-        if problem := context.set_problem(self.affected_set_name, *allowed):
-            yield "affected_set_name", problem
-
-    @override
-    def makes(self, context: CheckContext) -> Mapping[Members, int]:
-        return {}
-
-    @override
-    def needs(self, context: CheckContext) -> Iterable[Members]:
-        return list(context.members(self.affected_set_name) & Members.PARTICLES)
-
-    @override
-    def concerns(self, context: CheckContext) -> Members:
-        return context.members(self.affected_set_name) & Members.PARTICLES
 
     @override
     def changes(self, context: CheckContext) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, ClassVar, final, override
 
@@ -15,38 +15,24 @@ from scene.language.fields import Bool, Real, Text
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.settling import settled
 from scene.specimen.specimen import DIMENSIONS, POSE
-from scene.steps.base import FeatureGenerationStep
+from scene.steps.base import ParticleStep
 from scene.steps.context import StepContext
 
 DRY_RUN_FILE = Path("dry_run.blend")
 
 
-class RelaxationStep(FeatureGenerationStep):
+class RelaxationStep(ParticleStep):
     """A step that brings a set of particles to rest inside the measurement volume."""
 
     worth_keeping: ClassVar[bool] = True
 
     affected_set_name: Text = "AllParticles"
 
-    def check(self, context: CheckContext) -> Iterator[tuple[str, str]]:
-        """Check that the set holds particles."""
-        allowed = (Members.PARTICLES, Members.NOTHING)
-        if problem := context.set_problem(self.affected_set_name, *allowed):
-            yield "affected_set_name", problem
-
-    @override
-    def makes(self, context: CheckContext) -> Mapping[Members, int]:
-        return {}
-
     def needs(self, context: CheckContext) -> Iterable[Members]:
         """Return particles, and the measurement technique, whose volume holds them."""
         if Members.PARTICLES not in context.members(self.affected_set_name):
             return ()
         return Members.PARTICLES, Members.TECHNIQUES
-
-    @override
-    def concerns(self, context: CheckContext) -> Members:
-        return context.members(self.affected_set_name) & Members.PARTICLES
 
     @override
     def changes(self, context: CheckContext) -> Iterable[str]:
