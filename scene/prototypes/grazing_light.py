@@ -8,18 +8,30 @@ side.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 
 from scene.microscopy.imaging_chain import ImagingChain
-from scene.prototypes.base import Fidelity
+from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.magnification import magnify
 from scene.prototypes.shader import Shader
-from scene.prototypes.specimen_stage import add_mesh, cover
+from scene.prototypes.specimen_stage import (
+    CAMERA_HEIGHT,
+    add_camera,
+    add_mesh,
+    add_substrate,
+    add_volume,
+    cover,
+    focus,
+    render_linear,
+    volume_for,
+)
 from scene.specimen.features import FeatureSpec, FeatureValue, number
+from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy
@@ -71,16 +83,64 @@ def noise_threshold(default: float) -> FeatureSpec:
     )
 
 
-def noisy_chain(features: Mapping[str, FeatureValue], fidelity: Fidelity) -> ImagingChain:
-    """Return what features set, and the noise; at `reference` it has that of its samples."""
-    if fidelity == "reference":
-        return ImagingChain.of(features)
-    level = NOISE_FLOOR + NOISE_SLOPE * number(features, "noise_threshold")
-    return ImagingChain.of(features, noise=number(features, "noise_coefficient") * level)
+class GrazingLightMicroscope(MeasurementTechniquePrototype):
+    """A camera straight above a substrate, in the light of a cylinder that `place_light` puts.
+
+    Its features are `ILLUMINATION_STRENGTH`, `noise_threshold`, `NOISE_COEFFICIENT`, `defocus`,
+    `MAGNIFICATION` and those of the imaging chain.
+    """
+
+    camera_height: ClassVar[float] = CAMERA_HEIGHT
+    ground: ClassVar[float] = 0.0
+    """Height of the substrate."""
+
+    @override
+    def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
+        return volume_for(resolution, self.ground, self.camera_height)
+
+    @override
+    def build(
+        self, scene: bpy.types.Scene, resolution: tuple[int, int], fidelity: Fidelity
+    ) -> None:
+        size = max(resolution)
+        focus(add_camera(scene, size))
+        scene.camera.location.z = self.camera_height
+        _build_light(scene, fidelity)
+        add_substrate(scene, size).location.z = self.ground
+        add_volume(scene, self.volume(resolution))
+
+    @abstractmethod
+    def place_light(self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue]) -> None:
+        """Put the cylinder where the features say."""
+
+    @override
+    def apply(
+        self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue], fidelity: Fidelity
+    ) -> None:
+        defocus = number(features, "defocus")
+        scene.camera.data.dof.focus_distance = (1.0 - defocus) * self.camera_height
+        self.place_light(scene, features)
+        strength = number(features, ILLUMINATION_STRENGTH.name)
+        for material in scene.objects[ILLUMINATION].data.materials:
+            emission: Any = material.node_tree.nodes["Emission"]
+            emission.inputs["Strength"].default_value = strength
+        scene.cycles.adaptive_threshold = number(features, "noise_threshold")
+        seen = magnify(scene, features)
+        # What lies beside the frame may still show in it, at most half a frame away.
+        cover(scene, seen if self.imaging_chain(features, fidelity).is_local else 2 * seen)
+
+    def imaging_chain(
+        self, features: Mapping[str, FeatureValue], fidelity: Fidelity
+    ) -> ImagingChain:
+        """Return what features set, and the noise; at `reference` it has that of its samples."""
+        if fidelity == "reference":
+            return ImagingChain.of(features)
+        level = NOISE_FLOOR + NOISE_SLOPE * number(features, "noise_threshold")
+        return ImagingChain.of(features, noise=number(features, "noise_coefficient") * level)
 
 
-def build_light(scene: bpy.types.Scene, fidelity: Fidelity) -> None:
-    """Add the cylinder to a scene, to be placed by `place_light`, and set up its rendering."""
+def _build_light(scene: bpy.types.Scene, fidelity: Fidelity) -> None:
+    """Add the cylinder to a scene, and set up its rendering."""
     edges = 2 if fidelity == "reference" else 3
     vertices = [(0.0, 0.0, 0.0)] * (edges * CYLINDER_SEGMENTS)
     faces = [
@@ -134,22 +194,6 @@ def place_light(
     cylinder.rotation_euler = (0.0, tilt, 0.0)
 
 
-def apply_light(scene: bpy.types.Scene, features: Mapping[str, FeatureValue]) -> None:
-    """Set illumination strength and noise threshold."""
-    strength = number(features, ILLUMINATION_STRENGTH.name)
-    for material in scene.objects[ILLUMINATION].data.materials:
-        emission: Any = material.node_tree.nodes["Emission"]
-        emission.inputs["Strength"].default_value = strength
-    scene.cycles.adaptive_threshold = number(features, "noise_threshold")
-
-
-def look(scene: bpy.types.Scene, features: Mapping[str, FeatureValue], chain: ImagingChain) -> None:
-    """Set the magnification, and cover what is seen by the substrate."""
-    seen = magnify(scene, features)
-    # What lies beside the frame may still show in it, at most half a frame away.
-    cover(scene, seen if chain.is_local else 2 * seen)
-
-
 def _set_up_rendering(scene: bpy.types.Scene) -> None:
     import bpy
 
@@ -158,18 +202,12 @@ def _set_up_rendering(scene: bpy.types.Scene) -> None:
     world.node_tree.nodes.clear()
     scene.world = world
 
-    scene.render.engine = "CYCLES"
-    scene.render.dither_intensity = 0.0
-    scene.view_settings.view_transform = "Raw"
+    render_linear(scene)
     cycles = scene.cycles
-    cycles.use_adaptive_sampling = True
-    cycles.use_denoising = False
     cycles.max_bounces = 12
     cycles.diffuse_bounces = 4
     cycles.glossy_bounces = 4
     cycles.sample_clamp_indirect = 10.0
-    cycles.pixel_filter_type = "BLACKMAN_HARRIS"
-    cycles.filter_width = 1.5
 
 
 def _light(name: str) -> bpy.types.Material:

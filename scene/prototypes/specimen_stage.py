@@ -1,4 +1,4 @@
-"""What electron microscopes have in common: a camera straight above, a volume, a substrate."""
+"""What microscopes are built from: a camera straight above, a volume, a substrate, a world."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scene.prototypes.base import MEASUREMENT_VOLUME, SUBSTRATE
 from scene.prototypes.magnification import PIXELS_PER_UNIT
+from scene.prototypes.shader import gray
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
@@ -17,10 +18,15 @@ CAMERA_HEIGHT = 51.2
 VOLUME_FRACTION = 0.125
 
 
-def volume_for(resolution: tuple[int, int]) -> MeasurementVolume:
-    """Return the measurement volume for a render of `resolution` (width, height) pixels."""
+def volume_for(
+    resolution: tuple[int, int], ground: float = 0.0, top: float = CAMERA_HEIGHT
+) -> MeasurementVolume:
+    """Return the measurement volume for a render of `resolution` (width, height) pixels.
+
+    It reaches from the height `ground` to the height `top`.
+    """
     half = VOLUME_FRACTION * max(resolution) / 2
-    return MeasurementVolume(lower=(-half, -half, 0.0), upper=(half, half, CAMERA_HEIGHT))
+    return MeasurementVolume(lower=(-half, -half, ground), upper=(half, half, top))
 
 
 def add_camera(scene: bpy.types.Scene, size: int) -> bpy.types.Camera:
@@ -36,6 +42,33 @@ def add_camera(scene: bpy.types.Scene, size: int) -> bpy.types.Camera:
     scene.collection.objects.link(camera)
     scene.camera = camera
     return lens
+
+
+def focus(lens: bpy.types.Camera) -> None:
+    """Give a lens a focal plane, with an f-stop of 1."""
+    lens.dof.use_dof = True
+    lens.dof.aperture_fstop = 1.0
+
+
+def add_world(scene: bpy.types.Scene, name: str, brightness: float) -> None:
+    """Surround the scene with light of one gray."""
+    import bpy
+
+    scene.world = bpy.data.worlds.new(name)
+    background = scene.world.node_tree.nodes["Background"]
+    background.inputs["Color"].default_value = gray(brightness)
+
+
+def render_linear(scene: bpy.types.Scene) -> None:
+    """Let Cycles render the scene, and take what it gives as it is."""
+    scene.render.engine = "CYCLES"
+    scene.render.dither_intensity = 0.0
+    scene.view_settings.view_transform = "Raw"
+    cycles = scene.cycles
+    cycles.use_adaptive_sampling = True
+    cycles.use_denoising = False
+    cycles.pixel_filter_type = "BLACKMAN_HARRIS"
+    cycles.filter_width = 1.5
 
 
 def add_substrate(scene: bpy.types.Scene, size: int) -> bpy.types.Object:

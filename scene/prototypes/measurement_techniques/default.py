@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from scene.microscopy.color import ColorMode
 from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
 from scene.prototypes.few_samples import render_few_samples
-from scene.prototypes.shader import gray
+from scene.prototypes.specimen_stage import add_world
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 
@@ -61,9 +61,7 @@ class Default(MeasurementTechniquePrototype):
         for made in (camera, light):
             scene.collection.objects.link(made)
         scene.camera = camera
-        scene.world = bpy.data.worlds.new("Gray")
-        background = scene.world.node_tree.nodes["Background"]
-        background.inputs["Color"].default_value = gray(WORLD_GRAY)
+        add_world(scene, "Gray", WORLD_GRAY)
         scene.render.engine = "CYCLES"
         scene.render.dither_intensity = 0.0
         scene.view_settings.view_transform = "Filmic"

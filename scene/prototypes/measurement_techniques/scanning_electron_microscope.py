@@ -14,6 +14,7 @@ from scene.prototypes.specimen_stage import (
     add_camera,
     add_substrate,
     add_volume,
+    add_world,
     cover,
     volume_for,
 )
@@ -66,9 +67,7 @@ class ScanningElectronMicroscope(MeasurementTechniquePrototype):
         light.location = (0.0, 0.0, CAMERA_HEIGHT)
         light.rotation_euler = (_LIGHT_TILT, 0.0, -_LIGHT_TILT)
         scene.collection.objects.link(light)
-        scene.world = bpy.data.worlds.new("Ambient")
-        background = scene.world.node_tree.nodes["Background"]
-        background.inputs["Color"].default_value = (_AMBIENT, _AMBIENT, _AMBIENT, 1.0)
+        add_world(scene, "Ambient", _AMBIENT)
         scene.render.engine = "CYCLES"
         scene.view_settings.view_transform = "Raw"
 

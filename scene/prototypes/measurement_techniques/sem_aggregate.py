@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final, override
 
-from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
-from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
+from scene.microscopy.imaging_chain import IMAGING_FEATURES
 from scene.prototypes.grazing_light import (
     ILLUMINATION_STRENGTH,
     NOISE_COEFFICIENT,
-    apply_light,
-    build_light,
-    look,
+    GrazingLightMicroscope,
     noise_threshold,
-    noisy_chain,
     place_light,
 )
 from scene.prototypes.magnification import MAGNIFICATION
-from scene.prototypes.specimen_stage import (
-    VOLUME_FRACTION,
-    add_camera,
-    add_substrate,
-    add_volume,
-)
 from scene.specimen.features import FeatureSpec, FeatureValue, number
-from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:
     import bpy
 
-CAMERA_HEIGHT = 25.6
-GROUND = -25.6
-"""Height of the substrate; the volume lies between it and the camera."""
-
 
 @final
-class SemAggregate(MeasurementTechniquePrototype):
-    """The light of `secondary_electron_microscope`, from a place of your own."""
+class SemAggregate(GrazingLightMicroscope):
+    """The light of `secondary_electron_microscope`, from a place of your own.
+
+    The volume lies between the camera and the substrate, and its middle at height 0.
+    """
+
+    camera_height: ClassVar[float] = 25.6
+    ground: ClassVar[float] = -25.6
 
     features: ClassVar[tuple[FeatureSpec, ...]] = (
         FeatureSpec(
@@ -69,44 +60,11 @@ class SemAggregate(MeasurementTechniquePrototype):
         *IMAGING_FEATURES,
     )
 
-    def volume(self, resolution: tuple[int, int]) -> MeasurementVolume:
-        """Return the measurement volume for a render of `resolution` (width, height) pixels."""
-        half = VOLUME_FRACTION * max(resolution) / 2
-        return MeasurementVolume(lower=(-half, -half, GROUND), upper=(half, half, CAMERA_HEIGHT))
-
-    def build(
-        self, scene: bpy.types.Scene, resolution: tuple[int, int], fidelity: Fidelity
-    ) -> None:
-        """Put camera, illumination, substrate and render settings into an empty scene."""
-        size = max(resolution)
-        lens = add_camera(scene, size)
-        lens.dof.use_dof = True
-        lens.dof.aperture_fstop = 1.0
-        scene.camera.location.z = CAMERA_HEIGHT
-        build_light(scene, fidelity)
-        add_substrate(scene, size).location.z = GROUND
-        add_volume(scene, self.volume(resolution))
-
-    def apply(
-        self,
-        scene: bpy.types.Scene,
-        features: Mapping[str, FeatureValue],
-        fidelity: Fidelity,
-    ) -> None:
-        """Set place and strength of the illumination, noise, defocus and magnification."""
+    @override
+    def place_light(self, scene: bpy.types.Scene, features: Mapping[str, FeatureValue]) -> None:
         place_light(
             scene,
             tilt=number(features, "illumination_rotation"),
             height=number(features, "illumination_location"),
-            ground=GROUND,
+            ground=self.ground,
         )
-        defocus = number(features, "defocus")
-        scene.camera.data.dof.focus_distance = (1.0 - defocus) * CAMERA_HEIGHT
-        apply_light(scene, features)
-        look(scene, features, self.imaging_chain(features, fidelity))
-
-    def imaging_chain(
-        self, features: Mapping[str, FeatureValue], fidelity: Fidelity
-    ) -> ImagingChain:
-        """Return what features set, and the noise; at `reference` it has that of its samples."""
-        return noisy_chain(features, fidelity)

@@ -17,7 +17,10 @@ from scene.prototypes.specimen_stage import (
     add_camera,
     add_substrate,
     add_volume,
+    add_world,
     cover,
+    focus,
+    render_linear,
     volume_for,
 )
 from scene.specimen.features import FeatureSpec, FeatureValue, number
@@ -75,26 +78,12 @@ class TransmissionElectronMicroscope(MeasurementTechniquePrototype):
         fidelity: Fidelity,  # noqa: ARG002
     ) -> None:
         """Put camera, white world, substrate and render settings into an empty scene."""
-        import bpy
-
         size = max(resolution)
-        lens = add_camera(scene, size)
-        lens.dof.use_dof = True
-        lens.dof.aperture_fstop = 1.0
+        focus(add_camera(scene, size))
         add_substrate(scene, size)
         add_volume(scene, self.volume(resolution))
-        scene.world = bpy.data.worlds.new("White")
-        background = scene.world.node_tree.nodes["Background"]
-        background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-        background.inputs["Strength"].default_value = 1.0
-        scene.render.engine = "CYCLES"
-        scene.render.dither_intensity = 0.0
-        scene.view_settings.view_transform = "Raw"
-        cycles = scene.cycles
-        cycles.use_adaptive_sampling = True
-        cycles.use_denoising = False
-        cycles.pixel_filter_type = "BLACKMAN_HARRIS"
-        cycles.filter_width = 1.5
+        add_world(scene, "White", 1.0)
+        render_linear(scene)
 
     def apply(
         self,
