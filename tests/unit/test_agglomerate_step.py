@@ -278,6 +278,11 @@ def test_impossible_numbers(value: Any, message: str) -> None:
             "primary_particle_number_variability",
             "must lie in",
         ),
+        (
+            {"primary_particle_number_variability": step("Constant", value=0)},
+            "primary_particle_number_variability",
+            "at least one particle",
+        ),
     ],
 )
 def test_bad_parameters(change: dict[str, Any], key: str, message: str) -> None:

@@ -285,7 +285,7 @@ VARIABILITY = "process_conditions.feature_variabilities"
             "real",
             f"{RENDER}.2",
             "writes real.png, as step 1 does; "
-            "give one of them an output_file_name_prefix or a subfolder",
+            "give one of them another name, output_file_name_prefix or subfolder",
         ),
         (
             f"{RENDER}.2.subfolder",
