@@ -37,6 +37,15 @@ class TriangleMesh:
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it has no rim: as many triangles run along each edge in one direction as back."""
+        ends = np.concatenate([self.triangles[:, [i, (i + 1) % 3]] for i in range(3)])
+        low, high = ends.min(axis=1), ends.max(axis=1)
+        edges = low * len(self.vertices) + high
+        _, owner = np.unique(edges, return_inverse=True)
+        return not np.bincount(owner, weights=np.sign(ends[:, 1] - ends[:, 0])).any()
+
+    @property
     def centroid(self) -> NDArray[np.float64]:
         """Centre (3,) of the enclosed volume, that of the same tetrahedra weighed by theirs."""
         corners = self.vertices[self.triangles]

@@ -42,10 +42,30 @@ def test_yaml_without_a_blend_file_is_an_error(tmp_path: Path) -> None:
         Library([tmp_path]).find(MaterialPrototype, "a")
 
 
-def test_two_formats_of_one_name_are_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a $b", "flake (2)", "a#1"])
+def test_a_file_whose_name_no_recipe_can_say_is_named(tmp_path: Path, name: str) -> None:
+    file = put(tmp_path, f"geometries/{name}.stl")
+    library = Library([tmp_path])
+    assert library.names(GeometryPrototype) == set()
+    with pytest.raises(ValueError, match=r"rename the file$") as caught:
+        library.find(GeometryPrototype, name)
+    assert str(caught.value).startswith(f"{file}: ")
+
+
+def test_an_ending_may_be_in_capitals(tmp_path: Path) -> None:
+    file = put(tmp_path, "geometries/a.STL")
+    library = Library([tmp_path])
+    found = library.find(GeometryPrototype, "a")
+    assert found is not None
+    assert (found.path, found.is_stl) == (file, True)
+    assert library.names(GeometryPrototype) == {"a"}
+
+
+@pytest.mark.parametrize("ending", ["stl", "STL"])
+def test_two_formats_of_one_name_are_an_error(tmp_path: Path, ending: str) -> None:
     put(tmp_path, "geometries/a.blend")
-    put(tmp_path, "geometries/a.stl")
-    with pytest.raises(ValueError, match=r"a\.blend and .*a\.stl have the same name"):
+    put(tmp_path, f"geometries/a.{ending}")
+    with pytest.raises(ValueError, match=rf"a\.blend and .*a\.{ending} have the same name"):
         Library([tmp_path]).find(GeometryPrototype, "a")
 
 

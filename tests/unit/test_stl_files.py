@@ -15,10 +15,12 @@ TEXT = "solid wedge\n" + "".join(
     + "endloop\nendfacet\n"
     for corners in WEDGE
 )
+TEXT += "endsolid wedge\n"
 
 
 @pytest.mark.parametrize(
-    "content", [stl(WEDGE), TEXT.encode(), TEXT.replace("\n", "\r\n").encode()]
+    "content",
+    [stl(WEDGE), *(text.encode() for text in (TEXT, TEXT.replace("\n", "\r\n"), TEXT.upper()))],
 )
 def test_binary_and_text_hold_the_same_triangles(content: bytes) -> None:
     assert stl_triangles(content).tolist() == [[list(p) for p in corners] for corners in WEDGE]
@@ -41,6 +43,23 @@ def test_a_shape_fits_the_unit_cube_and_its_corners_are_joined(tmp_path: Path, o
     assert geometry.volume_fraction({}) == pytest.approx(1 / 6)
 
 
+def test_the_volume_of_an_open_surface_is_not_known(tmp_path: Path) -> None:
+    file = tmp_path / "open.stl"
+    file.write_bytes(stl(WEDGE[:3]))
+    assert stl_geometry(file).volume_fraction({}) is None
+
+
+@pytest.mark.parametrize(("factor", "size"), [(1e6, (1e5, 5e4, 2.5e4)), (1e-6, (4e-3, 2e-3, 1e-3))])
+def test_a_shape_of_impossible_size_keeps_its_proportions(
+    tmp_path: Path, factor: float, size: tuple[float, ...]
+) -> None:
+    file = tmp_path / "wedge.stl"
+    file.write_bytes(stl([[[x * factor for x in p] for p in corners] for corners in WEDGE]))
+    features = initial(stl_geometry(file).features)
+    assert features["dimensions"] == pytest.approx(size)
+    assert (features["width"], features["height"]) == pytest.approx((0.5, 0.25))
+
+
 def test_particles_have_the_files_size_and_keep_their_proportions_on_demand(tmp_path: Path) -> None:
     file = tmp_path / "wedge.stl"
     file.write_bytes(stl(WEDGE))
@@ -59,6 +78,8 @@ def test_particles_have_the_files_size_and_keep_their_proportions_on_demand(tmp_
         (b"PK\3\4" + bytes(200), "is no STL file"),
         (stl(WEDGE)[:-1], "is no STL file"),
         (stl([]), "holds no triangles"),
+        (TEXT.encode()[:200], "breaks off"),
+        (stl([[(0, 0, 0), (1e9, 0, 0), (0, 1, 1)]]), "as long and thin"),
         (b"solid x\nendsolid x\n", "holds no triangles"),
         (TEXT.encode().replace(b"vertex 4 0.0e+00 0\n", b"", 1), "has a vertex that is not three"),
         (TEXT.encode().replace(b"vertex 4 0.0e+00 0", b"vertex 4 x 0", 1), "has a vertex that"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -51,6 +51,7 @@ _SETTINGS: dict[str, type[PrototypeSettings]] = {
     TECHNIQUES: TechniqueSettings,
 }
 _BLEND, _STL = ".blend", ".stl"
+_ENDINGS = (_BLEND, _STL, ".STL")  # Windows programs like capitals
 _HEX_DIGITS = 12
 
 
@@ -76,7 +77,7 @@ class PrototypeFile:
     @property
     def is_stl(self) -> bool:
         """Whether it is a surface alone."""
-        return self.path.suffix == _STL
+        return self.path.suffix.lower() == _STL
 
     def settings(self) -> PrototypeSettings:
         """Return what the YAML file beside it says, and the recipe's links.
@@ -138,22 +139,33 @@ class Library:
         kind = FOLDERS[base]
         path = prototype_file(kind, name, self.folders)
         if path is not None:
-            other = path.with_suffix(_STL)
-            if path.suffix == _BLEND and is_file(other):
-                raise ValueError(f"{path} and {other} have the same name; rename one of them")
-            if path.suffix == _STL and kind != GEOMETRIES:
+            found = PrototypeFile(kind, path)
+            for other in map(path.with_suffix, _ENDINGS[1:]):
+                if not found.is_stl and is_file(other):
+                    raise ValueError(f"{path} and {other} have the same name; rename one of them")
+            if found.is_stl and kind != GEOMETRIES:
                 raise ValueError(f"{path}: an STL file can only be a geometry")
-            return PrototypeFile(kind, path)
+            return found
         for folder in self.folders if PROTOTYPE_NAME.fullmatch(name) else ():
             if is_file(settings := folder / kind / f"{name}.yaml"):
                 missing = settings.with_suffix(_BLEND)
                 raise ValueError(f"{settings} describes {missing}, which does not exist")
+        for path in self._files(kind):
+            if path.stem == name:
+                raise ValueError(
+                    f"{path}: the name of a prototype is made of letters, digits, '_', '.' and '-'; "
+                    "rename the file"
+                )
         return None
 
     def names(self, base: type[Prototype]) -> set[str]:
         """Return the names of all prototypes of a kind."""
-        files = (path for folder in self.folders for path in (folder / FOLDERS[base]).glob("*.*"))
-        return {path.stem for path in files if path.suffix in {_BLEND, _STL}}
+        stems = (path.stem for path in self._files(FOLDERS[base]))
+        return {stem for stem in stems if PROTOTYPE_NAME.fullmatch(stem)}
+
+    def _files(self, kind: str) -> Iterator[Path]:
+        for folder in self.folders:
+            yield from (path for path in (folder / kind).glob("*.*") if path.suffix in _ENDINGS)
 
 
 def prototype_file(kind: str, name: str, folders: Sequence[str | Path]) -> Path | None:
@@ -170,7 +182,7 @@ def prototype_file(kind: str, name: str, folders: Sequence[str | Path]) -> Path 
     """
     if not PROTOTYPE_NAME.fullmatch(name):
         return None
-    files = (Path(f, kind, f"{name}{ending}") for f in folders for ending in (_BLEND, _STL))
+    files = (Path(f, kind, f"{name}{ending}") for f in folders for ending in _ENDINGS)
     return next((file for file in files if is_file(file)), None)
 
 

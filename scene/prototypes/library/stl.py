@@ -23,10 +23,12 @@ _MOST_TRIANGLES = 5_000_000
 class StlGeometry(ProceduralGeometry):
     """The surface in an STL file, in the middle of its bounding box and stretched to the unit cube.
 
-    Particles have the file's size, in scene units, until `dimensions` is set.
+    Particles have the file's size, in scene units, until `dimensions` is set. A shape that is too
+    small or too large for a particle is scaled as a whole to the nearest size that is not.
     """
 
     shape: ClassVar[TriangleMesh]
+    fraction: ClassVar[float | None]
 
     @override
     def surface(self, features: Mapping[str, FeatureValue]) -> TriangleMesh:
@@ -34,8 +36,7 @@ class StlGeometry(ProceduralGeometry):
 
     @override
     def volume_fraction(self, features: Mapping[str, FeatureValue]) -> float | None:
-        volume = self.shape.volume
-        return volume if 0 < volume <= 1 else None  # none for a surface that is open
+        return self.fraction
 
 
 def stl_geometry(path: Path) -> StlGeometry:
@@ -58,17 +59,32 @@ def stl_geometry(path: Path) -> StlGeometry:
     if not (sides > 0).all():
         raise ValueError(f"{path} holds a flat surface, {sides.tolist()} wide; a particle is solid")
     vertices, triangles = np.unique((flat - (low + high) / 2) / sides, axis=0, return_inverse=True)
-    size = np.clip(sides, OWN[DIMENSIONS].minimum, OWN[DIMENSIONS].maximum)
+    size = _possible(sides)
+    if size is None:
+        raise ValueError(
+            f"{path} is {sides.tolist()} wide; no particle is as long and thin as that"
+        )
     shape = TriangleMesh(vertices, triangles.reshape(-1, 3).astype(np.int64))
     if shape.volume < 0:  # it was written inside out
         shape = TriangleMesh(vertices, np.ascontiguousarray(shape.triangles[:, ::-1]))
+    known = shape.is_closed and 0 < shape.volume <= 1
     own = {
         "shape": shape,
+        "fraction": shape.volume if known else None,
         "features": (replace(OWN[DIMENSIONS], default=tuple(size.tolist())), *_ratios(size)),
         "__doc__": f"What {path} holds.",
     }
     made: StlGeometry = type(path.stem, (StlGeometry,), own)()
     return made
+
+
+def _possible(sides: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the size nearest to `sides` in proportion that a particle can have; None for none."""
+    smallest, largest = OWN[DIMENSIONS].minimum, OWN[DIMENSIONS].maximum
+    least, most = smallest / sides.min(), largest / sides.max()
+    if least > most:
+        return None
+    return np.clip(sides * np.clip(1.0, least, most), smallest, largest)
 
 
 def stl_triangles(content: bytes) -> NDArray[np.float64]:
@@ -103,8 +119,11 @@ def _binary(content: bytes) -> NDArray[np.float64] | None:
 
 
 def _text(content: bytes) -> NDArray[np.float64]:
+    content = content.lower()  # some programs write capitals
     if not content.lstrip().startswith(b"solid"):
         raise ValueError("is no STL file: neither text nor as long as its number of triangles says")
+    if b"endsolid" not in content:
+        raise ValueError("breaks off: it has no 'endsolid'")
     rows = [line.split()[1:] for line in content.splitlines() if line.split()[:1] == [b"vertex"]]
     try:
         found = np.array(rows, dtype=np.float64).reshape(-1, 3, 3)
