@@ -40,7 +40,8 @@ def files_problem(
 
 def _twice(file: str, other: str, writer: str) -> str:
     does = f"as {writer} does" if file == other else f"which can't be beside {other} of {writer}"
-    return f"writes {file}, {does}; give one of them another name, output_file_name_prefix or subfolder"
+    other_way = "another name, output_file_name_prefix or subfolder"
+    return f"writes {file}, {does}; give one of them {other_way}"
 
 
 def _name_problem(file: object) -> str | None:

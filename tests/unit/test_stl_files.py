@@ -54,7 +54,9 @@ def test_a_shape_of_impossible_size_keeps_its_proportions(
     tmp_path: Path, factor: float, size: tuple[float, ...]
 ) -> None:
     file = tmp_path / "wedge.stl"
-    file.write_bytes(stl([[[x * factor for x in p] for p in corners] for corners in WEDGE]))
+    file.write_bytes(
+        stl([tuple((x * factor, y * factor, z * factor) for x, y, z in t) for t in WEDGE])
+    )
     features = initial(stl_geometry(file).features)
     assert features["dimensions"] == pytest.approx(size)
     assert (features["width"], features["height"]) == pytest.approx((0.5, 0.25))
@@ -79,7 +81,7 @@ def test_particles_have_the_files_size_and_keep_their_proportions_on_demand(tmp_
         (stl(WEDGE)[:-1], "is no STL file"),
         (stl([]), "holds no triangles"),
         (TEXT.encode()[:200], "breaks off"),
-        (stl([[(0, 0, 0), (1e9, 0, 0), (0, 1, 1)]]), "as long and thin"),
+        (stl([((0, 0, 0), (1e9, 0, 0), (0, 1, 1))]), "longer and thinner"),
         (b"solid x\nendsolid x\n", "holds no triangles"),
         (TEXT.encode().replace(b"vertex 4 0.0e+00 0\n", b"", 1), "has a vertex that is not three"),
         (TEXT.encode().replace(b"vertex 4 0.0e+00 0", b"vertex 4 x 0", 1), "has a vertex that"),

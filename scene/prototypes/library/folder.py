@@ -153,8 +153,8 @@ class Library:
         for path in self._files(kind):
             if path.stem == name:
                 raise ValueError(
-                    f"{path}: the name of a prototype is made of letters, digits, '_', '.' and '-'; "
-                    "rename the file"
+                    f"{path}: the name of a prototype is made of letters, digits, "
+                    "'_', '.' and '-'; rename the file"
                 )
         return None
 

@@ -61,9 +61,7 @@ def stl_geometry(path: Path) -> StlGeometry:
     vertices, triangles = np.unique((flat - (low + high) / 2) / sides, axis=0, return_inverse=True)
     size = _possible(sides)
     if size is None:
-        raise ValueError(
-            f"{path} is {sides.tolist()} wide; no particle is as long and thin as that"
-        )
+        raise ValueError(f"{path} is {sides.tolist()} wide, longer and thinner than any particle")
     shape = TriangleMesh(vertices, triangles.reshape(-1, 3).astype(np.int64))
     if shape.volume < 0:  # it was written inside out
         shape = TriangleMesh(vertices, np.ascontiguousarray(shape.triangles[:, ::-1]))
@@ -84,7 +82,8 @@ def _possible(sides: NDArray[np.float64]) -> NDArray[np.float64] | None:
     least, most = smallest / sides.min(), largest / sides.max()
     if least > most:
         return None
-    return np.clip(sides * np.clip(1.0, least, most), smallest, largest)
+    size: NDArray[np.float64] = np.clip(sides * np.clip(1.0, least, most), smallest, largest)
+    return size
 
 
 def stl_triangles(content: bytes) -> NDArray[np.float64]:
