@@ -38,7 +38,7 @@ class TriangleMesh:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it has no rim: as many triangles run along each edge in one direction as back."""
+        """Whether it has no rim, so that triangles run along each edge as often forth as back."""
         ends = np.concatenate([self.triangles[:, [i, (i + 1) % 3]] for i in range(3)])
         low, high = ends.min(axis=1), ends.max(axis=1)
         edges = low * len(self.vertices) + high
