@@ -6,10 +6,11 @@ import ctypes
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
-from typing import IO, final
+from typing import IO, Any, TextIO, final
 
 _KEPT_BYTES = 1 << 20
 
@@ -42,12 +43,11 @@ class CapturedLog:
 def captured_output() -> Iterator[CapturedLog]:
     """Redirect file descriptors 1 and 2 into a log until the block ends.
 
-    Blender writes there from C, past ``sys.stdout``. A closed descriptor, or a pipe that
-    nobody reads any more, is not an error.
+    Blender writes there from C, past ``sys.stdout``. What other threads print meanwhile is not
+    redirected. A closed descriptor, or a pipe that nobody reads any more, is not an error.
     """
-    _flush()
-    with tempfile.TemporaryFile() as file:
-        saved = {descriptor: _duplicate(descriptor) for descriptor in (1, 2)}
+    with tempfile.TemporaryFile() as file, _saved() as saved, _others_apart(saved):
+        _flush()
         log = CapturedLog(file)
         try:
             for descriptor in saved:
@@ -60,7 +60,68 @@ def captured_output() -> Iterator[CapturedLog]:
                     os.close(descriptor)
                 else:
                     os.dup2(original, descriptor)
-                    os.close(original)
+
+
+@contextmanager
+def _saved() -> Iterator[Mapping[int, int | None]]:
+    """Duplicate the descriptors, each to its duplicate; None for a closed one."""
+    saved = {descriptor: _duplicate(descriptor) for descriptor in (1, 2)}
+    try:
+        yield saved
+    finally:
+        for original in saved.values():
+            if original is not None:
+                os.close(original)
+
+
+@final
+class _ByThread:
+    """A stream that is another one for all threads but the one that made it.
+
+    Parameters
+    ----------
+    own, others
+        The streams.
+    """
+
+    def __init__(self, own: TextIO, others: TextIO) -> None:
+        self._own = own
+        self._others = others
+        self._owner = threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        stream = self._own if threading.get_ident() == self._owner else self._others
+        return getattr(stream, name)
+
+
+@contextmanager
+def _others_apart(saved: Mapping[int, int | None]) -> Iterator[None]:
+    """Let other threads print where they did before these descriptors were redirected."""
+    with ExitStack() as stack:
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            stream, original = getattr(sys, name), saved[descriptor]
+            if original is None or not _writes_to(stream, descriptor):
+                continue
+            others = stack.enter_context(
+                open(
+                    original,
+                    "w",
+                    buffering=1,
+                    encoding=stream.encoding,
+                    errors=stream.errors,
+                    closefd=False,
+                )
+            )
+            setattr(sys, name, _ByThread(stream, others))
+            stack.callback(setattr, sys, name, stream)
+        yield
+
+
+def _writes_to(stream: Any, descriptor: int) -> bool:
+    try:
+        return bool(stream.fileno() == descriptor)
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 @cache

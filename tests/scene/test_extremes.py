@@ -93,13 +93,14 @@ def test_every_large_seed_has_flakes_of_its_own(new_stage: StageFactory) -> None
 def test_a_pose_that_is_not_finite_is_told_and_not_taken(
     new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from mathutils import Matrix
+
     from scene.blender import physics
     from scene.blender import stage as stage_module
 
-    def broken(*arguments: Any) -> list[physics.RestingPose]:
-        poses = physics.relaxed(*arguments)
-        nowhere = {"location": (0.0, float("nan"), 1.0), "rotation": (0.0, 0.0, 0.0)}
-        return [poses[0], nowhere]
+    def broken(*arguments: Any) -> list[Matrix]:
+        first, _ = physics.relaxed(*arguments)
+        return [first, Matrix.Translation((0.0, float("nan"), 1.0))]
 
     monkeypatch.setattr(stage_module, "relaxed", broken)
     world = specimen(bead(1, (0.0, 0.0, 5.0)), bead(2, (9.0, 0.0, 5.0)))

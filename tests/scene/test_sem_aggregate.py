@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import bpy  # noqa: TID253
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from scene.blender.stage import Stage
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 
 from .conftest import StageFactory, bead
+
+if TYPE_CHECKING:
+    from scene.blender.stage import Stage
 
 
 def shown(stage: Stage, **features: FeatureValue) -> Stage:
@@ -26,6 +29,8 @@ def shown(stage: Stage, **features: FeatureValue) -> Stage:
 
 
 def test_the_camera_is_a_volume_s_height_above_its_floor(new_stage: StageFactory) -> None:
+    import bpy
+
     stage = shown(new_stage(), defocus=0.25)
     buffers = stage.frame(frozenset({2})).buffers
     assert buffers.depth.min() == pytest.approx(25.6 - 10, abs=0.1)

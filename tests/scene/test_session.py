@@ -112,6 +112,30 @@ def test_what_native_code_prints_is_captured(session: Session) -> None:
     assert {"from C", "and errors"} <= set(log.text.splitlines())
 
 
+def test_what_other_threads_print_meanwhile_goes_where_it_went() -> None:
+    code = (
+        "import os, sys, threading\n"
+        "from scene.blender.capture import captured_output\n"
+        "def elsewhere(text):\n"
+        "    thread = threading.Thread(target=print, args=[text])\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+        "elsewhere('before')\n"
+        "with captured_output() as log:\n"
+        "    os.write(1, b'from C\\n')\n"
+        "    elsewhere('meanwhile')\n"
+        "    print('own')\n"
+        "    assert 'own' in log.text\n"
+        "    elsewhere('later')\n"
+        "elsewhere('after')\n"
+        "assert log.text.split() == ['from', 'C', 'own'], log.text\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split() == ["before", "meanwhile", "later", "after"]
+
+
 def test_a_closed_pipe_does_no_harm() -> None:
     code = (
         "import os, sys\n"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import bpy  # noqa: TID253
 import numpy as np
 import pytest
 
-from scene.blender.outline import mesh_arrays
-from scene.blender.surfaces import mesh_surface
 from scene.prototypes.base import GeometryPrototype, ProceduralGeometry
 from scene.prototypes.surface_mesh import SurfaceMeshes, surface_mesh
 from scene.recipe.registry import Registry, builtin_classes
@@ -70,6 +67,8 @@ def test_a_heap_of_all_shapes_has_exact_labels_and_outlines(new_stage: StageFact
 def test_particles_of_one_shape_and_many_colours_are_one_mesh_for_ground_truth(
     new_stage: StageFactory,
 ) -> None:
+    import bpy
+
     colours = [(red, 0.5, 0.5, 1.0) for red in (0.1, 0.5, 0.9)]
     made = [
         particle(number, "ellipsoid", 30.0 * number - 60, color=colour)
@@ -96,6 +95,8 @@ def test_particles_of_one_shape_and_many_colours_are_one_mesh_for_ground_truth(
 def test_a_mesh_is_the_surface_whether_it_shares_its_triangles_or_not(
     new_stage: StageFactory, name: str
 ) -> None:
+    from scene.blender.surfaces import mesh_surface
+
     new_stage()
     geometry = Registry().prototype(GeometryPrototype, name)
     assert isinstance(geometry, ProceduralGeometry)
@@ -118,6 +119,10 @@ def test_a_mesh_is_the_surface_whether_it_shares_its_triangles_or_not(
 
 def test_particles_of_different_shapes_have_meshes_of_their_own(new_stage: StageFactory) -> None:
     """Their triangles are the same, and Blender keeps these once."""
+    import bpy
+
+    from scene.blender.outline import mesh_arrays
+
     made = [particle(n, "rough_sphere", 30.0 * n - 60, shape=n) for n in (1, 2)]
     new_stage().sync(specimen(*made))
     one, other = (shape.data for shape in bpy.data.collections["Particles"].objects)

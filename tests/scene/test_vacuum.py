@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bpy  # noqa: TID253
 import numpy as np
 import pytest
 
@@ -15,6 +14,8 @@ from .conftest import StageFactory, bead
     "microscope", ["secondary_electron_microscope", "scanning_electron_microscope"]
 )
 def test_a_substrate_of_vacuum_is_none(new_stage: StageFactory, microscope: str) -> None:
+    import bpy
+
     images = {}
     for background in ("vacuum", None, "sem_carbon_tape"):
         stage = new_stage()
