@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import bpy  # noqa: TID253
 
-_INDEX = "IOR"
+from scene.prototypes.shader import indices_of_refraction
 
 
 def index_of_refraction(material: bpy.types.Material) -> float:
@@ -17,12 +15,12 @@ def index_of_refraction(material: bpy.types.Material) -> float:
     ValueError
         If the material has not exactly one; the text is one sentence.
     """
-    found = [socket.default_value for socket in _indices(material)]
+    found = [socket.default_value for socket in indices_of_refraction(material)]
     if len(found) != 1:
         number = f"{len(found)} have" if found else "none has"
         raise ValueError(
             f"the material {material.name!r} of the measurement volume needs exactly one node with "
-            f"an input {_INDEX}, which particles are refracted by; {number} one"
+            f"an input IOR, which particles are refracted by; {number} one"
         )
     if found[0] <= 0:
         raise ValueError(
@@ -34,10 +32,5 @@ def index_of_refraction(material: bpy.types.Material) -> float:
 
 def immerse(material: bpy.types.Material, index: float) -> None:
     """Let a material refract as it does in surroundings of another index than 1."""
-    for socket in _indices(material):
+    for socket in indices_of_refraction(material):
         socket.default_value /= index
-
-
-def _indices(material: bpy.types.Material) -> Iterator[bpy.types.NodeSocketFloat]:
-    for node in material.node_tree.nodes:
-        yield from (socket for socket in node.inputs if socket.name == _INDEX)

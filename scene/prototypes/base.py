@@ -258,6 +258,13 @@ class MaterialPrototype(Prototype):
     is_nothing: ClassVar[bool] = False
     """Whether a substrate of it is left out, as if the recipe named no background material."""
 
+    has_one_index: ClassVar[bool] = True
+    """Whether exactly one of its nodes has an index of refraction.
+
+    What fills the measurement volume needs one, for particles to be refracted by. A material that
+    does not say is asked when it is built.
+    """
+
     electron_features: ClassVar[frozenset[str]] = frozenset()
     """Names of the features that matter to `electron_surface` alone.
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
     import bpy
+
+
+def indices_of_refraction(material: bpy.types.Material) -> Iterator[bpy.types.NodeSocketFloat]:
+    """Yield the inputs of a material's nodes that hold one."""
+    for node in material.node_tree.nodes:
+        yield from (socket for socket in node.inputs if socket.name == "IOR")
 
 
 @final

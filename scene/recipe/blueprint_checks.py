@@ -30,6 +30,7 @@ type Path = tuple[str | int, ...]
 PARTICLES = "particles"
 TECHNIQUES = "measurement_techniques"
 
+_FILLING = "measurement_volume_material_prototype_name"
 PROTOTYPE_KEYS: dict[str, dict[str, type[Prototype]]] = {
     PARTICLES: {
         "geometry_prototype_name": GeometryPrototype,
@@ -37,7 +38,7 @@ PROTOTYPE_KEYS: dict[str, dict[str, type[Prototype]]] = {
     },
     TECHNIQUES: {
         "measurement_technique_prototype_name": MeasurementTechniquePrototype,
-        "measurement_volume_material_prototype_name": MaterialPrototype,
+        _FILLING: MaterialPrototype,
         "background_material_prototype_name": MaterialPrototype,
     },
 }
@@ -166,12 +167,24 @@ def _of_prototypes(
         if not isinstance(name, str):
             return None
         try:
-            features = registry.prototype(base, name).features
+            prototype = registry.prototype(base, name)
         except ValueError as error:
             problems.append(((key,), str(error)))
             continue
+        if key == _FILLING and isinstance(prototype, MaterialPrototype):
+            problems += [((key,), text) for text in _unfit_to_fill(name, prototype)]
+        features = prototype.features
         found.append((key, Declared(f"{registry.kind(base)} {name!r}", features)))
     return found
+
+
+def _unfit_to_fill(name: str, material: MaterialPrototype) -> Iterator[str]:
+    """Yield why a material can't fill the measurement volume, if it can't."""
+    if not (material.is_nothing or material.has_one_index):
+        yield (
+            f"material prototype {name!r} can't fill the measurement volume: that takes exactly "
+            "one node with an input IOR, which particles are refracted by"
+        )
 
 
 def _custom(

@@ -365,6 +365,11 @@ BAD: dict[str, tuple[str, str, str]] = {
         "is missing a collection 'MeasurementTechnique' in its scene, a camera of its scene, "
         "an object 'MeasurementVolume'",
     ),
+    "a_panorama": (
+        "measurement_techniques",
+        "technique(64, 64, 1)[1].data.type = 'PANO'; box('MeasurementVolume')",
+        "its camera 'Camera' is of the type PANO",
+    ),
     "a_script": (
         "geometries",
         "ball(); bpy.data.texts.new('Run').write('open({made!r}, \"w\")')",

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from scene.blender.session import Session
 from scene.imaging.frame import RenderingMode
+from scene.prototypes.base import MaterialPrototype
 from scene.recipe.registry import builtin_classes
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 
@@ -33,8 +35,21 @@ def test_indices_are_divided_by_that_of_the_volume(new_stage: StageFactory) -> N
 def test_a_material_without_one_index_can_t_fill_the_volume(new_stage: StageFactory) -> None:
     stage = new_stage()
     technique = replace(TECHNIQUE, volume_material="sem_polystyrene")
-    with pytest.raises(ValueError, match="needs exactly one node with an input IOR"):
+    with pytest.raises(
+        ValueError, match="needs exactly one node with an input IOR.*; none has one"
+    ):
         stage.sync(Specimen([], [technique]))
+
+
+def test_materials_say_whether_they_have_one_index(session: Session) -> None:
+    from scene.prototypes.shader import indices_of_refraction
+
+    session.reset()
+    for name, prototype in builtin_classes(MaterialPrototype).items():
+        made = prototype()
+        features = {spec.name: spec.default for spec in made.features}
+        indices = list(indices_of_refraction(made.build(features, "reference")))
+        assert (len(indices) == 1) == (made.has_one_index and not made.is_nothing), name
 
 
 def test_there_need_be_no_particles(new_stage: StageFactory) -> None:

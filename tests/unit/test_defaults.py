@@ -74,10 +74,19 @@ def test_no_substrate_may_be_null_as_well() -> None:
 def test_the_volume_s_material_gives_its_features_to_the_technique() -> None:
     made = recipe(
         background_material_prototype_name="sem_patchy_silicone",
-        measurement_volume_material_prototype_name="sem_carbon_tape",
+        measurement_volume_material_prototype_name="aggregated_texture",
     )
     names = list(made.technique_features)
-    assert names.index("blueprint_name") < names.index("patch_size") < names.index("patch_scale")
+    assert names.index("blueprint_name") < names.index("bump_strength") < names.index("patch_scale")
+
+
+@pytest.mark.parametrize("material", ["tem_amorphous", "sem_carbon_tape", "sem_metal_powder"])
+def test_a_material_without_one_index_of_refraction_can_t_fill_the_volume(material: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        recipe(measurement_volume_material_prototype_name=material)
+    (problem,) = caught.value.problems
+    assert problem.path.endswith("T.measurement_volume_material_prototype_name")
+    assert f"{material!r} can't fill the measurement volume" in problem.message
 
 
 def test_features_of_one_name_can_t_be_both_the_volume_s_and_the_background_s() -> None:

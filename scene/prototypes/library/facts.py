@@ -73,6 +73,8 @@ class FileFacts:
         Whether a geometry's shape depends on its size.
     metaball
         Of a geometry that grows together with others.
+    has_one_index
+        Whether a material has exactly one index of refraction.
     technique
         Of a measurement technique.
     """
@@ -82,6 +84,7 @@ class FileFacts:
     unavailable: dict[str, str] = field(default_factory=dict)
     true_size: bool = False
     metaball: Metaball | None = None
+    has_one_index: bool = True
     technique: TechniqueFacts | None = None
 
 

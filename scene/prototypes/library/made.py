@@ -47,6 +47,7 @@ def made_prototype(file: PrototypeFile) -> Prototype:
         "unavailable": facts.unavailable,
         "true_size": facts.true_size,
         "fills_box": not facts.true_size,
+        "has_one_index": facts.has_one_index,
         "is_nothing": file.kind == MATERIALS and file.path.stem == VACUUM,
         "__doc__": f"What {file.path} holds.",
     }

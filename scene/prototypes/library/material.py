@@ -12,6 +12,7 @@ from scene.prototypes.library.features import linked_features, set_links
 from scene.prototypes.library.folder import PrototypeFile
 from scene.prototypes.library.prototype import LibraryPrototype
 from scene.prototypes.library.settings import MaterialSettings
+from scene.prototypes.shader import indices_of_refraction
 from scene.specimen.features import FeatureValue
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def material_facts(file: PrototypeFile, settings: MaterialSettings) -> FileFacts
     """
     blocks = load_blocks(file.path, "materials", settings.name_in_blend_file)
     features, unavailable = linked_features(settings.features, blocks)
-    return FileFacts(features=features, unavailable=unavailable)
+    one = len(list(indices_of_refraction(blocks.main))) == 1
+    return FileFacts(features=features, unavailable=unavailable, has_one_index=one)
 
 
 def _own_groups(tree: Any, copies: dict[Any, Any]) -> None:

@@ -32,6 +32,7 @@ SCENE, COLLECTION = "Scene", "MeasurementTechnique"
 """What has to be in a technique's file."""
 
 _PARTICLES = 0
+_PROJECTIONS = ("ORTHO", "PERSP")
 """Which of Blender's collections for collisions all particles are in."""
 
 _BOX_CORNERS = 3 * 12
@@ -150,6 +151,12 @@ def technique_facts(file: PrototypeFile, settings: TechniqueSettings) -> FileFac
     missing += [f"an object {name!r}" for name in _absent([*named, background], objects)]
     if missing:
         raise ValueError(f"{file.path} is missing {', '.join(missing)}")
+    lens = scene.camera.data.type
+    if lens not in _PROJECTIONS:
+        raise ValueError(
+            f"{file.path}: its camera {scene.camera.name!r} is of the type {lens}; images that "
+            f"particles are found in need one of {' or '.join(_PROJECTIONS)}"
+        )
     if not hasattr(objects[volume].data, "vertices"):
         raise ValueError(f"{file.path}: the measurement volume {volume!r} has to be a mesh")
     bpy.context.window.scene = scene

@@ -32,6 +32,7 @@ class SemCarbonTape(MaterialPrototype):
         )
     )
     electron_features: ClassVar[frozenset[str]] = frozenset(spec.name for spec in features)
+    has_one_index: ClassVar[bool] = False
 
     def build(
         self,

@@ -32,6 +32,7 @@ class SemMetalPowder(MaterialPrototype):
     )
     electron_features: ClassVar[frozenset[str]] = frozenset(spec.name for spec in features)
     suits_points: ClassVar[bool] = True
+    has_one_index: ClassVar[bool] = False
 
     def build(
         self,

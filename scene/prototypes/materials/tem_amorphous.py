@@ -32,6 +32,7 @@ class TemAmorphous(MaterialPrototype):
         ),
     )
     suits_points: ClassVar[bool] = True
+    has_one_index: ClassVar[bool] = False
 
     def build(
         self,
