@@ -36,7 +36,7 @@ def test_a_material_without_one_index_can_t_fill_the_volume(new_stage: StageFact
     stage = new_stage()
     technique = replace(TECHNIQUE, volume_material="sem_polystyrene")
     with pytest.raises(
-        ValueError, match="needs exactly one node with an input IOR.*; none has one"
+        ValueError, match=r"with an input IOR.*; none has one"
     ):
         stage.sync(Specimen([], [technique]))
 
