@@ -35,9 +35,7 @@ def test_indices_are_divided_by_that_of_the_volume(new_stage: StageFactory) -> N
 def test_a_material_without_one_index_can_t_fill_the_volume(new_stage: StageFactory) -> None:
     stage = new_stage()
     technique = replace(TECHNIQUE, volume_material="sem_polystyrene")
-    with pytest.raises(
-        ValueError, match=r"with an input IOR.*; none has one"
-    ):
+    with pytest.raises(ValueError, match=r"with an input IOR.*; none has one"):
         stage.sync(Specimen([], [technique]))
 
 
