@@ -130,8 +130,26 @@ class Families:
         self._stale = [mesh for mesh in self._stale if mesh.users > 0]
         bpy.data.batch_remove(unused)
 
-    def outer_surface(self, particle_id: int, beside: Present) -> TriangleMesh:
-        """Return what of the body's surface is a particle's, in world space."""
+    def outer_surfaces(
+        self, ids: Collection[int], beside: Collection[int]
+    ) -> dict[int, TriangleMesh]:
+        """Return what of the bodies' surface is each particle's, in world space.
+
+        Of those among `ids` that do grow together with others.
+
+        Parameters
+        ----------
+        beside
+            Ids of others that are present.
+        """
+        present = {*ids, *beside}
+        return {
+            key: self._outer_surface(key, self.beside(key, present))
+            for key in sorted(ids)
+            if key in self
+        }
+
+    def _outer_surface(self, particle_id: int, beside: Present) -> TriangleMesh:
         part = self.part(particle_id, beside)
         if part is None:
             return TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))

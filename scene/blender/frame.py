@@ -28,6 +28,7 @@ from scene.blender.render import (
 )
 from scene.blender.surfaces import as_rendered, world_surfaces
 from scene.blender.thickness import in_bodies, seen_thickness
+from scene.blender.walls import without_walls
 from scene.blender.xray import render_xray
 from scene.imaging.bar_rows import BarRows
 from scene.imaging.footprint import Footprint
@@ -136,7 +137,7 @@ class BlenderFrame(Frame):
     def surfaces(self) -> dict[int, TriangleMesh]:
         """Return the surface of each particle of interest in world space, by id, ascending."""
         whole = world_surfaces(self._particles, self._interest)
-        return whole | self._particles.outer_surfaces(self._interest, self._overlapping)
+        return whole | self._particles.families.outer_surfaces(self._interest, self._overlapping)
 
     def real(self) -> Gray:
         """Take the image as the technique does."""
@@ -278,7 +279,7 @@ class BlenderFrame(Frame):
             found = seen_thickness(
                 layer.depsgraph, camera, truth.size, shown, ground, formation.scene_unit_nm
             )
-            yield from in_bodies(found, self._particles.grown_together(self._interest))
+            yield from in_bodies(found, self._particles.families.bodies(self._interest))
 
     def _height(self, buffers: GeometryBuffers) -> NDArray[np.float32]:
         """Return how high above the ground in nm lies what is seen; the ground's own height is 0.
@@ -315,8 +316,8 @@ class BlenderFrame(Frame):
         with (
             self._selected(self._interest) as pieces,
             self._selected(self._overlapping) as unseen,
-            self._particles.without_walls(
-                pieces, self._interest, self._interest | self._overlapping
+            without_walls(
+                self._particles, pieces, self._interest, self._interest | self._overlapping
             ) as seen,
             temporarily(self._present(seen, unseen)),
         ):

@@ -16,10 +16,12 @@ import bpy  # noqa: TID253
 
 from scene.blender.bodies import Solid, bodies_of
 from scene.blender.camera import pixel_size
+from scene.blender.electron_surfaces import ElectronSurfaces
 from scene.blender.frame import BlenderFrame
 from scene.blender.ground_truth import GroundTruth
 from scene.blender.image_formation import ImageFormation
-from scene.blender.particles import MaterialLibrary, ParticleObjects
+from scene.blender.materials import MaterialLibrary
+from scene.blender.particles import ParticleObjects
 from scene.blender.physics import relaxed, resting_poses
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
@@ -85,6 +87,7 @@ class Stage:
         self._scene = bpy.context.scene
         self._truth = GroundTruth(self._scene, render_settings, session.set_up)
         self._materials = MaterialLibrary(registry, render_settings.fidelity)
+        self._electron_surfaces = ElectronSurfaces(registry)
         self._collection = bpy.data.collections.new("Particles")
         self._scene.collection.children.link(self._collection)
         self._particles = ParticleObjects(
@@ -110,12 +113,12 @@ class Stage:
         change(self._unmeddled())
         computed = self._formation.model is not None
         if computed:
-            changed |= self._particles.sync_surfaces(specimen.particles)
+            changed |= self._electron_surfaces.sync(specimen.particles)
         if changed:
             self._frames.clear()
             bpy.context.view_layer.update()
             if computed:
-                surfaces = self._particles.surfaces()
+                surfaces = self._electron_surfaces.of_particles()
                 self._formation = replace(self._formation, particles=surfaces)
 
     def relax(
@@ -299,7 +302,7 @@ class Stage:
         if model is not None:
             model = given(model, ImageModel, kind, "image_model").at_scale(settings.scene_unit_nm)
         name = self._ground_material(technique) if model is not None else None
-        ground = None if name is None else self._materials.surface_key(name, technique.features)
+        surfaces = self._electron_surfaces
         volume = prototype.volume(settings.resolution)
         if prototype.develops and replace(chain, data_bar=DataBar()) != ImagingChain():
             raise RenderError(
@@ -314,7 +317,7 @@ class Stage:
             scene_unit_nm=settings.scene_unit_nm,
             ground_height=volume.lower[2],
             room=volume.sides[2],
-            ground=None if ground is None else self._materials.surface(ground),
+            ground=None if name is None else surfaces.of(name, technique.features),
         )
 
     def _ground_material(self, technique: MeasurementTechnique) -> str | None:

@@ -43,6 +43,11 @@ def values(
     return {spec.name: read(features, spec) for spec in specs}
 
 
+def named(specs: Iterable[FeatureSpec], given: Iterable[FeatureValue]) -> dict[str, FeatureValue]:
+    """Return the values of features, which are in the order of `specs`, by name."""
+    return {spec.name: value for spec, value in zip(specs, given, strict=True)}
+
+
 def write(
     features: MutableMapping[str, FeatureValue], specs: Specs, name: str, value: object
 ) -> None:
