@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast, final
 
-from scene.language.plugin_code import described
+from scene.errors import RenderError
+from scene.language.plugin_code import described, given
 from scene.microscopy.color import ColorMode
+from scene.microscopy.data_bar import DataBar
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import ParticleSurfaces
+from scene.prototypes.base import MeasurementTechniquePrototype
+from scene.prototypes.image_settings import COLOR_MODE
+from scene.recipe.schema import RenderSettings
+from scene.specimen.features import FeatureValue
+from scene.specimen.specimen import MeasurementTechnique
 
 _SMALLEST_MARGIN = 2
 """Blender renders no image of three pixels."""
@@ -73,6 +81,51 @@ class ImageFormation:
             bound = frame.most_around
             reach += math.ceil(min(_reach_nm(self.model) / frame.pixel_nm, bound))
         return max(_SMALLEST_MARGIN, reach) if reach > 0 else 0
+
+
+def formation_of(
+    prototype: MeasurementTechniquePrototype,
+    technique: MeasurementTechnique,
+    own: Mapping[str, FeatureValue],
+    settings: RenderSettings,
+    ground: Callable[[], ElectronSurface | None],
+) -> ImageFormation:
+    """Return how a technique makes `real`, but for the particles.
+
+    Parameters
+    ----------
+    own
+        Values of the features of `prototype`.
+    ground
+        Returns what the ground is made of; asked if there is a model.
+
+    Raises
+    ------
+    RenderError
+        If the technique's images are in colour, and its imaging chain is not neutral.
+    """
+    kind, fidelity = type(prototype), settings.fidelity
+    chain = given(prototype.imaging_chain(own, fidelity), ImagingChain, kind, "imaging_chain")
+    if prototype.develops and replace(chain, data_bar=DataBar()) != ImagingChain():
+        raise RenderError(
+            f"the imaging chain makes gray images alone, but {technique.prototype!r} takes its "
+            "own in colour; leave the features of the chain as they are"
+        )
+    model = prototype.image_model(own) if fidelity in prototype.computed_at else None
+    if model is not None:
+        model = given(model, ImageModel, kind, "image_model").at_scale(settings.scene_unit_nm)
+    volume = prototype.volume(settings.resolution)
+    mode: Any = technique.features.get(COLOR_MODE, prototype.color_mode)
+    return ImageFormation(
+        develops=prototype.develops,
+        color_mode=cast("ColorMode", mode),
+        model=model,
+        chain=chain,
+        scene_unit_nm=settings.scene_unit_nm,
+        ground_height=volume.lower[2],
+        room=volume.sides[2],
+        ground=None if model is None else ground(),
+    )
 
 
 def _reach_nm(model: ImageModel) -> float:

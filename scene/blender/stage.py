@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, final
 
 import bpy  # noqa: TID253
 
@@ -19,20 +17,16 @@ from scene.blender.camera import pixel_size
 from scene.blender.electron_surfaces import ElectronSurfaces
 from scene.blender.frame import BlenderFrame
 from scene.blender.ground_truth import GroundTruth
-from scene.blender.image_formation import ImageFormation
+from scene.blender.image_formation import ImageFormation, formation_of
 from scene.blender.materials import MaterialLibrary
 from scene.blender.particles import ParticleObjects
 from scene.blender.physics import relaxed, resting_poses
 from scene.blender.render import Change, change, framing
 from scene.blender.rendering import Rendering, rendering_of
+from scene.blender.saving import save_scene
 from scene.blender.surfaces import world_surfaces
-from scene.errors import RenderError, SimulationError
-from scene.language.plugin_code import given
-from scene.machine.scratch import memory_folder, scratch_folder
-from scene.microscopy.color import ColorMode
-from scene.microscopy.data_bar import DataBar
-from scene.microscopy.image_model import ImageModel
-from scene.microscopy.imaging_chain import ImagingChain
+from scene.errors import SimulationError
+from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.balls import ball_diameter
 from scene.prototypes.base import (
     SUBSTRATE,
@@ -41,7 +35,6 @@ from scene.prototypes.base import (
     MaterialPrototype,
     MeasurementTechniquePrototype,
 )
-from scene.prototypes.image_settings import COLOR_MODE
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen
@@ -55,7 +48,6 @@ if TYPE_CHECKING:
     from scene.specimen.streams import Streams
 
 _FRAMES_KEPT = 4
-_MOST_SCENE_BYTES = 64 * 2**20
 
 
 @final
@@ -174,20 +166,10 @@ class Stage:
         self.sync(specimen)
         return world_surfaces(self._particles, particle_ids)
 
-    def fuse(self) -> None:
-        """Let all objects have the shapes that they have with all particles present."""
-        self._particles.fuse()
-
     def save(self, path: Path) -> None:
         """Save the scene as a compressed Blender file that opens as rendered by `real`."""
-        _forget_visited_folders()
-        self.fuse()
-        # Blender writes the path into the file, so it is saved elsewhere and then moved.
-        with scratch_folder(memory_folder(_MOST_SCENE_BYTES)) as folder:
-            file = folder / path.name
-            with redirect_stdout(None):  # which a report would be written to, past the log
-                bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=True, copy=True)
-            shutil.move(file, path)
+        self._particles.fuse()
+        save_scene(path)
 
     def save_view(self, path: Path, interest: frozenset[int], overlapping: frozenset[int]) -> None:
         """Save the scene as `real` renders a view of some particles; all others are hidden."""
@@ -267,7 +249,9 @@ class Stage:
         self._technique = state
         own = values(technique.features, prototype.features)
         prototype.apply(self._scene, own, settings.fidelity)
-        self._formation = self._formation_by(prototype, technique, own)
+        self._formation = formation_of(
+            prototype, technique, own, settings, lambda: self._ground_surface(technique)
+        )
         image = self._scene.render.image_settings
         image.color_mode = self._formation.color_mode
         image.color_depth = str(settings.bit_depth)
@@ -288,44 +272,16 @@ class Stage:
         self._truth = GroundTruth(scene, settings, self._session.set_up)
         self._apply(settings, self._streams.integer("cycles"))
 
-    def _formation_by(
-        self,
-        prototype: MeasurementTechniquePrototype,
-        technique: MeasurementTechnique,
-        own: dict[str, FeatureValue],
-    ) -> ImageFormation:
-        settings = self._truth.settings
-        kind = type(prototype)
-        chain = prototype.imaging_chain(own, settings.fidelity)
-        asked = settings.fidelity in prototype.computed_at
-        model = prototype.image_model(own) if asked else None
-        if model is not None:
-            model = given(model, ImageModel, kind, "image_model").at_scale(settings.scene_unit_nm)
-        name = self._ground_material(technique) if model is not None else None
-        surfaces = self._electron_surfaces
-        volume = prototype.volume(settings.resolution)
-        if prototype.develops and replace(chain, data_bar=DataBar()) != ImagingChain():
-            raise RenderError(
-                f"the imaging chain makes gray images alone, but {technique.prototype!r} takes its "
-                "own in colour; leave the features of the chain as they are"
-            )
-        return ImageFormation(
-            develops=prototype.develops,
-            color_mode=_color_mode(prototype, technique),
-            model=model,
-            chain=given(chain, ImagingChain, kind, "imaging_chain"),
-            scene_unit_nm=settings.scene_unit_nm,
-            ground_height=volume.lower[2],
-            room=volume.sides[2],
-            ground=None if name is None else surfaces.of(name, technique.features),
-        )
-
     def _ground_material(self, technique: MeasurementTechnique) -> str | None:
         """Return the name of what the substrate is made of; None if there is no substrate."""
         name = technique.background_material
         if name is None or self._registry.prototype(MaterialPrototype, name).is_nothing:
             return None
         return name
+
+    def _ground_surface(self, technique: MeasurementTechnique) -> ElectronSurface | None:
+        name = self._ground_material(technique)
+        return None if name is None else self._electron_surfaces.of(name, technique.features)
 
     def _sync_substrate(self, technique: MeasurementTechnique) -> None:
         substrate = self._scene.objects.get(SUBSTRATE)
@@ -359,19 +315,3 @@ class Stage:
         render.filepath = "//real.png"
         self._scene.cycles.samples = settings.max_samples
         self._scene.cycles.seed = cycles_seed
-
-
-def _color_mode(
-    prototype: MeasurementTechniquePrototype, technique: MeasurementTechnique
-) -> ColorMode:
-    mode: Any = technique.features.get(COLOR_MODE, prototype.color_mode)
-    return cast("ColorMode", mode)
-
-
-def _forget_visited_folders() -> None:
-    """Take this machine's home folder out of Blender's file browsers."""
-    for screen in bpy.data.screens:
-        for area in screen.areas:
-            browser = area.spaces.active
-            if browser.type == "FILE_BROWSER" and browser.params is not None:
-                browser.params.directory = b"//"
