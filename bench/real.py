@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter
 from bench.look import similarity
 from bench.measure import Row, at_least, at_most, cpu_seconds, paired, publish, seconds, shown
 from bench.scenes import NUMBER, PERCENTAGE, all_ids, generated, registry, rendered, session
-from scene.prototypes.base import MaterialPrototype
 from scene.prototypes.grazing_light import (
     ILLUMINATION_BELOW,
 )
+from scene.prototypes.material import MaterialPrototype
 from scene.steps.context import StepContext
 
 BEADS = 600

@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw
 from bench.measure import Row, cpu_seconds, progress, publish
 from bench.memory import peak_mb
 from bench.scenes import registry, session
-from scene.prototypes.base import PARTICLE_FEATURES, GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.recipe.registry import builtin_classes
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureValue

@@ -34,18 +34,17 @@ from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import View
-from scene.prototypes.base import (
+from scene.prototypes.base import Fidelity
+from scene.prototypes.few_samples import render_few_samples
+from scene.prototypes.geometry import GeometryPrototype, ProceduralGeometry
+from scene.prototypes.magnification import MAGNIFICATION, magnify
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import (
     MEASUREMENT_VOLUME,
     SUBSTRATE,
     Container,
-    Fidelity,
-    GeometryPrototype,
-    MaterialPrototype,
     MeasurementTechniquePrototype,
-    ProceduralGeometry,
 )
-from scene.prototypes.few_samples import render_few_samples
-from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.criteria import Criterion, FeatureCriterion
 from scene.specimen.distributions import Distribution

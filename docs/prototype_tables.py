@@ -12,12 +12,10 @@ from pathlib import Path
 
 from scene.microscopy.imaging_chain import IMAGING_FEATURES
 from scene.microscopy.secondary_electrons import SecondaryElectrons
-from scene.prototypes.base import (
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-    Prototype,
-)
+from scene.prototypes.base import Prototype
+from scene.prototypes.geometry import GeometryPrototype
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.registry import builtin_classes
 from scene.specimen.features import FeatureSpec
 

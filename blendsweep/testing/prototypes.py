@@ -32,13 +32,11 @@ from scene.microscopy.electron_surface import ElectronSurface
 from scene.microscopy.image_model import ImageModel
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import View
-from scene.prototypes.base import (
-    PARTICLE_FEATURES,
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-    Prototype,
-)
+from scene.prototypes.base import Prototype
+from scene.prototypes.geometry import GeometryPrototype
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.particle_features import PARTICLE_FEATURES
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureSpec, FeatureValue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scene.language.plugin_code import given
 from scene.microscopy.electron_surface import ElectronSurface
-from scene.prototypes.base import MaterialPrototype
+from scene.prototypes.material import MaterialPrototype
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import Particle

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.language.plugin_code import given
-from scene.prototypes.base import GeometryPrototype
 from scene.prototypes.fusion import Member, fused_members, neighbours
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.surface_mesh import surface_mesh
 from scene.recipe.registry import Registry
 from scene.shapes.fused import FusedPart

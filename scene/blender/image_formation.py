@@ -16,8 +16,8 @@ from scene.microscopy.image_model import ImageModel
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.raster import Raster
 from scene.microscopy.view import ParticleSurfaces
-from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.prototypes.image_settings import COLOR_MODE
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementTechnique

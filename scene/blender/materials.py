@@ -9,7 +9,8 @@ import bpy  # noqa: TID253
 
 from scene.blender.refraction import immerse, index_of_refraction
 from scene.language.plugin_code import given
-from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.base import Fidelity
+from scene.prototypes.material import MaterialPrototype
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureValue
 from scene.specimen.values import named, values

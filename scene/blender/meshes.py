@@ -8,13 +8,10 @@ import bpy  # noqa: TID253
 
 from scene.blender.materials import MaterialKey, MaterialLibrary
 from scene.language.plugin_code import given
-from scene.prototypes.base import (
-    PARTICLE_FEATURES,
-    Fidelity,
-    GeometryPrototype,
-    MaterialPrototype,
-    ProceduralGeometry,
-)
+from scene.prototypes.base import Fidelity
+from scene.prototypes.geometry import GeometryPrototype, ProceduralGeometry
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.prototypes.surface_mesh import SurfaceMeshes
 from scene.recipe.registry import Registry
 from scene.specimen.features import FeatureSpec, FeatureValue

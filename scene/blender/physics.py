@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from scene.blender.bodies import Body
 from scene.blender.render import temporarily
-from scene.prototypes.base import PARTICLE_FEATURES, Container
+from scene.prototypes.particle_features import PARTICLE_FEATURES
+from scene.prototypes.technique import Container
 from scene.shapes.motion import Motion
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import POSE, Particle

@@ -28,13 +28,9 @@ from scene.blender.surfaces import world_surfaces
 from scene.errors import SimulationError
 from scene.microscopy.electron_surface import ElectronSurface
 from scene.prototypes.balls import ball_diameter
-from scene.prototypes.base import (
-    SUBSTRATE,
-    Container,
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-)
+from scene.prototypes.geometry import GeometryPrototype
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import SUBSTRATE, Container, MeasurementTechniquePrototype
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.relaxation import RelaxationSettings
 from scene.specimen.specimen import MeasurementTechnique, Particle, Specimen

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from scene.execution.sizes import Geometries, equivalent_diameters_nm
 from scene.prototypes.balls import ball_diameter
-from scene.prototypes.base import PARTICLE_FEATURES, FusedGeometry
+from scene.prototypes.geometry import FusedGeometry
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.shapes.agglomerates import (
     Contacts,
     contacts,

@@ -28,7 +28,7 @@ from scene.imaging.visibility import occluded_fractions, visibility
 from scene.imaging.writing import write_preview
 from scene.language.plugin_code import blamed
 from scene.microscopy.color import luminance
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import POSE
 from scene.steps.render import RenderParticlesTogether

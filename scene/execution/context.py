@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scene.execution.stopwatch import Stopwatch
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.recipe.schema import Recipe, RenderSettings
 from scene.recipe.settings_in_force import settings_in_force
 from scene.recipe.varying import drawn_variabilities

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scene.language.plugin_code import described
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import DIMENSIONS, Particle
 from scene.specimen.values import values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.specimen.specimen import DIMENSIONS, Particle
 from scene.specimen.values import values
 

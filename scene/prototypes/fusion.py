@@ -9,7 +9,8 @@ from typing import final
 
 import numpy as np
 
-from scene.prototypes.base import PARTICLE_FEATURES, FusedGeometry, GeometryPrototype, Neighbour
+from scene.prototypes.geometry import FusedGeometry, GeometryPrototype, Neighbour
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.specimen.features import FeatureValue
 from scene.specimen.settling import close_pairs
 from scene.specimen.specimen import DIMENSIONS, Particle

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, override
 import numpy as np
 
 from scene.microscopy.imaging_chain import ImagingChain
-from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
+from scene.prototypes.base import Fidelity
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.magnification import magnify
 from scene.prototypes.shader import Shader
@@ -30,6 +30,7 @@ from scene.prototypes.specimen_stage import (
     render_linear,
     volume_for,
 )
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 from scene.specimen.specimen import MeasurementVolume
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scene.prototypes.base import MEASUREMENT_VOLUME, SUBSTRATE
 from scene.prototypes.magnification import PIXELS_PER_UNIT
 from scene.prototypes.shader import gray
+from scene.prototypes.technique import MEASUREMENT_VOLUME, SUBSTRATE
 from scene.specimen.specimen import MeasurementVolume
 
 if TYPE_CHECKING:

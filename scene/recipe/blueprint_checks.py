@@ -8,15 +8,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from scene.language.messages import schema_problems
-from scene.prototypes.base import (
-    PARTICLE_FEATURES,
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-    Prototype,
-)
+from scene.prototypes.base import Prototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.image_settings import image_settings
 from scene.prototypes.library.settings import LinkedFeature
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.particle_features import PARTICLE_FEATURES
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.names import Features
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scene.prototypes.base import MaterialPrototype, MeasurementTechniquePrototype
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.blueprint_checks import PARTICLES, TECHNIQUES
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe

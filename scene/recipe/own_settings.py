@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scene.prototypes.base import MeasurementTechniquePrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.registry import Registry
 
 _OWN = ("resolution", "max_samples")

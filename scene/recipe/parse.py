@@ -16,8 +16,8 @@ from scene.errors import ConfigurationError, Problem
 from scene.language.element import Configurable, Making
 from scene.language.messages import schema_problems
 from scene.language.plugin_code import described, failed
-from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.prototypes.image_settings import SIZES
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.blueprint_checks import (
     PARTICLES,
     TECHNIQUES,

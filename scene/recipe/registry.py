@@ -20,16 +20,14 @@ from typing import Any, cast
 from scene.errors import unknown
 from scene.imaging.frame import RenderingMode
 from scene.language.element import Configurable
-from scene.prototypes.base import (
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-    Prototype,
-)
+from scene.prototypes.base import Prototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.library.facts import facts_of
 from scene.prototypes.library.folder import Library, PrototypeFile
 from scene.prototypes.library.made import made_prototype
 from scene.prototypes.library.settings import LinkedFeature
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.class_checks import class_problem
 from scene.recipe.plugins import PluginPackages
 from scene.recipe.target_names import absence, short_name

@@ -16,13 +16,10 @@ from scene.language.fields import FileNamePart, Identifier, Int, Real, StrictMod
 from scene.language.messages import shown
 from scene.language.yaml_files import write_mapping
 from scene.microscopy.chain import BitDepth
-from scene.prototypes.base import (
-    PARTICLE_FEATURES,
-    Fidelity,
-    FusedGeometry,
-    GeometryPrototype,
-    MeasurementTechniquePrototype,
-)
+from scene.prototypes.base import Fidelity
+from scene.prototypes.geometry import FusedGeometry, GeometryPrototype
+from scene.prototypes.particle_features import PARTICLE_FEATURES
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.code import Code, code_of
 from scene.recipe.names import Features, RecipeNames
 from scene.specimen.blueprints import Blueprints

@@ -14,8 +14,8 @@ from typing import Any, final
 
 from scene.language.canonical import Place, at_place, canonical, canonical_json
 from scene.language.element import Members
-from scene.prototypes.base import MeasurementTechniquePrototype
 from scene.prototypes.image_settings import SIZES
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.code import Code
 from scene.recipe.names import RecipeNames
 from scene.recipe.references import texts

@@ -13,7 +13,7 @@ from scene.imaging.png import FASTEST
 from scene.imaging.writing import write_image
 from scene.language.element import Members
 from scene.language.yaml_files import write_mapping
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.image_settings import png_level
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.blueprints import Blueprints

@@ -22,7 +22,7 @@ from orchestrator.plan.sweep import OverrideText
 from scene.errors import BlendsweepError
 from scene.language.yaml_files import write_mapping
 from scene.language.yaml_texts import parse_mapping
-from scene.prototypes.base import PARTICLE_FEATURES
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.recipe.compose import Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry

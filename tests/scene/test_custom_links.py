@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from scene.errors import ConfigurationError
-from scene.prototypes.base import (
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-)
+from scene.prototypes.geometry import GeometryPrototype
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from scene.prototypes.base import (
-    FusedGeometry,
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-    Neighbour,
-)
+from scene.prototypes.geometry import FusedGeometry, GeometryPrototype, Neighbour
 from scene.prototypes.library.blocks import load_blocks
 from scene.prototypes.library.facts import FileFacts, facts_of
 from scene.prototypes.library.folder import Library, PrototypeFile
 from scene.prototypes.library.geometry import evaluated
 from scene.prototypes.library.links import parsed_link
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.registry import Registry
 from scene.recipe.schema import RenderSettings
 from scene.specimen.features import FeatureSpec, FeatureValue

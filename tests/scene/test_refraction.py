@@ -8,7 +8,7 @@ import pytest
 
 from scene.blender.session import Session
 from scene.imaging.frame import RenderingMode
-from scene.prototypes.base import MaterialPrototype
+from scene.prototypes.material import MaterialPrototype
 from scene.recipe.registry import builtin_classes
 from scene.specimen.specimen import MeasurementTechnique, Specimen
 

@@ -169,7 +169,7 @@ def test_an_agglomerate_is_balanced_at_its_centre_of_mass(
     """A large and a small box on the edge of a table, their mean beyond it, their weight not."""
     import bpy
 
-    from scene.prototypes.base import Container, MeasurementTechniquePrototype
+    from scene.prototypes.technique import Container, MeasurementTechniquePrototype
 
     def table(_: object, scene: bpy.types.Scene) -> list[Container]:
         top = bpy.data.objects.new("Table", bpy.data.meshes.new("Table"))
@@ -238,7 +238,7 @@ def test_several_containers_hold_particles_each_with_its_own_surface(
 ) -> None:
     import bpy
 
-    from scene.prototypes.base import Container, MeasurementTechniquePrototype
+    from scene.prototypes.technique import Container, MeasurementTechniquePrototype
 
     def containers(_: object, scene: bpy.types.Scene) -> list[Container]:
         table = bpy.data.objects.new("Table", bpy.data.meshes.new("Table"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scene.prototypes.base import GeometryPrototype, ProceduralGeometry
+from scene.prototypes.geometry import GeometryPrototype, ProceduralGeometry
 from scene.prototypes.surface_mesh import SurfaceMeshes, surface_mesh
 from scene.recipe.registry import Registry, builtin_classes
 from scene.specimen.features import FeatureValue

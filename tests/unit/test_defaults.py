@@ -17,7 +17,7 @@ from scene.specimen.relaxation import RelaxationSettings
 type WritePlugin = Callable[[Path, str, str], None]
 
 TECHNIQUE = """
-from scene.prototypes.base import MeasurementTechniquePrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.specimen.specimen import MeasurementVolume
 
 class Coarse(MeasurementTechniquePrototype):

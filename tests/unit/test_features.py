@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scene.prototypes.base import PARTICLE_FEATURES
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.specimen.columns import Declared, absorbed, clash, differing
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.values import changed_by, initial, read, values, write

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scene.prototypes.base import GeometryPrototype, MaterialPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.library.folder import Library, content_hash, library_problem
 from scene.prototypes.library.settings import GeometrySettings, LinkedFeature
+from scene.prototypes.material import MaterialPrototype
 
 LINK = 'bpy.data.objects["GeometryPrototype"].location[2]'
 

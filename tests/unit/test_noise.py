@@ -13,7 +13,7 @@ from scene.microscopy.chain import WHITE, imaged
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.noise import GROWTH, with_noise
 from scene.microscopy.raster import Raster
-from scene.prototypes.base import MeasurementTechniquePrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.specimen.streams import Streams
 
 EDGE = 512

@@ -28,8 +28,7 @@ ROOT = Path(__file__).parents[2]
 type WritePlugin = Callable[[Path, str, str], None]
 
 GEOMETRY = """
-from scene.specimen.features import FeatureSpec
-from scene.prototypes.base import GeometryPrototype
+from blendsweep.plugins import FeatureSpec, GeometryPrototype
 class Shape(GeometryPrototype):
     features = ({features})
     def build(self, features):
@@ -230,7 +229,7 @@ def test_a_broken_geometry_is_told_at_its_key(
 ) -> None:
     code = (
         "from scene.specimen.features import FeatureSpec\n"
-        "from scene.prototypes.base import GeometryPrototype\n"
+        "from scene.prototypes.geometry import GeometryPrototype\n"
         f"class Shape(GeometryPrototype):\n {body}\n"
     )
     write_plugin(tmp_path, "broken", code)
@@ -432,7 +431,7 @@ def test_a_technique_without_a_volume_is_told_with_all_else(
     tmp_path: Path, write_plugin: WritePlugin, resolved: dict[str, Any], body: str, expected: str
 ) -> None:
     code = f"""
-    from scene.prototypes.base import MeasurementTechniquePrototype
+    from scene.prototypes.technique import MeasurementTechniquePrototype
     class Scope(MeasurementTechniquePrototype):
         features = ()
         def volume(self, resolution): {body}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scene.execution.sizes import equivalent_diameters_nm
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.recipe.registry import Registry
 from scene.shapes.mesh import TriangleMesh, unit
 from scene.shapes.noise import fractal_noise, gradient_noise

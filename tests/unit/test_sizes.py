@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scene.execution.sizes import equivalent_diameters_nm
-from scene.prototypes.base import GeometryPrototype
 from scene.prototypes.geometries.sphere import Sphere
+from scene.prototypes.geometry import GeometryPrototype
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import Particle
 

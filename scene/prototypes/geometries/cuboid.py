@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, final
 
-from scene.prototypes.base import ProceduralGeometry, size
+from scene.prototypes.geometry import ProceduralGeometry
+from scene.prototypes.particle_features import size
 from scene.prototypes.rounding import ROUNDING
 from scene.shapes import rounded
 from scene.shapes.mesh import TriangleMesh

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, final
 
-from scene.prototypes.base import LOCATION_Z, ProceduralGeometry, dimensions
 from scene.prototypes.geometries.sphere import CELLS_PER_EDGE
+from scene.prototypes.geometry import ProceduralGeometry
+from scene.prototypes.particle_features import LOCATION_Z, dimensions
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.sphere import directions
 from scene.specimen.features import FeatureSpec, FeatureValue

@@ -9,7 +9,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from scene.prototypes.base import LOCATION_Z, FusedGeometry, Neighbour, dimensions, size
+from scene.prototypes.geometry import FusedGeometry, Neighbour
+from scene.prototypes.particle_features import LOCATION_Z, dimensions, size
 from scene.shapes.fused import FusedPart
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.metaball_parts import ball_part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, final
 
-from scene.prototypes.base import ProceduralGeometry
+from scene.prototypes.geometry import ProceduralGeometry
 from scene.prototypes.rounding import ROUNDING
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.polyhedra import KINDS, corners

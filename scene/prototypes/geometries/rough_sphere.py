@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, final
 
-from scene.prototypes.base import ProceduralGeometry, dimensions
 from scene.prototypes.geometries.sphere import CELLS_PER_EDGE
+from scene.prototypes.geometry import ProceduralGeometry
+from scene.prototypes.particle_features import dimensions
 from scene.prototypes.shape_seed import SHAPE, shape
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.rough_sphere import Spectrum, rough_sphere

@@ -8,7 +8,8 @@ from typing import ClassVar, final, override
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.prototypes.base import ProceduralGeometry, dimensions
+from scene.prototypes.geometry import ProceduralGeometry
+from scene.prototypes.particle_features import dimensions
 from scene.prototypes.shape_seed import SHAPE, shape
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.satellites import Satellites

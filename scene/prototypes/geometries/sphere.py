@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.shapes.sphere import cube_sphere
 from scene.specimen.features import FeatureSpec, FeatureValue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, final
 
-from scene.prototypes.base import ProceduralGeometry
+from scene.prototypes.geometry import ProceduralGeometry
 from scene.shapes import superellipsoid
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue, numbers

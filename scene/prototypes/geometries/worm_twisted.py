@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, final
 
-from scene.prototypes.base import LOCATION_Z, ProceduralGeometry, dimensions, size
+from scene.prototypes.geometry import ProceduralGeometry
+from scene.prototypes.particle_features import LOCATION_Z, dimensions, size
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.twisted import worm
 from scene.specimen.features import FeatureSpec, FeatureValue, numbers

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from scene.prototypes.base import PARTICLE_FEATURES
 from scene.prototypes.library.blocks import Blocks
 from scene.prototypes.library.links import Attribute, Link, LinkStep, parsed_link
 from scene.prototypes.library.settings import LinkedFeature
+from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.specimen.features import FeatureKind, FeatureSpec, FeatureValue, number
 from scene.specimen.specimen import DIMENSIONS
 

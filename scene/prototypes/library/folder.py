@@ -16,12 +16,8 @@ from scene.errors import ConfigurationError
 from scene.language.messages import schema_problems
 from scene.language.paths import is_file
 from scene.language.yaml_files import read_mapping
-from scene.prototypes.base import (
-    GeometryPrototype,
-    MaterialPrototype,
-    MeasurementTechniquePrototype,
-    Prototype,
-)
+from scene.prototypes.base import Prototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.library.settings import (
     GeometrySettings,
     LinkedFeature,
@@ -29,6 +25,8 @@ from scene.prototypes.library.settings import (
     PrototypeSettings,
     TechniqueSettings,
 )
+from scene.prototypes.material import MaterialPrototype
+from scene.prototypes.technique import MeasurementTechniquePrototype
 
 GEOMETRIES = "geometries"
 MATERIALS = "materials"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, override
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.prototypes.base import GeometryPrototype
+from scene.prototypes.geometry import GeometryPrototype
 from scene.prototypes.library.blocks import Blocks, load_blocks
 from scene.prototypes.library.facts import FileFacts
 from scene.prototypes.library.features import OWN, linked_features, set_links

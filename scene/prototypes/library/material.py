@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast, override
 
-from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.base import Fidelity
 from scene.prototypes.library.blocks import load_blocks
 from scene.prototypes.library.facts import FileFacts
 from scene.prototypes.library.features import linked_features, set_links
 from scene.prototypes.library.folder import PrototypeFile
 from scene.prototypes.library.prototype import LibraryPrototype
 from scene.prototypes.library.settings import MaterialSettings
+from scene.prototypes.material import MaterialPrototype
 from scene.prototypes.shader import indices_of_refraction
 from scene.specimen.features import FeatureValue
 

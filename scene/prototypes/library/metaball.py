@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final, override
 
-from scene.prototypes.base import FusedGeometry, Neighbour
 from scene.prototypes.geometries.meta_ball_sphere import MetaBallSphere
+from scene.prototypes.geometry import FusedGeometry, Neighbour
 from scene.prototypes.library.features import OWN
 from scene.prototypes.library.links import Attribute, parsed_link
 from scene.prototypes.library.settings import LinkedFeature

@@ -10,7 +10,7 @@ from typing import ClassVar, override
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.prototypes.base import ProceduralGeometry
+from scene.prototypes.geometry import ProceduralGeometry
 from scene.prototypes.library.features import OWN
 from scene.shapes.mesh import TriangleMesh
 from scene.shapes.stl import HEADER_BYTES, TRIANGLE

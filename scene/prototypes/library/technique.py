@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, override
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.prototypes.base import (
-    MEASUREMENT_VOLUME,
-    SUBSTRATE,
-    Container,
-    Fidelity,
-    MeasurementTechniquePrototype,
-)
+from scene.prototypes.base import Fidelity
 from scene.prototypes.library.blocks import Blocks, load_blocks
 from scene.prototypes.library.facts import FileFacts, TechniqueFacts
 from scene.prototypes.library.features import linked_features, set_links
 from scene.prototypes.library.folder import PrototypeFile
 from scene.prototypes.library.prototype import LibraryPrototype
 from scene.prototypes.library.settings import TechniqueSettings
+from scene.prototypes.technique import (
+    MEASUREMENT_VOLUME,
+    SUBSTRATE,
+    Container,
+    MeasurementTechniquePrototype,
+)
 from scene.specimen.enclosure import Triangles
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementVolume

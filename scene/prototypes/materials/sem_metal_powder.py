@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.microscopy.electron_surface import ElectronSurface
-from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.base import Fidelity
 from scene.prototypes.emitter import emitter_features, matt
+from scene.prototypes.material import MaterialPrototype
 from scene.specimen.features import FeatureSpec, FeatureValue, numbers
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.microscopy.electron_surface import ElectronSurface
-from scene.prototypes.base import Fidelity, MaterialPrototype
+from scene.prototypes.base import Fidelity
+from scene.prototypes.material import MaterialPrototype
 from scene.prototypes.shader import Shader, gray
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.microscopy.color import ColorMode
-from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
+from scene.prototypes.base import Fidelity
 from scene.prototypes.few_samples import render_few_samples
 from scene.prototypes.specimen_stage import add_world
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 

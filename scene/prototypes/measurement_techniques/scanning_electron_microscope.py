@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.microscopy.secondary_electrons import SecondaryElectrons
-from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
+from scene.prototypes.base import Fidelity
 from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.prototypes.specimen_stage import (
     CAMERA_HEIGHT,
@@ -18,6 +18,7 @@ from scene.prototypes.specimen_stage import (
     cover,
     volume_for,
 )
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import MeasurementVolume
 

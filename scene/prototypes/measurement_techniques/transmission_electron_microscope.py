@@ -10,7 +10,7 @@ from scene.microscopy.data_bar import DataBar
 from scene.microscopy.imaging_chain import IMAGING_FEATURES, ImagingChain
 from scene.microscopy.support_film import SupportFilm
 from scene.microscopy.transmission import BrightField
-from scene.prototypes.base import Fidelity, MeasurementTechniquePrototype
+from scene.prototypes.base import Fidelity
 from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.prototypes.specimen_stage import (
     CAMERA_HEIGHT,
@@ -23,6 +23,7 @@ from scene.prototypes.specimen_stage import (
     render_linear,
     volume_for,
 )
+from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.specimen.features import FeatureSpec, FeatureValue, number
 from scene.specimen.specimen import MeasurementVolume
 
