@@ -24,7 +24,7 @@ def without_walls(
     """Yield the same particles, with one object for each body of a material that light enters.
 
     Until the block ends. Light that comes to a wall that two pieces share would meet it twice.
-    Such a body is of the material of its first particle. One that goes on in particles that
+    Such a body is of the material of its first particle that has a part of the surface. One that goes on in particles that
     are not shown keeps its walls.
 
     Parameters
@@ -43,7 +43,8 @@ def without_walls(
     joined = []
     parted: list[bpy.types.Object] = []
     for body in map(sorted, families.bodies(ids)):
-        material = pieces[body[0]].data.materials[0]
+        shown = [pieces[key] for key in body if key in pieces]  # others are buried in these
+        material = shown[0].data.materials[0]
         if not (_has_volume(material) and families.is_whole(body, beside)):
             continue
         mesh = surface_mesh(
@@ -52,7 +53,7 @@ def without_walls(
         mesh.materials.append(material)
         joined.append(bpy.data.objects.new("Body", mesh))
         particles.collection.objects.link(joined[-1])
-        parted += (pieces[key] for key in body)
+        parted += shown
     try:
         with temporarily((made, "hide_render", True) for made in parted):
             yield [*(made for made in objects if made not in parted), *joined]

@@ -147,6 +147,19 @@ def test_a_fused_body_counts_once_and_shows_no_seams(new_stage: StageFactory) ->
     assert difference.max() < 2e-2
 
 
+def test_a_fused_body_may_hold_balls_without_a_surface(new_stage: StageFactory) -> None:
+    buried, around = bead(1, (0.1, 0.0, FOCUS), 0.4), bead(2, (0.0, 0.0, FOCUS), 3.0)
+    shown = specimen(buried, around, density=0.4)
+    for particle in shown.particles:
+        particle.geometry = "meta_ball_sphere"
+        del particle.features["subdivisions"]
+    shown.techniques[0].features["noise_threshold"] = 0.001
+    computed = signal(new_stage, "fast", shown)
+    rendered = signal(new_stage, "reference", shown)
+    assert computed.min() < 0.6
+    assert abs((computed - rendered).mean()) < 2e-4
+
+
 def test_a_large_particle_is_made_of_parts_without_seams(
     new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
