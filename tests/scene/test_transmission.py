@@ -148,8 +148,8 @@ def test_a_fused_body_counts_once_and_shows_no_seams(new_stage: StageFactory) ->
 
 
 def test_a_fused_body_may_hold_balls_without_a_surface(new_stage: StageFactory) -> None:
-    buried, around = bead(1, (0.1, 0.0, FOCUS), 0.4), bead(2, (0.0, 0.0, FOCUS), 3.0)
-    shown = specimen(buried, around, density=0.4)
+    buried, around = bead(2, (0.0, 0.0, FOCUS), 2.5), bead(1, (0.0, 0.0, FOCUS), 2.5)
+    shown = specimen(around, buried, density=0.4)
     for particle in shown.particles:
         particle.geometry = "meta_ball_sphere"
         del particle.features["subdivisions"]
