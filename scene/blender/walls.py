@@ -24,8 +24,8 @@ def without_walls(
     """Yield the same particles, with one object for each body of a material that light enters.
 
     Until the block ends. Light that comes to a wall that two pieces share would meet it twice.
-    Such a body is of the material of its first particle that has a part of the surface. One that goes on in particles that
-    are not shown keeps its walls.
+    Such a body is of the material of its first particle that has a part of the surface. One that
+    goes on in particles that are not shown keeps its walls.
 
     Parameters
     ----------

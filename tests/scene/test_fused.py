@@ -229,7 +229,7 @@ def test_patterns_go_on_from_ball_to_ball(new_stage: StageFactory) -> None:
 
     world, stage = specimen(*THREE), new_stage(**SMALL)
     stage.sync(world)
-    stage.fuse()
+    stage._particles.fuse()
     centres, sizes = set(), set()
     for particle in world.particles:
         mesh = bpy.data.objects[f"Ball.{particle.index:05d}"].data
