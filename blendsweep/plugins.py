@@ -7,8 +7,8 @@ A plugin package offers classes that derive from one of the bases here:
 - `ObjectSet`: which objects a step works on
 - `FeatureGenerationStep`, `RenderingStep`: steps of the synth chain
 - `RenderingMode`: images of a frame
-- `GeometryPrototype`, `ProceduralGeometry` with its `TriangleMesh`, `MaterialPrototype`,
-  `MeasurementTechniquePrototype`
+- `GeometryPrototype`, `ProceduralGeometry` with its `TriangleMesh`, `FusedGeometry` with its
+  `FusedPart`, `MaterialPrototype`, `MeasurementTechniquePrototype`
 
 Nothing here imports bpy, since plugins are loaded where recipes are checked, too. A plugin imports
 it inside the functions that use it.
@@ -36,7 +36,12 @@ from scene.microscopy.raster import Raster
 from scene.microscopy.view import View
 from scene.prototypes.base import Fidelity
 from scene.prototypes.few_samples import render_few_samples
-from scene.prototypes.geometry import GeometryPrototype, ProceduralGeometry
+from scene.prototypes.geometry import (
+    FusedGeometry,
+    GeometryPrototype,
+    Neighbour,
+    ProceduralGeometry,
+)
 from scene.prototypes.magnification import MAGNIFICATION, magnify
 from scene.prototypes.material import MaterialPrototype
 from scene.prototypes.technique import (
@@ -45,6 +50,7 @@ from scene.prototypes.technique import (
     Container,
     MeasurementTechniquePrototype,
 )
+from scene.shapes.fused import FusedPart
 from scene.shapes.mesh import TriangleMesh
 from scene.specimen.criteria import Criterion, FeatureCriterion
 from scene.specimen.distributions import Distribution
@@ -76,6 +82,8 @@ __all__ = [
     "FileNamePart",
     "Footprint",
     "Frame",
+    "FusedGeometry",
+    "FusedPart",
     "GeometryBuffers",
     "GeometryPrototype",
     "Identifier",
@@ -88,6 +96,7 @@ __all__ = [
     "MeasurementTechniquePrototype",
     "MeasurementVolume",
     "Members",
+    "Neighbour",
     "ObjectSet",
     "Owner",
     "Particle",

@@ -33,7 +33,7 @@ class ImageModel(ABC):
         """
 
     def at_scale(self, scene_unit_nm: float) -> ImageModel:  # noqa: ARG002
-        """Return the model for scene units of so many nm; itself, if its lengths are in nm."""
+        """Return the model for a scene unit of this length; itself, if its lengths are in nm."""
         return self
 
     @abstractmethod

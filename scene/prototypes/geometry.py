@@ -125,8 +125,8 @@ class FusedGeometry(ProceduralGeometry):
     """A shape that grows together with others of its family: the particles of one blueprint.
 
     Each particle has its part of the fused body for a mesh, closed by walls towards its neighbours,
-    so that masks, depth and outlines are told of it as of any other. A particle that is alone in
-    an image is alone there in any respect. `surface` is that of a lone one in simulations.
+    so that it has a mask, depth and an outline like any other. A particle that is alone in an image
+    has not grown together with any. `surface` is that of a lone one in simulations.
     `rotation` does not matter to any of it.
     """
 

@@ -126,7 +126,7 @@ def _declared(
     custom = _custom(blueprint, kind, linked, problems) if found is not None else None
     if problems or found is None or custom is None:
         return None
-    place = 0  # as the original lists them
+    place = 0  # as the predecessor lists them
     if kind == TECHNIQUES and render is not None:
         technique = blueprint["measurement_technique_prototype_name"]
         color_mode = registry.prototype(MeasurementTechniquePrototype, technique).color_mode
@@ -203,7 +203,7 @@ def _custom(
 
 
 def custom_features(blueprint: Mapping[str, Any]) -> tuple[CustomFeature, ...] | None:
-    """Return the features that a blueprint adds; None if one is faulty, which is told elsewhere."""
+    """Return the features that a blueprint adds; None if one is faulty, as reported elsewhere."""
     try:
         return _CUSTOM_FEATURES.validate_python(blueprint.get(CUSTOM, ()))
     except ValidationError:

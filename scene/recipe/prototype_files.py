@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from scene.errors import ConfigurationError, Problem
-from scene.prototypes.library.folder import PROTOTYPE_NAME, content_hash, prototype_file
+from scene.prototypes.library.folder import (
+    GEOMETRIES,
+    MATERIALS,
+    PROTOTYPE_NAME,
+    TECHNIQUES,
+    content_hash,
+    prototype_file,
+)
 from scene.recipe.references import texts
 from scene.specimen.blueprints import DEFAULT_MATERIAL, VACUUM
 
 _KIND_OF_KEY = {
-    "geometry": "geometries",
-    "material": "materials",
-    "measurement_technique": "measurement_techniques",
+    "geometry": GEOMETRIES,
+    "material": MATERIALS,
+    "measurement_technique": TECHNIQUES,
 }
 _KEY = re.compile(r"(geometry|material|measurement_technique)_prototype_name$")
 _OVERRIDE = re.compile(r"(geometry|material|measurement_technique)_prototype_name=(.*)", re.DOTALL)
@@ -29,7 +36,7 @@ type Prototype = tuple[str, str]
 
 
 def key_of(kind: str) -> str:
-    """Return a key of recipes that names prototypes of a kind, one of `PROTOTYPE_FOLDERS`."""
+    """Return a key of recipes that names prototypes of a kind, one of a library's folders."""
     (word,) = (word for word, folder in _KIND_OF_KEY.items() if folder == kind)
     return f"{word}_prototype_name"
 
@@ -64,7 +71,7 @@ def prototype_versions(recipe: Any, folders: Sequence[str | Path]) -> Mapping[st
 
 def _named(recipe: Any) -> Iterator[Prototype]:
     # A recipe that says nothing of a material means one of these.
-    yield from (("materials", name) for name in (DEFAULT_MATERIAL, VACUUM))
+    yield from ((MATERIALS, name) for name in (DEFAULT_MATERIAL, VACUUM))
     for path, text in texts(recipe):
         if match := _KEY.search(path):
             yield _KIND_OF_KEY[match[1]], text

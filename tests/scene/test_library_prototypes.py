@@ -291,7 +291,7 @@ def test_particles_rest_on_the_walls_that_a_file_brings(
         ('objects["Cube"].location.w', "has no 'w'"),
         ('objects["Cube"].type', "'Type', which can't be set"),
         ('objects["Cube"]["none"]', "has no 'none'"),
-        ('objects["Cube"].matrix_world', "which is no number, text or vector"),
+        ('objects["Cube"].matrix_world', "which is not a number, a text or a vector"),
         ('objects["Cube"].animation_data.drivers[0].driver.expression', "has no 'animation_data'"),
         ('objects["Ball"].location', "there is no 'Ball' among the objects (Cube)"),
         ('scenes["Scene"].render.filepath', "a path of files, which recipes can't set"),

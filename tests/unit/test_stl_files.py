@@ -76,9 +76,9 @@ def test_particles_have_the_files_size_and_keep_their_proportions_on_demand(tmp_
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "is no STL file"),
-        (b"PK\3\4" + bytes(200), "is no STL file"),
-        (stl(WEDGE)[:-1], "is no STL file"),
+        (b"", "is not an STL file"),
+        (b"PK\3\4" + bytes(200), "is not an STL file"),
+        (stl(WEDGE)[:-1], "is not an STL file"),
         (stl([]), "holds no triangles"),
         (TEXT.encode()[:200], "breaks off"),
         (stl([((0, 0, 0), (1e9, 0, 0), (0, 1, 1))]), "longer and thinner"),

@@ -64,7 +64,7 @@ class Value:
             items: list[Any] = list(value)
             if 1 < len(items) <= _MOST_COMPONENTS and all(_is_number(item) for item in items):
                 return tuple(shortest(item) for item in items)
-        raise ValueError(f"leads to {value!r:.60}, which is no number, text or vector")
+        raise ValueError(f"leads to {value!r:.60}, which is not a number, a text or a vector")
 
     def set(self, value: FeatureValue) -> None:
         """Set the value, and mark its data block as changed, or drivers would stay behind."""

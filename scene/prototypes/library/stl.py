@@ -120,7 +120,9 @@ def _binary(content: bytes) -> NDArray[np.float64] | None:
 def _text(content: bytes) -> NDArray[np.float64]:
     content = content.lower()  # some programs write capitals
     if not content.lstrip().startswith(b"solid"):
-        raise ValueError("is no STL file: neither text nor as long as its number of triangles says")
+        raise ValueError(
+            "is not an STL file: it is neither text nor as long as its number of triangles says"
+        )
     if b"endsolid" not in content:
         raise ValueError("breaks off: it has no 'endsolid'")
     rows = [line.split()[1:] for line in content.splitlines() if line.split()[:1] == [b"vertex"]]

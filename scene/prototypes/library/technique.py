@@ -32,8 +32,9 @@ SCENE, COLLECTION = "Scene", "MeasurementTechnique"
 """What has to be in a technique's file."""
 
 _PARTICLES = 0
-_PROJECTIONS = ("ORTHO", "PERSP")
 """Which of Blender's collections for collisions all particles are in."""
+
+_PROJECTIONS = ("ORTHO", "PERSP")
 
 _BOX_CORNERS = 3 * 12
 _BOX_TOLERANCE = 1e-5
