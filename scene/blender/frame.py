@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scene.blender.buffers import buffers_scene, render_buffers
 from scene.blender.camera import check_looks_down, pixel_size
 from scene.blender.ground_truth import GroundTruth
-from scene.blender.image_formation import ImageFormation
+from scene.blender.image_formation import ImageFormation, signal_of
 from scene.blender.outline import seen_footprints
 from scene.blender.particles import ParticleObjects
 from scene.blender.render import (
@@ -35,7 +35,6 @@ from scene.imaging.footprint import Footprint
 from scene.imaging.frame import Frame
 from scene.imaging.sampling import Sampling
 from scene.imaging.shading import GROUND
-from scene.language.plugin_code import described
 from scene.microscopy.chain import Gray, imaged
 from scene.microscopy.color import LUMINANCE, in_color
 from scene.microscopy.data_bar import draw
@@ -244,31 +243,18 @@ class BlenderFrame(Frame):
             unseen = self._height(self._rendered_buffers(self._overlapping, frozenset()))
         view = View(
             raster=raster,
-            buffers=_read_only(buffers),
+            buffers=buffers.read_only(),
             height=self._height(buffers),
             unseen_height=unseen,
             ground=formation.ground,
             particles=formation.particles,
             thickness=self._thickness if model.looks_through else tuple,
         )
-        signal: object = model.signal(view, self._shared_stream)  # whatever a plugin gives
-        if (
-            not isinstance(signal, np.ndarray)
-            or signal.shape != raster.shape
-            or signal.dtype != np.float32
-            or not np.isfinite(signal).all()
-        ):
-            form = f"{signal.dtype} {signal.shape}" if isinstance(signal, np.ndarray) else signal
-            raise TypeError(
-                f"{described(type(model))}: signal must give an array of finite float32 of "
-                f"{raster.shape}, got {form!r:.60}"
-            )
-        return signal
+        return signal_of(model, view, self._shared_stream)
 
     def _thickness(self) -> Iterator[list[Thickness]]:
         """Yield the thickness of each body of interest, by its parts."""
-        truth, camera, formation = self._truth, self._truth.camera(), self._formation
-        ground = camera.matrix_world.translation.z - formation.ground_height
+        truth, camera, unit = self._truth, self._truth.camera(), self._formation.scene_unit_nm
         with (
             self._shapes(self._interest) as shown,
             buffers_scene(truth, shown) as scene,
@@ -277,7 +263,7 @@ class BlenderFrame(Frame):
             layer = scene.view_layers[0]
             layer.update()
             found = seen_thickness(
-                layer.depsgraph, camera, truth.size, shown, ground, formation.scene_unit_nm
+                layer.depsgraph, camera, truth.size, shown, self._ground_depth, unit
             )
             yield from in_bodies(found, self._particles.families.bodies(self._interest))
 
@@ -286,10 +272,15 @@ class BlenderFrame(Frame):
 
         Right for a camera that looks down.
         """
-        formation = self._formation
-        top = self._truth.camera().matrix_world.translation.z - formation.ground_height
-        above = np.where(buffers.instance > 0, np.float32(top) - buffers.depth, np.float32(0.0))
-        return above * np.float32(formation.scene_unit_nm)
+        ground = np.float32(self._ground_depth)
+        above = np.where(buffers.instance > 0, ground - buffers.depth, np.float32(0.0))
+        return above * np.float32(self._formation.scene_unit_nm)
+
+    @property
+    def _ground_depth(self) -> float:
+        """How far below the camera the ground is, in scene units."""
+        top: float = self._truth.camera().matrix_world.translation.z
+        return top - self._formation.ground_height
 
     def _path_traced(self) -> NDArray[np.float32]:
         """Render with the technique's own materials and light."""
@@ -337,11 +328,3 @@ class BlenderFrame(Frame):
                     yield made, "hide_render", False
                 if made.visible_camera != visible:
                     yield made, "visible_camera", visible
-
-
-def _read_only(buffers: GeometryBuffers) -> GeometryBuffers:
-    """Return the same arrays for others to look at; ground truth is taken from them, too."""
-    seen = GeometryBuffers(buffers.depth.view(), buffers.normal.view(), buffers.instance.view())
-    for array in (seen.depth, seen.normal, seen.instance):
-        array.flags.writeable = False
-    return seen

@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scene.errors import RenderError
 from scene.language.plugin_code import described, given
 from scene.microscopy.color import ColorMode
 from scene.microscopy.data_bar import DataBar
 from scene.microscopy.electron_surface import ElectronSurface
-from scene.microscopy.image_model import ImageModel
+from scene.microscopy.image_model import ImageModel, Stream
 from scene.microscopy.imaging_chain import ImagingChain
 from scene.microscopy.raster import Raster
-from scene.microscopy.view import ParticleSurfaces
+from scene.microscopy.view import ParticleSurfaces, View
 from scene.prototypes.image_settings import COLOR_MODE
 from scene.prototypes.technique import MeasurementTechniquePrototype
 from scene.recipe.schema import RenderSettings
@@ -136,3 +139,27 @@ def _reach_nm(model: ImageModel) -> float:
             f"{reach!r:.60}"
         )
     return reach
+
+
+def signal_of(model: ImageModel, view: View, stream: Stream) -> NDArray[np.float32]:
+    """Return the noise-free signal that a model computes, of ``view.raster.shape``.
+
+    Raises
+    ------
+    TypeError
+        If a plugin's gives anything else.
+    """
+    signal: object = model.signal(view, stream)
+    shape = view.raster.shape
+    if (
+        not isinstance(signal, np.ndarray)
+        or signal.shape != shape
+        or signal.dtype != np.float32
+        or not np.isfinite(signal).all()
+    ):
+        form = f"{signal.dtype} {signal.shape}" if isinstance(signal, np.ndarray) else signal
+        raise TypeError(
+            f"{described(type(model))}: signal must give an array of finite float32 of {shape}, "
+            f"got {form!r:.60}"
+        )
+    return signal

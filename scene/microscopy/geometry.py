@@ -25,3 +25,10 @@ class GeometryBuffers:
     depth: NDArray[np.float32]
     normal: NDArray[np.float32]
     instance: NDArray[np.uint16]
+
+    def read_only(self) -> GeometryBuffers:
+        """Return the same arrays for others to look at, who can't change them."""
+        seen = GeometryBuffers(self.depth.view(), self.normal.view(), self.instance.view())
+        for array in (seen.depth, seen.normal, seen.instance):
+            array.flags.writeable = False
+        return seen
