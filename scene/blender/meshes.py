@@ -14,6 +14,7 @@ from scene.prototypes.material import MaterialPrototype
 from scene.prototypes.particle_features import PARTICLE_FEATURES
 from scene.prototypes.surface_mesh import SurfaceMeshes
 from scene.recipe.registry import Registry
+from scene.shapes.mesh import TriangleMesh
 from scene.specimen.features import FeatureSpec, FeatureValue
 from scene.specimen.specimen import DIMENSIONS, Particle
 from scene.specimen.values import named, values
@@ -95,7 +96,8 @@ class MeshLibrary:
         features = named(_shaping(geometry), shaping)
         if type(geometry).build is ProceduralGeometry.build:
             assert isinstance(geometry, ProceduralGeometry)
-            return self._surfaces.mesh(type(geometry).__name__, geometry.surface(features))
+            surface = given(geometry.surface(features), TriangleMesh, type(geometry), "surface")
+            return self._surfaces.mesh(type(geometry).__name__, surface)
         return given(geometry.build(features), bpy.types.Mesh, type(geometry), "build")
 
 

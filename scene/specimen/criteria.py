@@ -11,11 +11,13 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, final, override
 
+import numpy as np
 from pydantic import field_validator
 
 from scene.language.element import CheckContext, Configurable, Members
 from scene.language.fields import Bool, Text
 from scene.language.messages import shown
+from scene.language.plugin_code import described
 from scene.specimen.features import FeatureValue
 from scene.specimen.owners import Owner
 
@@ -33,6 +35,21 @@ class Criterion(Configurable):
         """Return the answer that all objects of a kind have; None if it depends on the object."""
         del kind
         return None
+
+
+def answer_of(criterion: Criterion, method: str, given: object) -> bool:
+    """Return what a method of a criterion gave.
+
+    Raises
+    ------
+    TypeError
+        If it is neither true nor false, of Python or numpy.
+    """
+    if not isinstance(given, bool | np.bool):
+        raise TypeError(
+            f"{described(type(criterion))}: {method} must give a bool, got {given!r:.60}"
+        )
+    return bool(given)
 
 
 class FeatureCriterion(Criterion):
@@ -58,7 +75,7 @@ class FeatureCriterion(Criterion):
     def holds(self, owner: Owner) -> bool:
         value = owner.feature(self.feature_name)
         answer = None if value is None else self.answer(value)
-        return self.default_return_value if answer is None else bool(answer)
+        return self.default_return_value if answer is None else answer_of(self, "answer", answer)
 
     @abstractmethod
     def answer(self, value: FeatureValue) -> bool | None:

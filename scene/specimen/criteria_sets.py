@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, InstanceOf
 from scene.language.conditions import Condition
 from scene.language.element import CheckContext, Configurable, Members
 from scene.language.messages import shown
-from scene.specimen.criteria import Criterion
+from scene.specimen.criteria import Criterion, answer_of
 from scene.specimen.owners import Owner
 from scene.specimen.sets import ObjectSet
 
@@ -58,5 +58,8 @@ class SetByCriteria(ObjectSet):
     @override
     def contains(self, owner: Owner) -> bool:
         # No criterion is left out, whatever the others say.
-        answers = {name: criterion.holds(owner) for name, criterion in self.criteria.items()}
+        answers = {
+            name: answer_of(criterion, "holds", criterion.holds(owner))
+            for name, criterion in self.criteria.items()
+        }
         return self.condition.value(answers) is True

@@ -129,3 +129,12 @@ def test_particles_of_different_shapes_have_meshes_of_their_own(new_stage: Stage
     assert one != other
     assert np.array_equal(mesh_arrays(one)[1], mesh_arrays(other)[1])
     assert not np.array_equal(mesh_arrays(one)[0], mesh_arrays(other)[0])
+
+
+def test_what_a_plugin_gives_for_a_surface_is_looked_at(
+    new_stage: StageFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builtin_classes(GeometryPrototype)["rod"], "surface", lambda *_: None)
+    stage = new_stage()
+    with pytest.raises(TypeError, match="Rod: surface must give an instance of TriangleMesh"):
+        stage.sync(specimen(particle(1, "rod", 0.0)))

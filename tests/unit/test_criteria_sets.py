@@ -299,7 +299,7 @@ from blendsweep.plugins import Criterion, FeatureCriterion, Members, Owner, Part
 
 class IsOdd(Criterion):
     def holds(self, owner: Owner):
-        return isinstance(owner.item, Particle) and owner.item.index % 2 == 1
+        return np.bool_(isinstance(owner.item, Particle) and owner.item.index % 2 == 1)
 
 class IsFiner(FeatureCriterion):
     than: int
@@ -309,6 +309,14 @@ class IsFiner(FeatureCriterion):
 class Fails(Criterion):
     def holds(self, owner):
         raise LookupError("nothing there")
+
+class SaysYes(Criterion):
+    def holds(self, owner):
+        return "yes"
+
+class SaysNothing(FeatureCriterion):
+    def answer(self, value):
+        return ""
 """
 
 
@@ -340,6 +348,39 @@ def test_criteria_of_plugins_are_asked_of_every_kind_of_object(
     assert sorted(context.particle_ids("Odd")) == [2, 5]
     assert len(context.particles("Finer")) == 5
     assert context.techniques("Finer") == []
+
+
+@pytest.mark.parametrize(
+    ("criterion", "message"),
+    [
+        ({"_target_": "$plugins.odd.SaysYes"}, "holds must give a bool, got 'yes'"),
+        (
+            {
+                "_target_": "$plugins.odd.SaysNothing",
+                "feature_name": "location",
+                "default_return_value": False,
+            },
+            "answer must give a bool, got ''",
+        ),
+    ],
+)
+def test_a_plugin_s_answer_is_yes_or_no(
+    tmp_path: Path,
+    write_plugin: Callable[[Path, str, str], None],
+    criterion: dict[str, Any],
+    message: str,
+) -> None:
+    write_plugin(tmp_path, "odd", PLUGIN)
+    document = changed(
+        {
+            "process_conditions.feature_criteria.C": criterion,
+            "process_conditions.sets.S.criterion": "$IsParticle and $C",
+            "synth_chain.feature_generation_steps": [*INVOKE, draw("Up", "S")],
+        }
+    )
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        parse(document, "r.yaml", Registry([tmp_path]))
+    assert str(tmp_path / "odd" / "__init__.py") in str(caught.value)
 
 
 def test_a_criterion_of_a_plugin_that_fails_is_reported_with_its_file(
