@@ -326,7 +326,7 @@ def _histogram(axis: Axes, values: Floats, most: int) -> bool:
 
 
 def are_words(values: Floats | Words) -> TypeIs[Words]:
-    """Whether values are no numbers."""
+    """Whether values are not numbers."""
     return values.dtype.kind == "U"
 
 

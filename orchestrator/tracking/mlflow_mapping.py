@@ -69,7 +69,7 @@ def params(row: Row, names: Mapping[str, str]) -> dict[str, str]:
 def metrics(row: Row) -> dict[str, float]:
     """Return the finite features, drawn parameters, qualities, timings and counts.
 
-    They are named as `metric_name` says. Features that are no numbers are among the tags.
+    They are named as `metric_name` says. Features that are not numbers are among the tags.
     """
     kinds = (FEATURE, VARIABILITY, QUALITY, TIME)
     columns = [*_COUNTS, *(name for name in row if name.startswith(kinds))]
@@ -165,7 +165,7 @@ def _cell(text: str) -> str:
 def tags(row: Row, output: str) -> dict[str, str]:
     """Return what describes a run in words.
 
-    Status, place, device, specimen, versions, rendering, features that are no numbers, and a failed
+    Status, place, device, specimen, versions, rendering, features other than numbers, and a failed
     run's error.
 
     Parameters

@@ -69,7 +69,7 @@ def filtered(finer: NDArray[np.float32]) -> NDArray[np.float32]:
 def _blackman_harris() -> NDArray[np.float32]:
     """Return the weights of a pixel's places, and of those of its neighbours along one axis.
 
-    Cycles' filter of a width of 1.5 reaches so many pixels to either side.
+    Cycles' filter of a width of 1.5 reaches 1.5 pixels to either side.
     """
     turn = np.pi * (np.arange(3 * FINER) - (3 * FINER - 1) / 2) / (1.5 * FINER)
     weights = np.zeros(3 * FINER)

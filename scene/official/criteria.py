@@ -38,7 +38,7 @@ class InCompartment(FeatureCriterion):
     def answer(self, value: FeatureValue) -> bool | None:
         if isinstance(value, str | tuple):
             return None
-        # Each bound is one number for both of its neighbours; the outermost are no bounds, as a
+        # Each bound is one number for both of its neighbours; the outermost do not bound, as a
         # remainder may be rounded up to the whole length.
         number, total, length = self.compartment_no, self.compartments_total, self.interval_length
         place = value % length

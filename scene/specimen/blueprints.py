@@ -21,7 +21,7 @@ DEFAULT_MATERIAL = "default"
 
 @final
 class CustomFeature(StrictModel):
-    """A feature of one's own, which Blendsweep alone keeps.
+    """A feature that a recipe adds, and that Blendsweep alone keeps.
 
     Its kind is that of its first value, the ``_value`` in a recipe: a number, a vector, a colour,
     true or false, or text.

@@ -83,8 +83,8 @@ def test_nothing_is_held_or_recorded_until_it_is_set() -> None:
 @pytest.mark.parametrize(
     ("feature", "value", "message"),
     [
-        ("color_mode", "CMYK", "color_mode is one of BW, RGB, RGBA, got 'CMYK'"),
-        ("color_depth", "12", "color_depth is one of 8, 16, got '12'"),
+        ("color_mode", "CMYK", "unknown color_mode 'CMYK'; valid are: BW, RGB, RGBA"),
+        ("color_depth", "12", "unknown color_depth '12'; valid are: 16, 8"),
         ("color_depth", 8, "color_depth takes text, got 8"),
         ("resolution_x", 4, r"resolution_x must lie in \[16, 16384\], got 4"),
         ("cycles_samples", 0.5, "cycles_samples takes whole numbers, got 0.5"),

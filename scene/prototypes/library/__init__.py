@@ -1,1 +1,1 @@
-"""Prototypes of one's own: files in a library folder, and what recipes may set in them."""
+"""Prototypes of users: files in a library folder, and what recipes may set in them."""

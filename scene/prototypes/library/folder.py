@@ -1,4 +1,4 @@
-"""Library folders: where prototypes of one's own lie, and what stands beside them."""
+"""Library folders: where users' prototypes lie, and what stands beside them."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Library:
         Raises
         ------
         ValueError
-            If what is there under this name is no prototype; the text is one sentence.
+            If what is there under this name is not a prototype; the text is one sentence.
         """
         kind = FOLDERS[base]
         path = prototype_file(kind, name, self.folders)

@@ -76,7 +76,7 @@ def todays_socket(owner: Any, key: str | int, version: Version) -> str | int:
     Raises
     ------
     ValueError
-        If there is none any more; the text is the predicate of a sentence.
+        If the item no longer exists; the text is the predicate of a sentence.
     """
     if not _is_principled_inputs(owner):
         return key

@@ -53,7 +53,7 @@ class Value:
         Raises
         ------
         ValueError
-            If it is none that features can have; the text is the predicate of a sentence.
+            If features can't have such values; the text is the predicate of a sentence.
         """
         value = self._get()
         if isinstance(value, bool | int | str):

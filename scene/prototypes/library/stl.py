@@ -45,7 +45,7 @@ def stl_geometry(path: Path) -> StlGeometry:
     Raises
     ------
     ValueError
-        If it is none; the text is one sentence that names the file.
+        If it is not an STL file; the text is one sentence that names the file.
     OSError
         If it can't be read.
     """
@@ -92,7 +92,7 @@ def stl_triangles(content: bytes) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If it is none; the text is the predicate of a sentence.
+        If they are not an STL file; the text is the predicate of a sentence.
     """
     corners = _binary(content)
     if corners is None:
