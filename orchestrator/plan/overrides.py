@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from orchestrator.plan.run import Scalar
 from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
 from scene.language.override_texts import grammar_sentence, override_problem
+from scene.recipe.defaults import is_without_meaning
+
+_LOG = logging.getLogger(__name__)
 
 _SHOWN_TEXT = 200
 
@@ -92,7 +96,12 @@ def parse_overrides(overrides: Sequence[OverrideText]) -> tuple[Axis, ...]:
             problems.append(override.problem(problem))
             continue
         try:
-            axes.append(_axis(override, _PARSER.parse_override(override.text)))
+            parsed = _PARSER.parse_override(override.text)
+            if is_without_meaning(str(parsed.key_or_group)):
+                note = "%s: %s has no meaning here and is left out"
+                _LOG.warning(note, override.source, override.text)
+            else:
+                axes.append(_axis(override, parsed))
         except (HydraException, ValueError, RecursionError) as error:
             problems.append(override.problem(_one_line(error, override.text)))
     if problems:

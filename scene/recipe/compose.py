@@ -7,6 +7,7 @@ knows Hydra or OmegaConf; no ``DictConfig`` leaves them.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -24,11 +25,13 @@ from scene.language.canonical import at_place
 from scene.language.override_texts import grammar_sentence
 from scene.language.paths import is_file, is_there
 from scene.language.yaml_files import YAML_ENDINGS, write_mapping
-from scene.recipe.defaults import compose, first_sentence, make_way
+from scene.recipe.defaults import compose, first_sentence, is_without_meaning, make_way
 from scene.recipe.kinds import differ
 from scene.recipe.measured import MeasuredFiles, is_measured, named_files
 from scene.recipe.optional_keys import give_optional_keys, leave_out_defaults
 from scene.recipe.references import calls_function, is_index, texts, too_large
+
+_LOG = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 BUILTIN_RECIPES = next(
@@ -132,7 +135,11 @@ class Composition:
     def _apply(self, config: DictConfig, text: str) -> Iterator[Problem]:
         """Apply one override; yield what is wrong with it."""
         try:
-            problem = _applied(config, _parsed(text))
+            override = _parsed(text)
+            if is_without_meaning(override.key_or_group):
+                _LOG.warning("%s: %s has no meaning here and is left out", COMMAND_LINE, text)
+                return
+            problem = _applied(config, override)
         except HydraException as error:
             problem = grammar_sentence(error)
         except (ConfigKeyError, ConfigAttributeError) as error:

@@ -221,6 +221,12 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
         return next((file for file in candidates if is_there(file)), None)
 
 
+def is_without_meaning(key: str) -> bool:
+    """Return whether the key of an override is one of those, or below one."""
+    path = tuple(key.replace("/", ".").split("."))
+    return any(path[: len(place)] == place for place in _WITHOUT_MEANING)
+
+
 def _leave_out(content: dict[str, Any], file: Path) -> None:
     """Remove what has no meaning here, and say so."""
     for path in _WITHOUT_MEANING:

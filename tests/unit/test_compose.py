@@ -11,6 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.plan.overrides import parse_overrides
+from orchestrator.plan.sweep import OverrideText
 from scene.errors import ConfigurationError
 from scene.recipe.compose import BUILTIN_RECIPES, Composition
 
@@ -525,3 +527,16 @@ def test_a_step_of_another_kind_replaces_the_one_in_its_place(tmp_path: Path) ->
     with pytest.raises(ConfigurationError, match="unknown key 'largest_overlap'"):
         made.resolve(["steps.0={_target_: Relax, largest_overlap: 1}"])
     assert made.resolve()["steps"][0] == {"_target_": "Relax", "gravity": 1}
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["hydra.sweep.dir=x", "hydra/launcher=joblib", "synth_chain.blender_log_file_name=a"],
+)
+def test_overrides_for_the_predecessor_are_left_out_with_a_note(
+    override: str, spheres: Composition, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert spheres.resolve([override]) == spheres.resolve()
+    assert parse_overrides([OverrideText(override, "command line")]) == ()
+    note = f"command line: {override} has no meaning here and is left out"
+    assert [record.getMessage() for record in caplog.records] == [note, note]
