@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import time
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def lump(number: int) -> Specimen:
 
 
 def measure(number: int) -> str:
-    """Return CPU seconds of fusing, buffers, outlines, x-ray view and `real`, and MiB."""
+    """Return CPU seconds of fusing, buffers, outlines, x-ray view and `real`, all seconds, MiB."""
     from scene.blender.stage import Stage
 
     made = lump(number)
@@ -60,13 +61,15 @@ def measure(number: int) -> str:
     stage = Stage(session(), registry(), RenderSettings(resolution=(960, 960)), Streams(1))
     stage.sync(made)
     frame = stage.frame(frozenset(range(1, number + 1)))
-    fused = cpu_seconds(stage.fuse)
+    began = time.monotonic()
+    fused = cpu_seconds(stage._particles.fuse)  # noqa: SLF001 (else the first of the others does it)
     buffers = cpu_seconds(lambda: frame.buffers)
     memory = peak_mb() - before
     outlines = cpu_seconds(lambda: list(frame.footprints()))
     xray = cpu_seconds(frame.xray)
     real = cpu_seconds(frame.real)
-    return " ".join(f"{value:.2f}" for value in (fused, buffers, outlines, xray, real, memory))
+    parts = fused, buffers, outlines, xray, real
+    return " ".join(f"{value:.2f}" for value in (*parts, time.monotonic() - began, memory))
 
 
 def figures() -> list[Row]:
@@ -76,15 +79,16 @@ def figures() -> list[Row]:
         with progress(f"{number} balls"):
             asked = [sys.executable, "-m", "bench.fused", "--one", str(number)]
             output = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-        *times, memory = map(float, output.split()[-6:])
+        *times, waited, memory = map(float, output.split()[-7:])
         fused, buffers, outlines, xray, real = times
         rows.append(
             Row(
                 f"{number} balls that are one body",
-                f"fused in {fused:.2f} s, buffers {buffers:.2f} s, outlines {outlines:.2f} s, "
-                f"x-ray view {xray:.2f} s, real {real:.2f} s, {memory:.0f} MiB",
+                f"{waited:.1f} s; CPU seconds: fused {fused:.2f}, buffers {buffers:.2f}, "
+                f"outlines {outlines:.2f}, x-ray view {xray:.2f}, real {real:.2f}; "
+                f"{memory:.0f} MiB",
                 f"at most {TIME_BOUND:g} s in all, {MEMORY_BOUND} MiB",
-                sum(times) <= TIME_BOUND and memory <= MEMORY_BOUND,
+                waited <= TIME_BOUND and memory <= MEMORY_BOUND,
             )
         )
     return rows

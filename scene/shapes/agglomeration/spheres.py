@@ -75,6 +75,7 @@ class SphereMeeting(Meeting):
         self._largest = float(radii.max() + moving_radii.max())
         self._block = float(radii.min() + moving_radii.min())
         self._tree = KDTree(centres, balanced_tree=False, compact_nodes=False)
+        self._apart = np.zeros(3), 0.0  # a place, and how far from there nothing meets
 
     @override
     def first_contact(self, path: Points) -> Contact | None:
@@ -106,6 +107,10 @@ class SphereMeeting(Meeting):
         reach = self._largest + size * longest / 2 * 1.001
         begin, number = 0, _FIRST_BLOCKS
         while begin < len(starts):
+            clear = self._clear(path[starts[begin] :], stops[begin:] - starts[begin])
+            if clear:
+                begin, number = begin + clear, _FIRST_BLOCKS
+                continue
             end = begin + number
             found = self._around(middles[begin:end], reach)
             for start, stop, near in zip(
@@ -114,6 +119,24 @@ class SphereMeeting(Meeting):
                 if near:
                     yield start, stop, near
             begin, number = end, 2 * number
+
+    def _clear(self, path: Points, stops: NDArray[np.intp]) -> int:
+        """Return along how many of a path's first stretches nothing can meet, if that is seen.
+
+        Bodies with a gap between them stay apart as long as none moves farther than that: most of
+        a winding way is far from everything.
+        """
+        place, gap = self._apart
+        within = _lengths(path - place) < gap
+        if not within[: stops[0] + 1].all():
+            place = path[0]
+            distances, _ = self._tree.query(place + self._moving_centres)
+            gap = float((distances - self._moving_radii).min() - self._radii.max())
+            self._apart = place, gap
+            within = _lengths(path - place) < gap
+        if within.all():
+            return len(stops)
+        return int(np.searchsorted(stops, within.argmin(), side="left"))
 
     def _around(self, places: Points, reach: float) -> list[list[int]]:
         """Return the pairs whose distance is at most `reach` at each place, in order."""
@@ -128,6 +151,12 @@ class SphereMeeting(Meeting):
             )
             for start in range(0, len(points), number)
         ]
+
+
+def _lengths(vectors: Points) -> NDArray[np.float64]:
+    x, y, z = vectors.T
+    lengths: NDArray[np.float64] = np.sqrt(x * x + y * y + z * z)
+    return lengths
 
 
 def _entry(
