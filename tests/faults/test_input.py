@@ -70,7 +70,7 @@ OVERRIDES = {
     f"{STEPS}.1._target_=$plugins.os.system": "_target_",
     "render.max_samples=${oc.env:HOME}": "only references to other keys are allowed",
     "name=../../x": "name",
-    "+hydra.run.dir=/x": "unknown key 'hydra'",
+    "+hydro.run.dir=/x": "unknown key 'hydro'",
     "initial_runtime_state.seed=18446744073709551616": "at most",
     "initial_runtime_state.seed=shuffle(range(3))": "shuffle()",
     r"initial_runtime_state.seed=range\(15\)": "write initial_runtime_state.seed=range(15)",
