@@ -61,15 +61,14 @@ def load_sweep(
     """
     caller = _Caller(command_line)
     overrides = listed("overrides", overrides)
-    if (plugins := options.get("plugins")) is not None:
-        options["plugins"] = listed("plugins", plugins, str, Path)
-    if (prototypes := options.get("prototypes")) is not None:
-        options["prototypes"] = listed("prototypes", prototypes, str, Path)
-    given = {
+    given: dict[str, Any] = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in options.items()
         if value is not None
     }
+    for name in _ADDED:
+        if name in given:
+            given[name] = listed(name, given[name], str, Path)
     if problems := list(_misgiven(given, caller)):
         raise ConfigurationError(problems)
     return _Reading(sweep, given, caller).sweep(overrides)

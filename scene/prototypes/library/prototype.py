@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
@@ -29,9 +30,9 @@ class LibraryPrototype(Prototype):
     _loaded: Blocks | None = None
 
     @property
+    @abstractmethod
     def name_in_file(self) -> str:
         """Name of what is loaded."""
-        raise NotImplementedError
 
     @cached_property
     def links(self) -> Mapping[str, Link]:
