@@ -1,0 +1,153 @@
+"""The command line: arguments, what is printed and exit codes, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import blendsweep as bs
+from examples.detector.detector import Prediction
+
+PROGRAM = "python -m examples.detector"
+
+HELP = f"""Train a detector of particles on data sets alone; use and measure it on micrographs.
+
+\b
+Examples:
+  # Find particles: a label image for each micrograph, and a table of their sizes
+  {PROGRAM} predict outputs/detector.pt micrographs/ --to outputs/found
+  # How good that is, where MINE has images/ and masks/ by hand
+  {PROGRAM} evaluate MINE outputs/found --per-image
+
+Put `uv run --group detector` in front, from the repository's root.
+"""
+
+EXIT_CODES = """Exit codes: 0 done; 1 it failed on the way; 2 wrong input, nothing written;
+130 interrupted."""
+
+FIGURES = """Say how many particles were found, and how well.
+
+\b
+AP50, AP75       TP / (TP + FP + FN), pairs overlap by an IoU of 0.5, 0.75 or more
+AP50-95          its mean over 0.5, 0.55, ..., 0.95
+count error      mean over images of |found - true| / true
+wasserstein      between the two distributions of diameters, relative to the true mean
+mean d error     of the mean diameter, relative, with its sign; abs: without
+matched d error  median over pairs of the diameter's relative error
+
+Diameters are those of circles of the same area. Wasserstein and mean d error, too, are means over
+images; particles that touch the border do not count there, as their size is not known.
+"""
+
+type Detect = Callable[..., Prediction]
+
+app = typer.Typer(
+    help=HELP,
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+
+Images = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IMAGES...",
+        help="Gray PNG, TIFF or JPEG files of 8 or 16 bits, or folders of them.",
+    ),
+]
+To = Annotated[
+    Path, typer.Option("--to", metavar="FOLDER", help="New folder, or one of the same command.")
+]
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is a sentence."""
+    try:
+        app(prog_name=PROGRAM)
+    except bs.BlendsweepError as error:
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command(epilog=EXIT_CODES)
+def predict(
+    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What `train` has saved.")],
+    images: Images,
+    to: To,
+) -> None:
+    """Find particles in micrographs of any size.
+
+    FOLDER gets a label image of 16 bits for each micrograph (STEM.png; 0 where no particle is) and
+    particles.csv: centre, diameter and score of each particle.
+    """
+    from examples.detector.detector import Detector
+
+    loaded = Detector.load(detector)
+    digest = hashlib.sha256(detector.read_bytes()).hexdigest()[:8]
+    _write_predictions(loaded.predict, f"predictions of {detector.name} ({digest})", images, to)
+
+
+@app.command(help=FIGURES, epilog=EXIT_CODES)
+def evaluate(
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH",
+            help="Folder of label images by hand, or one with masks/ in it. A folder ignore/ "
+            "beside them marks what must not be judged.",
+        ),
+    ],
+    prediction: Annotated[
+        Path, typer.Argument(metavar="PREDICTION", help="Folder of label images of the same names.")
+    ],
+    *,
+    min_diameter: Annotated[
+        float,
+        typer.Option(metavar="PX", min=0.0, help="Annotated particles below are not judged."),
+    ] = 8.0,
+    per_image: Annotated[
+        bool, typer.Option("--per-image", help="The figures of each image too.")
+    ] = False,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write all figures to a file for programs."),
+    ] = None,
+) -> None:
+    """Judge found particles against annotated ones; `FIGURES` is the help text."""
+    from examples.detector import evaluation
+
+    if json is not None:
+        evaluation.check_json_target(json)
+    result = evaluation.evaluate(truth, prediction, min_diameter)
+    for line in result.lines(per_image=per_image):
+        typer.echo(line)
+    if json is not None:
+        result.write(json)
+        typer.echo(f"figures: {json}")
+
+
+def _write_predictions(detect: Detect, content: str, images: list[Path], to: Path) -> None:
+    from examples.detector.micrographs import micrograph_files, read_micrograph
+    from examples.detector.prediction_folder import PredictionFolder, claim
+    from examples.detector.progress import shown
+
+    files = micrograph_files(images)
+    claim(to, content)
+
+    def predictions() -> Iterator[tuple[str, Prediction]]:
+        for stem, file in shown(files.items(), "images"):
+            yield stem, detect(read_micrograph(file))
+
+    number = PredictionFolder(to).write(predictions())
+    typer.echo(f"{number} particles in {len(files)} images: {to}")

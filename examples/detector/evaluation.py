@@ -1,0 +1,148 @@
+"""Folders of label images against each other: which belong together, the scores as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from examples.detector.errors import DetectorError
+from examples.detector.micrographs import LABEL_SUFFIXES, check_same_size, read_labels, stems
+from examples.detector.progress import shown
+from examples.detector.scores import Judged, Scores, SizeClass, by_size, judge, pooled
+
+_KIND = "detector evaluation"
+_NAMES = {"ap50": "AP50", "ap75": "AP75", "ap50_95": "AP50-95", "f1": "F1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Predictions for some micrographs, judged.
+
+    Parameters
+    ----------
+    judged
+        Each micrograph by its stem.
+    min_diameter
+        Annotated particles below are not judged, in px.
+    missing
+        Micrographs without a prediction, which count as ones where nothing was found.
+    """
+
+    judged: Mapping[str, Judged]
+    min_diameter: float
+    missing: tuple[str, ...] = ()
+
+    def lines(self, *, per_image: bool = False) -> Iterator[str]:
+        """Yield the figures as people read them."""
+        for stem in self.missing:
+            yield f"{stem} has no prediction: it counts as an image where nothing was found"
+        if per_image:
+            for stem, one in self.judged.items():
+                yield f"{stem}: {_brief(pooled([one]))}"
+        everything = list(self.judged.values())
+        yield f"all {len(everything)} images: {_brief(pooled(everything))}"
+        yield "diameter px    true  found  recall  precision"
+        for size in by_size(everything):
+            if size.true or size.found:
+                name = f"{size.low:g} to {size.high:g}" if math.isfinite(size.high) else "above"
+                numbers = f"{size.true:6d} {size.found:6d}"
+                yield f"{name:12} {numbers}  {size.recall:6.3f}  {size.precision:9.3f}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures for programs; null where there is nothing to measure."""
+        everything = list(self.judged.values())
+        return {
+            "kind": _KIND,
+            "min_diameter": self.min_diameter,
+            "missing": list(self.missing),
+            "all": _figures(pooled(everything)),
+            "by_size": [_figures(size) for size in by_size(everything)],
+            "images": {stem: _figures(pooled([one])) for stem, one in self.judged.items()},
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the figures to a JSON file, new or of an evaluation.
+
+        Raises
+        ------
+        DetectorError
+            If the file holds something else.
+        """
+        check_json_target(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def check_json_target(path: Path) -> None:
+    """Refuse to write over what no evaluation has written.
+
+    Raises
+    ------
+    DetectorError
+        If the file holds something else.
+    """
+    try:
+        ours = json.loads(path.read_text(encoding="utf-8"))["kind"] == _KIND
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, TypeError, KeyError):
+        ours = False
+    if not ours:
+        raise DetectorError(f"{path} holds something that is not an evaluation; give a new file")
+
+
+def evaluate(true: Path, predicted: Path, min_diameter: float = 8.0) -> Evaluation:
+    """Judge a folder of predicted label images.
+
+    Parameters
+    ----------
+    true
+        A folder of label images, or one with ``masks`` in it; a folder ``ignore`` beside them marks
+        what must not be judged: all that is not 0.
+    predicted
+        Label images of the same stems.
+    min_diameter
+        Annotated particles below are not judged, in px.
+
+    Raises
+    ------
+    DetectorError
+        If a folder or file can't be used, an image differs in size, or no stem is in both folders.
+    """
+    masks = true / "masks" if (true / "masks").is_dir() else true
+    true_files, found_files = stems(masks, LABEL_SUFFIXES), stems(predicted, LABEL_SUFFIXES)
+    ignore = masks.parent / "ignore"
+    ignored_files = stems(ignore, LABEL_SUFFIXES) if ignore.is_dir() else {}
+    if not true_files.keys() & found_files.keys():
+        raise DetectorError(
+            f"{predicted} holds no prediction for any image of {masks}: "
+            f"{next(iter(true_files))} should have one of the same name"
+        )
+    for stem, file in true_files.items():
+        others = (files[stem] for files in (found_files, ignored_files) if stem in files)
+        check_same_size(file, *others)
+    judged = {}
+    for stem, file in shown(true_files.items(), "evaluate"):
+        labels = read_labels(file)
+        found = read_labels(found_files[stem]) if stem in found_files else labels * 0
+        ignore_pixels = read_labels(ignored_files[stem]) != 0 if stem in ignored_files else None
+        judged[stem] = judge(labels, found, ignore_pixels, min_diameter)
+    missing = tuple(stem for stem in true_files if stem not in found_files)
+    return Evaluation(judged, min_diameter, missing)
+
+
+def _brief(scores: Scores) -> str:
+    parts = [
+        f"{_NAMES.get(name, name.replace('_', ' '))} {figure:.3f}"
+        for name, figure in asdict(scores).items()
+        if name not in ("images", "true", "found")
+    ]
+    return f"{scores.found} found of {scores.true}, {', '.join(parts)}"
+
+
+def _figures(figures: Scores | SizeClass) -> dict[str, float | None]:
+    return {k: v if math.isfinite(v) else None for k, v in asdict(figures).items()}

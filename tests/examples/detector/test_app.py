@@ -1,0 +1,155 @@
+"""The commands of the detector: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from examples.detector import app
+from examples.detector.detector import Prediction
+from examples.detector.micrographs import read_labels
+from examples.detector.prediction_folder import PredictionFolder, claim
+
+
+class Done(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+type Command = Callable[..., Done]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["detector", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        captured = capsys.readouterr()
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def labels(*corners: tuple[int, int]) -> np.ndarray:
+    image = np.zeros((80, 100), dtype=np.uint16)
+    for number, (y, x) in enumerate(corners, start=1):
+        image[y : y + 20, x : x + 20] = number
+    return image
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    save(tmp_path / "mine" / "masks" / "one.png", labels((10, 10), (50, 50)))
+    save(tmp_path / "mine" / "masks" / "two.png", labels((10, 10)))
+    save(tmp_path / "found" / "one.png", labels((10, 10)))
+    return tmp_path
+
+
+def test_evaluate_prints_and_writes_the_figures(command: Command, folders: Path) -> None:
+    target = folders / "new" / "scores.json"
+    done = command("evaluate", folders / "mine", folders / "found", "--per-image", "--json", target)
+    assert (done.code, done.err) == (0, "")
+    assert "two has no prediction: it counts as an image where nothing was found" in done.out
+    assert "one: 1 found of 2, AP50 0.500" in done.out
+    assert "all 2 images: 1 found of 3, AP50 0.333" in done.out
+    assert "16 to 32 3 1 0.333 1.000" in " ".join(done.out.split())
+    written = json.loads(target.read_text())
+    assert written["all"]["ap50"] == 1 / 3
+    assert written["missing"] == ["two"]
+    assert written["images"]["two"]["matched_d_error"] is None
+    again = command("evaluate", folders / "mine" / "masks", folders / "found", "--json", target)
+    assert again.code == 0
+
+
+def test_evaluate_leaves_out_what_is_marked_as_not_to_be_judged(
+    command: Command, folders: Path
+) -> None:
+    save(folders / "found" / "two.png", labels((10, 10), (40, 40)))
+    assert "3 found of 3" in command("evaluate", folders / "mine", folders / "found").out
+    save(folders / "mine" / "ignore" / "two.png", labels((40, 40)))
+    assert "2 found of 3" in command("evaluate", folders / "mine", folders / "found").out
+
+
+def test_evaluate_refuses_what_does_not_belong_together(command: Command, folders: Path) -> None:
+    mine, found = folders / "mine", folders / "found"
+    assert command("evaluate", folders / "none", found) == (
+        2,
+        "",
+        f"error: there is no folder {folders}/none\n",
+    )
+    save(found / "one.png", labels()[:-1])
+    done = command("evaluate", mine, found)
+    assert done.code == 2
+    assert done.err == (
+        f"error: {found}/one.png is 100 x 79 px, but {mine}/masks/one.png is 100 x 80 px\n"
+    )
+    (found / "one.png").rename(found / "three.png")
+    done = command("evaluate", mine, found)
+    assert done.code == 2
+    assert done.err == (
+        f"error: {found} holds no prediction for any image of {mine}/masks: "
+        "one should have one of the same name\n"
+    )
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "hello", '{"kind": "recipe"}'])
+def test_evaluate_writes_over_no_file_of_others(
+    command: Command, folders: Path, content: str
+) -> None:
+    target = folders / "notes.json"
+    target.write_text(content)
+    done = command("evaluate", folders / "mine", folders / "found", "--json", target)
+    assert (done.code, done.out) == (2, "")
+    assert "holds something that is not an evaluation; give a new file" in done.err
+    assert target.read_text() == content
+
+
+def test_predictions_are_label_images_and_a_table(tmp_path: Path) -> None:
+    image = labels((10, 10), (50, 50))
+    image[image == 1] = 3  # label 1 has no pixels left
+    prediction = Prediction(image, np.array([0.5, 0.25, 0.75], dtype=np.float32))
+    nothing = Prediction(labels(), np.zeros(0, dtype=np.float32))
+    assert PredictionFolder(tmp_path).write([("one", prediction), ("two", nothing)]) == 2
+    np.testing.assert_array_equal(read_labels(tmp_path / "one.png"), image)
+    assert (tmp_path / "particles.csv").read_text().splitlines() == [
+        "image,label,x_px,y_px,diameter_px,score",
+        "one,2,59.50,59.50,22.57,0.2500",
+        "one,3,19.50,19.50,22.57,0.7500",
+    ]
+
+
+def test_a_folder_is_gone_on_with_by_the_same_command_alone(tmp_path: Path) -> None:
+    claim(tmp_path / "new", "predictions of hough")
+    claim(tmp_path / "new", "predictions of hough")
+    with pytest.raises(app.bs.BlendsweepError, match="holds predictions of hough, not overlays"):
+        claim(tmp_path / "new", "overlays")
+    save(tmp_path / "other" / "one.png", labels())
+    with pytest.raises(app.bs.BlendsweepError, match=r"holds something else \(one.png\)"):
+        claim(tmp_path / "other", "overlays")
+    with pytest.raises(app.bs.BlendsweepError, match="is a file; give a folder"):
+        claim(tmp_path / "other" / "one.png", "overlays")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["one.png"]
+
+
+def test_help_names_every_command(command: Command) -> None:
+    done = command("--help")
+    assert done.code == 0
+    for name in ("predict", "evaluate"):
+        assert f"{name} " in done.out
+        assert command(name, "--help").code == 0
