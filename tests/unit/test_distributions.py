@@ -128,6 +128,15 @@ def test_locations_fill_the_volume() -> None:
     assert sample.mean(axis=0) == pytest.approx([0, 0, 25.6], abs=2)
 
 
+@pytest.mark.parametrize("height", [0, 0.25])
+def test_locations_fill_the_lowest_part_of_the_volume(height: float) -> None:
+    everywhere = draws(v.UniformlyRandomLocationInMeasurementVolume())
+    low = draws(v.UniformlyRandomLocationInMeasurementVolume(height=height))
+    assert (low[:, :2] == everywhere[:, :2]).all()
+    floor = VOLUME.lower[2]
+    assert low[:, 2] - floor == pytest.approx(height * (everywhere[:, 2] - floor), abs=1e-9)
+
+
 WEIBULL = v.Weibull3dHomogeneous(scale=5, shape=3, min=2, max=8)
 NORMAL = v.NormalDistribution3dHomogeneous(mean=5, standard_deviation=2, min=2, max=8)
 MEASURED = v.Empirical(values=[1, 4, 2], factor=2)

@@ -108,12 +108,23 @@ class UniformDistributionInt(Distribution):
 
 @final
 class UniformlyRandomLocationInMeasurementVolume(Distribution):
-    """A point (x, y, z) uniform in the measurement volume."""
+    """A point (x, y, z) uniform in the measurement volume, or in the lowest part of it.
+
+    Parameters
+    ----------
+    height
+        How far up from the volume's floor points lie, as a fraction of the volume's height. With 0
+        all lie on the floor: spheres that settle from there part sideways, and the small ones
+        among them find room under the large ones.
+    """
+
+    height: Annotated[Real, Field(ge=0, le=1)] = 1.0
 
     @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
         for _ in range(_MOST_TRIES):
             point = rng.uniform(volume.lower, volume.upper)
+            point[2] -= (1 - self.height) * (point[2] - volume.lower[2])
             inside = (point - volume.lower) / volume.sides
             if not volume.surface or encloses(volume.surface, inside):
                 x, y, z = point.tolist()
