@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,12 @@ HELP = f"""Train a detector of particles on data sets alone; use and measure it 
 Examples:
   # Find particles: a label image for each micrograph, and a table of their sizes
   {PROGRAM} predict outputs/detector.pt micrographs/ --to outputs/found
+  # The same by a classical method, to compare
+  {PROGRAM} baseline hough micrographs/ --to outputs/hough
   # How good that is, where MINE has images/ and masks/ by hand
   {PROGRAM} evaluate MINE outputs/found --per-image
+  # What was found, missed and invented, as pictures
+  {PROGRAM} overlay outputs/found MINE/images --truth MINE --to outputs/looks
 
 Put `uv run --group detector` in front, from the repository's root.
 """
@@ -66,6 +71,19 @@ Images = Annotated[
 To = Annotated[
     Path, typer.Option("--to", metavar="FOLDER", help="New folder, or one of the same command.")
 ]
+Predicted = Annotated[
+    Path, typer.Argument(metavar="PREDICTION", help="Folder of label images of the same names.")
+]
+MinDiameter = Annotated[
+    float, typer.Option(metavar="PX", min=0.0, help="Annotated particles below are not judged.")
+]
+
+
+class Method(StrEnum):
+    """What finds particles without training."""
+
+    hough = "hough"
+    watershed = "watershed"
 
 
 def main() -> None:
@@ -98,6 +116,21 @@ def predict(
     _write_predictions(loaded.predict, f"predictions of {detector.name} ({digest})", images, to)
 
 
+@app.command(epilog=EXIT_CODES)
+def baseline(
+    method: Annotated[Method, typer.Argument(help="Circles by Hough, or a watershed.")],
+    images: Images,
+    to: To,
+) -> None:
+    """Find particles by a classical method, to compare with.
+
+    FOLDER gets what `predict` writes. Their settings suit bright, mostly round particles.
+    """
+    from examples.detector import baselines
+
+    _write_predictions(getattr(baselines, method), f"predictions of {method}", images, to)
+
+
 @app.command(help=FIGURES, epilog=EXIT_CODES)
 def evaluate(
     truth: Annotated[
@@ -108,14 +141,9 @@ def evaluate(
             "beside them marks what must not be judged.",
         ),
     ],
-    prediction: Annotated[
-        Path, typer.Argument(metavar="PREDICTION", help="Folder of label images of the same names.")
-    ],
+    prediction: Predicted,
     *,
-    min_diameter: Annotated[
-        float,
-        typer.Option(metavar="PX", min=0.0, help="Annotated particles below are not judged."),
-    ] = 8.0,
+    min_diameter: MinDiameter = 8.0,
     per_image: Annotated[
         bool, typer.Option("--per-image", help="The figures of each image too.")
     ] = False,
@@ -135,6 +163,35 @@ def evaluate(
     if json is not None:
         result.write(json)
         typer.echo(f"figures: {json}")
+
+
+@app.command(epilog=EXIT_CODES)
+def overlay(
+    prediction: Predicted,
+    images: Images,
+    to: To,
+    *,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="TRUTH", help="What `evaluate` takes.")
+    ] = None,
+    min_diameter: MinDiameter = 8.0,
+) -> None:
+    """Draw outlines over micrographs: found particles green, missed red, invented yellow.
+
+    Without a truth to compare with, all are green. FOLDER gets STEM.png for each micrograph.
+    """
+    from PIL import Image
+
+    from examples.detector.micrographs import micrograph_files
+    from examples.detector.overlay import overlays
+    from examples.detector.prediction_folder import claim
+
+    files = micrograph_files(images)
+    pictures = overlays(files, prediction, truth, min_diameter)
+    claim(to, "overlays")
+    for stem, picture in pictures:
+        Image.fromarray(picture).save(to / f"{stem}.png")
+    typer.echo(f"{len(files)} pictures: {to}")
 
 
 def _write_predictions(detect: Detect, content: str, images: list[Path], to: Path) -> None:

@@ -9,8 +9,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from examples.detector.errors import DetectorError
-from examples.detector.micrographs import LABEL_SUFFIXES, check_same_size, read_labels, stems
+from examples.detector.micrographs import (
+    LABEL_SUFFIXES,
+    Labels,
+    check_same_size,
+    read_labels,
+    stems,
+    stems_if_there,
+)
 from examples.detector.progress import shown
 from examples.detector.scores import Judged, Scores, SizeClass, by_size, judge, pooled
 
@@ -95,43 +105,82 @@ def check_json_target(path: Path) -> None:
         raise DetectorError(f"{path} holds something that is not an evaluation; give a new file")
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Annotated and found label images that belong together, as files by stem.
+
+    Parameters
+    ----------
+    true, found, ignored
+        What is annotated, what was found, and what must not be judged: all that is not 0.
+    """
+
+    true: Mapping[str, Path]
+    found: Mapping[str, Path]
+    ignored: Mapping[str, Path]
+
+    @classmethod
+    def in_folders(cls, true: Path, predicted: Path) -> Compared:
+        """Find what belongs together.
+
+        Parameters
+        ----------
+        true
+            A folder of label images, or one with ``masks`` in it; there may be a folder ``ignore``
+            beside them.
+        predicted
+            A folder of label images of the same stems.
+
+        Raises
+        ------
+        DetectorError
+            If a folder or file can't be used, one differs in size, or no stem is in both folders.
+        """
+        masks = true / "masks" if (true / "masks").is_dir() else true
+        found = cls(
+            stems(masks, LABEL_SUFFIXES),
+            stems(predicted, LABEL_SUFFIXES),
+            stems_if_there(masks.parent / "ignore", LABEL_SUFFIXES),
+        )
+        if not found.true.keys() & found.found.keys():
+            raise DetectorError(
+                f"{predicted} holds no prediction for any image of {masks}: "
+                f"{next(iter(found.true))} should have one of the same name"
+            )
+        for stem, file in found.true.items():
+            others = (files[stem] for files in (found.found, found.ignored) if stem in files)
+            check_same_size(file, *others)
+        return found
+
+    def read(self, stem: str) -> tuple[Labels, Labels, NDArray[np.bool_] | None]:
+        """Return the annotated and the found labels of a micrograph, and what is not judged."""
+        true = read_labels(self.true[stem])
+        found = read_labels(self.found[stem]) if stem in self.found else np.zeros_like(true)
+        ignore = read_labels(self.ignored[stem]) > 0 if stem in self.ignored else None
+        return true, found, ignore
+
+
 def evaluate(true: Path, predicted: Path, min_diameter: float = 8.0) -> Evaluation:
     """Judge a folder of predicted label images.
 
     Parameters
     ----------
-    true
-        A folder of label images, or one with ``masks`` in it; a folder ``ignore`` beside them marks
-        what must not be judged: all that is not 0.
-    predicted
-        Label images of the same stems.
+    true, predicted
+        As for `Compared.in_folders`.
     min_diameter
         Annotated particles below are not judged, in px.
 
     Raises
     ------
     DetectorError
-        If a folder or file can't be used, an image differs in size, or no stem is in both folders.
+        As by `Compared.in_folders`.
     """
-    masks = true / "masks" if (true / "masks").is_dir() else true
-    true_files, found_files = stems(masks, LABEL_SUFFIXES), stems(predicted, LABEL_SUFFIXES)
-    ignore = masks.parent / "ignore"
-    ignored_files = stems(ignore, LABEL_SUFFIXES) if ignore.is_dir() else {}
-    if not true_files.keys() & found_files.keys():
-        raise DetectorError(
-            f"{predicted} holds no prediction for any image of {masks}: "
-            f"{next(iter(true_files))} should have one of the same name"
-        )
-    for stem, file in true_files.items():
-        others = (files[stem] for files in (found_files, ignored_files) if stem in files)
-        check_same_size(file, *others)
-    judged = {}
-    for stem, file in shown(true_files.items(), "evaluate"):
-        labels = read_labels(file)
-        found = read_labels(found_files[stem]) if stem in found_files else labels * 0
-        ignore_pixels = read_labels(ignored_files[stem]) != 0 if stem in ignored_files else None
-        judged[stem] = judge(labels, found, ignore_pixels, min_diameter)
-    missing = tuple(stem for stem in true_files if stem not in found_files)
+    files = Compared.in_folders(true, predicted)
+    judged = {
+        stem: judge(*files.read(stem), min_diameter=min_diameter)
+        for stem in shown(files.true, "evaluate")
+    }
+    missing = tuple(stem for stem in files.true if stem not in files.found)
     return Evaluation(judged, min_diameter, missing)
 
 

@@ -63,7 +63,7 @@ def annotated_folder(folder: Path) -> list[Annotated]:
             f"{images[missing[0]]} has no mask: there is no {missing[0]}.png, .tif or .npy in "
             f"{folder / 'masks'}{others}"
         )
-    ignored = stems(folder / "ignore", LABEL_SUFFIXES) if (folder / "ignore").exists() else {}
+    ignored = stems_if_there(folder / "ignore", LABEL_SUFFIXES)
     found = [Annotated(images[stem], masks[stem], ignored.get(stem)) for stem in images]
     for one in found:
         check_same_size(one.image, *(path for path in (one.labels, one.ignore) if path))
@@ -87,6 +87,11 @@ def micrograph_files(paths: Iterable[Path]) -> dict[str, Path]:
     for file in found.values():
         read_micrograph(file)  # what can't be used is reported before work begins
     return found
+
+
+def stems_if_there(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Return what `stems` does, or nothing if there is no such folder."""
+    return stems(folder, suffixes) if folder.is_dir() else {}
 
 
 def stems(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:

@@ -30,12 +30,15 @@ class Particles:
 
     Parameters
     ----------
+    labels
+        (n,) their labels in the image.
     diameters
         (n,) equivalent diameters in px: of the circle of the same area.
     whole
         (n,) whether it touches no border of the image, so that its size is known.
     """
 
+    labels: Integers
     diameters: Reals
     whole: Booleans
 
@@ -183,10 +186,11 @@ def judge(
 
     judged[0], left_out[0] = False, True  # the background
     pairs, iou = _one_to_one(np.stack([a, b], axis=1)[hit], iou[hit])
+    kept = ~left_out
     return Judged(
-        Particles(true_d[judged], _whole(true_at, len(true_ids))[judged]),
-        Particles(found_d[~left_out], _whole(found_at, len(found_ids))[~left_out]),
-        np.stack([_ranks(judged)[pairs[:, 0]], _ranks(~left_out)[pairs[:, 1]]], axis=1),
+        Particles(true_ids[judged], true_d[judged], _whole(true_at, len(true_ids))[judged]),
+        Particles(found_ids[kept], found_d[kept], _whole(found_at, len(found_ids))[kept]),
+        np.stack([_ranks(judged)[pairs[:, 0]], _ranks(kept)[pairs[:, 1]]], axis=1),
         iou,
     )
 

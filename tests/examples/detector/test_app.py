@@ -15,6 +15,7 @@ from PIL import Image
 from examples.detector import app
 from examples.detector.detector import Prediction
 from examples.detector.micrographs import read_labels
+from examples.detector.overlay import FOUND, MISSED
 from examples.detector.prediction_folder import PredictionFolder, claim
 
 
@@ -147,9 +148,63 @@ def test_a_folder_is_gone_on_with_by_the_same_command_alone(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["one.png"]
 
 
+@pytest.fixture
+def pictures(folders: Path) -> Path:
+    """Return a folder with the micrographs of `folders`."""
+    for stem in ("one", "two"):
+        save(folders / "mine" / "images" / f"{stem}.png", np.full((80, 100), 128, dtype=np.uint8))
+    return folders
+
+
+def test_overlay_draws_a_picture_of_each_micrograph(command: Command, pictures: Path) -> None:
+    mine, found, to = pictures / "mine", pictures / "found", pictures / "looks"
+    one = mine / "images" / "one.png"
+    done = command("overlay", found, one, "--truth", mine, "--to", to)
+    assert done == (0, f"1 pictures: {to}\n", "")
+    picture = np.array(Image.open(to / "one.png"))
+    assert tuple(picture[10, 20]) == FOUND
+    assert tuple(picture[50, 60]) == MISSED
+    assert command("overlay", found, one, "--to", to).code == 0
+    assert (np.array(Image.open(to / "one.png"))[50, 60] == 128).all()
+
+
+def test_overlay_refuses_micrographs_without_a_prediction(command: Command, pictures: Path) -> None:
+    images, to = pictures / "mine" / "images", pictures / "looks"
+    done = command("overlay", pictures / "found", images, "--to", to)
+    assert done == (2, "", f"error: {pictures}/found has nothing for {images}/two.png\n")
+    assert not to.exists()
+
+
+def test_one_wrong_image_is_reported_before_anything_is_written(
+    command: Command, pictures: Path
+) -> None:
+    (pictures / "mine" / "images" / "two.png").write_text("hello")
+    to = pictures / "looks"
+    done = command("overlay", pictures / "found", pictures / "mine" / "images", "--to", to)
+    assert done.code == 2
+    assert done.err.startswith(f"error: {pictures}/mine/images/two.png can't be read as an image")
+    assert not to.exists()
+
+
+@pytest.mark.torch
+def test_baseline_writes_label_images_and_a_table(command: Command, pictures: Path) -> None:
+    images, to = pictures / "mine" / "images", pictures / "hough"
+    save(images / "one.png", np.where(labels((10, 10), (50, 50)) > 0, 200, 50).astype(np.uint8))
+    done = command("baseline", "hough", images, "--to", to)
+    assert done == (0, f"2 particles in 2 images: {to}\n", "")
+    assert len(np.unique(read_labels(to / "one.png"))) == 3
+    assert len((to / "particles.csv").read_text().splitlines()) == 3
+    refused = command("baseline", "watershed", images, "--to", to)
+    assert refused.code == 2
+    assert refused.err == (
+        f"error: {to} holds predictions of hough, not predictions of watershed; "
+        "give another folder\n"
+    )
+
+
 def test_help_names_every_command(command: Command) -> None:
     done = command("--help")
     assert done.code == 0
-    for name in ("predict", "evaluate"):
+    for name in ("predict", "baseline", "evaluate", "overlay"):
         assert f"{name} " in done.out
         assert command(name, "--help").code == 0

@@ -1,0 +1,70 @@
+"""Classical methods on pictures whose particles are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from examples.detector.scores import judge, pooled
+
+pytestmark = [
+    pytest.mark.torch,  # scikit-image is in the same group
+    pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning"),  # by scikit-image
+]
+
+type Image = NDArray[np.float32]
+type Labels = NDArray[np.uint16]
+
+CIRCLES = [(30, 40, 20.0), (30, 81, 18.0), (75, 30, 8.0), (90, 90, 30.0), (120, 30, 12.0)]
+
+
+@pytest.fixture(scope="module")
+def micrograph() -> tuple[Image, Labels]:
+    """Return noisy discs, two of which touch, and one cut by the border."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:125, :150]
+    labels = np.zeros(y.shape, dtype=np.uint16)
+    gray = np.full(y.shape, 0.2)
+    for number, (cy, cx, radius) in enumerate(CIRCLES, start=1):
+        distance = np.hypot(y - cy, x - cx)
+        labels[distance <= radius] = number
+        inside = distance <= radius
+        gray[inside] = 0.5 + 0.3 * (distance[inside] / radius) ** 2
+    return (gray + rng.normal(0, 0.02, y.shape)).clip(0, 1).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("method", ["hough", "watershed"])
+def test_separate_and_touching_discs_are_found(
+    micrograph: tuple[Image, Labels], method: str
+) -> None:
+    from examples.detector import baselines
+
+    image, labels = micrograph
+    prediction = getattr(baselines, method)(image)
+    scores = pooled([judge(labels, prediction.labels)])
+    assert (scores.true, scores.found, scores.ap50) == (5, 5, 1.0)
+    assert scores.matched_d_error < 0.05
+    assert prediction.scores.shape == (prediction.labels.max(),)
+    assert 0 < prediction.scores.min() <= prediction.scores.max() <= 1
+
+
+@pytest.mark.parametrize("method", ["hough", "watershed"])
+def test_brightness_and_contrast_change_nothing(
+    micrograph: tuple[Image, Labels], method: str
+) -> None:
+    from examples.detector import baselines
+
+    image, _ = micrograph
+    detect = getattr(baselines, method)
+    scores = pooled([judge(detect(image).labels, detect(0.3 * image + 0.1).labels)])
+    assert scores.ap75 == 1.0
+
+
+@pytest.mark.parametrize("method", ["hough", "watershed"])
+def test_where_nothing_is_nothing_is_found(method: str) -> None:
+    from examples.detector import baselines
+
+    prediction = getattr(baselines, method)(np.full((64, 64), 0.5, dtype=np.float32))
+    assert prediction.labels.max() == 0
+    assert prediction.scores.shape == (0,)
