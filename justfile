@@ -29,6 +29,14 @@ format:
 test-slow *ARGS:
     uv run pytest -m "slow and not autoscale" --timeout 7200 {{ARGS}}
 
+# From recipes to a detector's figures on annotated micrographs, which docs/realism.md shows: about two hours.
+sim2real REAL_DIR *ARGS:
+    uv run --group detector python -m examples.detector sim2real {{quote(REAL_DIR)}} --page docs/realism.md {{ARGS}}
+
+# What of the data earns that, on small data sets: three quarters of an hour.
+ablation REAL_DIR *ARGS:
+    uv run --group detector python -m examples.detector ablation {{quote(REAL_DIR)}} --page docs/realism.md {{ARGS}}
+
 # The PyTorch example's test; installs PyTorch, some 3 GB, into the project's environment.
 test-torch *ARGS:
     uv run --group torch pytest -m torch tests/examples {{ARGS}}

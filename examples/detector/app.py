@@ -194,6 +194,72 @@ def overlay(
     typer.echo(f"{len(files)} pictures: {to}")
 
 
+RealDir = Annotated[
+    Path,
+    typer.Argument(
+        metavar="REAL_DIR", help="Folder of micrographs in images/ and label images in masks/."
+    ),
+]
+Output = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Where all of it is kept, and gone on with.")
+]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Page to write the tables into, between its comments. [default: FOLDER/tables.md]",
+    ),
+]
+Steps = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Batches that each detector learns.")
+]
+
+
+@app.command(epilog=EXIT_CODES)
+def sim2real(
+    real_dir: RealDir,
+    *,
+    output: Output = Path("outputs/sim2real"),
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Number of detectors.")] = 3,
+    steps: Steps = None,
+    page: Page = None,
+) -> None:
+    """Train detectors on renders alone and measure them on annotated micrographs.
+
+    Makes the data sets of examples/detector/sweeps, trains a detector for each seed, finds the
+    particles of all micrographs with each and by two classical methods, and writes tables and
+    overlays. The same command goes on after an interruption.
+    """
+    from examples.detector import baselines, stages
+    from examples.detector.sim2real import sim2real as study
+
+    classical = {"circles by Hough": baselines.hough, "watershed": baselines.watershed}
+    train = stages.trainer(steps)
+    typer.echo(f"tables: {study(real_dir, output, seeds, train, classical, page=page)}")
+
+
+@app.command(epilog=EXIT_CODES)
+def ablation(
+    real_dir: RealDir,
+    *,
+    output: Output = Path("outputs/ablation"),
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Detectors a data set.")] = 1,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images a data set.")] = 60,
+    steps: Steps = 600,
+    page: Page = None,
+) -> None:
+    """Say what of the data helps: small data sets, each with one thing more than the last.
+
+    Trains a detector on each and measures it on annotated micrographs. The same command goes on
+    after an interruption.
+    """
+    from examples.detector import stages
+    from examples.detector.ablation import Ablation
+
+    study = Ablation(real_dir, output, stages.trainer(steps), seeds, images)
+    typer.echo(f"tables: {study.publish(page)}")
+
+
 def _write_predictions(detect: Detect, content: str, images: list[Path], to: Path) -> None:
     from examples.detector.micrographs import micrograph_files, read_micrograph
     from examples.detector.prediction_folder import PredictionFolder, claim
