@@ -25,7 +25,7 @@ from examples.detector.progress import shown
 from examples.detector.scores import Judged, Scores, SizeClass, by_size, judge, pooled
 
 _KIND = "detector evaluation"
-_NAMES = {"ap50": "AP50", "ap75": "AP75", "ap50_95": "AP50-95", "f1": "F1"}
+_BRIEF = ("ap50", "ap75", "f1", "count_error", "mean_d_error", "matched_d_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,21 @@ class Evaluation:
             yield f"{stem} has no prediction: it counts as an image where nothing was found"
         if per_image:
             for stem, one in self.judged.items():
-                yield f"{stem}: {_brief(pooled([one]))}"
+                scores = pooled([one])
+                some = ", ".join(f"{_name(key)} {getattr(scores, key):.3f}" for key in _BRIEF)
+                yield f"{stem}: {scores.found} found of {scores.true}, {some}"
         everything = list(self.judged.values())
-        yield f"all {len(everything)} images: {_brief(pooled(everything))}"
-        yield "diameter px    true  found  recall  precision"
+        scores = pooled(everything)
+        yield f"all {scores.images} images: {scores.found} found of {scores.true}"
+        for key, figure in asdict(scores).items():
+            if isinstance(figure, float):
+                yield f"{_name(key):18}{figure:7.3f}"
+        yield "diameter in px    true  found  recall  precision"
         for size in by_size(everything):
             if size.true or size.found:
                 name = f"{size.low:g} to {size.high:g}" if math.isfinite(size.high) else "above"
                 numbers = f"{size.true:6d} {size.found:6d}"
-                yield f"{name:12} {numbers}  {size.recall:6.3f}  {size.precision:9.3f}"
+                yield f"{name:16}{numbers}  {size.recall:6.3f}  {size.precision:9.3f}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures for programs; null where there is nothing to measure."""
@@ -184,13 +190,8 @@ def evaluate(true: Path, predicted: Path, min_diameter: float = 8.0) -> Evaluati
     return Evaluation(judged, min_diameter, missing)
 
 
-def _brief(scores: Scores) -> str:
-    parts = [
-        f"{_NAMES.get(name, name.replace('_', ' '))} {figure:.3f}"
-        for name, figure in asdict(scores).items()
-        if name not in ("images", "true", "found")
-    ]
-    return f"{scores.found} found of {scores.true}, {', '.join(parts)}"
+def _name(key: str) -> str:
+    return key.replace("ap", "AP").replace("f1", "F1").replace("50_95", "50-95").replace("_", " ")
 
 
 def _figures(figures: Scores | SizeClass) -> dict[str, float | None]:

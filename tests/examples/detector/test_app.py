@@ -68,7 +68,7 @@ def test_evaluate_prints_and_writes_the_figures(command: Command, folders: Path)
     assert (done.code, done.err) == (0, "")
     assert "two has no prediction: it counts as an image where nothing was found" in done.out
     assert "one: 1 found of 2, AP50 0.500" in done.out
-    assert "all 2 images: 1 found of 3, AP50 0.333" in done.out
+    assert "all 2 images: 1 found of 3\nAP50                0.333\n" in done.out
     assert "16 to 32 3 1 0.333 1.000" in " ".join(done.out.split())
     written = json.loads(target.read_text())
     assert written["all"]["ap50"] == 1 / 3
