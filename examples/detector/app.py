@@ -260,6 +260,38 @@ def ablation(
     typer.echo(f"tables: {study.publish(page)}")
 
 
+@app.command(epilog=EXIT_CODES)
+def limits(
+    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What `train` has saved.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Data set that it was not trained on, in which size, noise and overlap differ.",
+        ),
+    ],
+    *,
+    output: Output = Path("outputs/limits"),
+    page: Page = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Picture of curves. [default: FOLDER/limits.png]"),
+    ] = None,
+) -> None:
+    """Say what a detector can see: recall and size errors against size, noise and overlap.
+
+    All that matters of each particle of a data set is on record, so the data set says where
+    detection ends. Writes a picture of curves and tables.
+    """
+    from examples.detector.detector import Detector
+    from examples.detector.limits import write_limits
+
+    command = f"{PROGRAM} limits {detector} {data}"
+    page, picture = page or output / "tables.md", picture or output / "limits.png"
+    write_limits(Detector.load(detector).predict, data, page, picture, command)
+    typer.echo(f"tables: {page}; curves: {picture}")
+
+
 def _write_predictions(detect: Detect, content: str, images: list[Path], to: Path) -> None:
     from examples.detector.micrographs import micrograph_files, read_micrograph
     from examples.detector.prediction_folder import PredictionFolder, claim

@@ -36,9 +36,9 @@ def values(name: str) -> dict[str, Any]:
     return {key: entry["variability"] for key, entry in entries.items()}
 
 
-def numbers(name: str) -> int:
+def numbers(name: str) -> dict[str, int]:
     blueprints = resolved(name)["blueprints"]["particles"]
-    return sum(blueprint["number"] for blueprint in blueprints.values())
+    return {key: blueprint["number"] for key, blueprint in blueprints.items()}
 
 
 def test_path_traced_and_computed_images_show_the_same_specimens() -> None:
