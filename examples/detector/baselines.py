@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.measure import regionprops
-from skimage.morphology import h_maxima, remove_small_objects
+from skimage.morphology import h_maxima, remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed as flood
 
 from examples.detector.detector import Prediction
@@ -37,8 +37,11 @@ _CHANCE_PX = 2.0
 _SMOOTH_SIGMA, _LEVEL = 0.5, 0.5
 """Blur in px before the threshold, and that relative to Otsu's: most particles have dark parts."""
 
-_DEPTH_PX, _LEAST_AREA_PX = 0.7, 40
-"""How much narrower, in radius, a neck has to be to be cut, and the least area of a particle."""
+_MOST_HOLE_PX, _LEAST_PX = 100, 40
+"""Areas in px of the largest hole in a particle that is filled and of the smallest particle."""
+
+_DEPTH_PX = 0.7
+"""How much narrower, in radius, a neck has to be to be cut."""
 
 type Floats = NDArray[np.float64]
 
@@ -141,10 +144,11 @@ def watershed(image: NDArray[np.float32]) -> Prediction:
         Its scores are the solidity of each particle: its area relative to its convex hull's.
     """
     smooth = ndimage.gaussian_filter(_stretched(image), _SMOOTH_SIGMA)
-    bright = ndimage.binary_fill_holes(smooth > _LEVEL * threshold_otsu(smooth))
+    bright = smooth > _LEVEL * threshold_otsu(smooth)
+    bright = remove_small_holes(bright, max_size=_MOST_HOLE_PX)
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(bright), 1.0)
     seeds, _ = ndimage.label(h_maxima(distance, _DEPTH_PX))
-    labels = remove_small_objects(flood(-distance, seeds, mask=bright), max_size=_LEAST_AREA_PX)
+    labels = remove_small_objects(flood(-distance, seeds, mask=bright), max_size=_LEAST_PX)
     labels = np.unique(labels, return_inverse=True)[1].reshape(image.shape).astype(np.uint16)
     solidity = [region.solidity for region in regionprops(labels)]
     return Prediction(labels, np.array(solidity, dtype=np.float32))

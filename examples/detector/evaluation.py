@@ -64,7 +64,8 @@ class Evaluation:
         yield "diameter in px    true  found  recall  precision"
         for size in by_size(everything):
             if size.true or size.found:
-                name = f"{size.low:g} to {size.high:g}" if math.isfinite(size.high) else "above"
+                upper = f"to {size.high:g}" if math.isfinite(size.high) else "or more"
+                name = f"{size.low:g} {upper}"
                 numbers = f"{size.true:6d} {size.found:6d}"
                 yield f"{name:16}{numbers}  {size.recall:6.3f}  {size.precision:9.3f}"
 

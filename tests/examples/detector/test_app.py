@@ -186,6 +186,45 @@ def test_one_wrong_image_is_reported_before_anything_is_written(
     assert not to.exists()
 
 
+class Bright:
+    """Stands in for a trained detector: all that is bright is one particle."""
+
+    @classmethod
+    def load(cls, path: Path) -> Bright:
+        assert path.is_file()
+        return cls()
+
+    def predict(self, image: np.ndarray) -> Prediction:
+        assert image.dtype == np.float32
+        return Prediction((image > 0.6).astype(np.uint16), np.ones(1, dtype=np.float32))
+
+
+def test_predict_writes_label_images_and_a_table(
+    command: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("examples.detector.detector.Detector", Bright, raising=False)
+    detector, to, one = (
+        pictures / "a.pt",
+        pictures / "new",
+        pictures / "mine" / "images" / "one.png",
+    )
+    save(one, np.where(labels((10, 10)) > 0, 200, 50).astype(np.uint8))
+    detector.write_text("weights")
+    assert command("predict", detector, one, "--to", to) == (
+        0,
+        f"1 particles in 1 images: {to}\n",
+        "",
+    )
+    np.testing.assert_array_equal(read_labels(to / "one.png"), labels((10, 10)))
+    assert (to / "particles.csv").read_text().splitlines()[1] == "one,1,19.50,19.50,22.57,1.0000"
+    assert command("predict", detector, one, "--to", to).code == 0
+    detector.write_text("other weights")
+    refused = command("predict", detector, one, "--to", to)
+    assert refused.code == 2
+    assert "holds predictions of a.pt (" in refused.err
+    assert "give another folder" in refused.err
+
+
 @pytest.mark.torch
 def test_baseline_writes_label_images_and_a_table(command: Command, pictures: Path) -> None:
     images, to = pictures / "mine" / "images", pictures / "hough"

@@ -68,3 +68,19 @@ def test_where_nothing_is_nothing_is_found(method: str) -> None:
     prediction = getattr(baselines, method)(np.full((64, 64), 0.5, dtype=np.float32))
     assert prediction.labels.max() == 0
     assert prediction.scores.shape == (0,)
+
+
+@pytest.mark.parametrize("method", ["hough", "watershed"])
+def test_ground_within_a_ring_of_particles_is_none(method: str) -> None:
+    from examples.detector import baselines
+
+    y, x = np.mgrid[:128, :128]
+    angles = np.arange(8) * np.pi / 4
+    centres = np.column_stack([64 + 40 * np.sin(angles), 64 + 40 * np.cos(angles)])
+    discs = [np.hypot(y - cy, x - cx) <= 16 for cy, cx in centres]  # they touch
+    image = np.where(np.any(discs, axis=0), 0.8, 0.2).astype(np.float32)
+    image[discs[0]] *= np.hypot(y - 64, x - 104)[discs[0]] > 3  # a pit in the first one
+    prediction = getattr(baselines, method)(image)
+    assert prediction.labels[64, 64] == 0
+    assert prediction.labels[64, 104] == prediction.labels[70, 104] > 0
+    assert prediction.labels.max() == 8
