@@ -1,13 +1,22 @@
-"""What a detector says of a micrograph."""
+"""A trained detector: micrographs of any size in, labels out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel
+
+from examples.detector.crops import gray_range, resized
+from examples.detector.errors import DetectorError
+from examples.detector.merging import Outlines, merged
+from examples.detector.network import MULTIPLE, StarNetwork
+from examples.detector.targets import RAYS, STRIDE
 
 
 @dataclass(frozen=True)
@@ -24,3 +33,175 @@ class Prediction:
 
     labels: NDArray[np.uint16]
     scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How outlines of several scales become particles.
+
+    Parameters
+    ----------
+    scales
+        Pixels that the network sees a pixel of the micrograph.
+    diameters
+        What is smaller or larger at a scale, in pixels there, is left to the other scales.
+    least_score
+        Of a particle.
+    largest_overlap, contained, contained_score
+        See `merging.merged`.
+    tile, margin
+        Pixels a side of what the network sees at once, and how many of them at each side give it
+        context only.
+    """
+
+    scales: tuple[float, ...] = (1.0, 0.5, 0.25)
+    diameters: tuple[float, float] = (7.0, 110.0)
+    least_score: float = 0.5
+    largest_overlap: float = 0.4
+    contained: float = 0.7
+    contained_score: float = 0.7
+    tile: int = 768
+    margin: int = 96
+
+
+class Detector:
+    """A network and the rules by which its output becomes particles.
+
+    Parameters
+    ----------
+    network
+        Trained.
+    about
+        What it was trained on, and how: plain values, kept in the checkpoint.
+    rules
+        See `Rules`.
+    """
+
+    def __init__(
+        self, network: StarNetwork, about: Mapping[str, Any], rules: Rules | None = None
+    ) -> None:
+        self.device, self.precision = device_and_precision()
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.about = dict(about)
+        self.rules = rules or Rules()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Detector:
+        """Read a checkpoint that `training.train` wrote."""
+        held = read_checkpoint(path)
+        network = StarNetwork()
+        average = AveragedModel(network)
+        average.load_state_dict(held["average"])
+        return cls(average.module, held["about"])
+
+    def predict(self, image: NDArray[np.float32]) -> Prediction:
+        """Find the particles of a micrograph, (height, width), in any unit of gray."""
+        outlines = self.outlines(image)
+        rules = self.rules
+        outlines = outlines.where(outlines.scores >= rules.least_score)
+        return Prediction(
+            *merged(
+                outlines,
+                (image.shape[0], image.shape[1]),
+                rules.largest_overlap,
+                rules.contained,
+                rules.contained_score,
+            )
+        )
+
+    def outlines(self, image: NDArray[np.float32], least_score: float = 0.3) -> Outlines:
+        """Return what the network finds at every scale, in pixels of the micrograph."""
+        low, high = gray_range(image)
+        normalised = ((image - low) / (high - low)).astype(np.float32)
+        parts = [self._outlines_at(normalised, scale, least_score) for scale in self.rules.scales]
+        return Outlines.joined(parts)
+
+    def _outlines_at(
+        self, image: NDArray[np.float32], scale: float, least_score: float
+    ) -> Outlines:
+        height, width = (max(round(side * scale), 1) for side in image.shape)
+        # The scale that was meant and the one that a whole number of pixels gives differ a little.
+        scales = np.array([height / image.shape[0], width / image.shape[1]], np.float32)
+        small = image if scale == 1 else resized(image, (height, width))
+        found = []
+        for top, left in self._tiles(height, width):
+            part = small[top : top + self.rules.tile, left : left + self.rules.tile]
+            found.append(self._peaks(part, top, left, (height, width), least_score))
+        outlines = Outlines.joined(found)
+        low, high = self.rules.diameters
+        diameters = outlines.diameters
+        outlines = outlines.where((diameters >= low) & (diameters <= high))
+        return Outlines(
+            (outlines.centres + 0.5) / scales - 0.5,
+            outlines.distances / np.float32(scale),
+            outlines.scores,
+        )
+
+    def _tiles(self, height: int, width: int) -> Iterator[tuple[int, int]]:
+        inner = self.rules.tile - 2 * self.rules.margin
+        for top in range(0, max(height - 2 * self.rules.margin, 1), inner):
+            for left in range(0, max(width - 2 * self.rules.margin, 1), inner):
+                yield top, left
+
+    @torch.inference_mode()
+    def _peaks(
+        self,
+        part: NDArray[np.float32],
+        top: int,
+        left: int,
+        shape: tuple[int, int],
+        least_score: float,
+    ) -> Outlines:
+        """Return the outlines at the local maxima of a tile, in pixels of the scaled micrograph."""
+        height, width = part.shape
+        padding = [(0, -side % MULTIPLE) for side in part.shape]
+        padded = torch.from_numpy(np.pad(part, padding))[None, None].to(
+            self.device, memory_format=torch.channels_last
+        )
+        with torch.autocast(self.device.type, dtype=self.precision):
+            logits, log_distances = self.network(padded)
+        scores = torch.sigmoid(logits)[:, None]
+        peaks = (torch.nn.functional.max_pool2d(scores, 3, 1, 1) == scores) & (scores > least_score)
+        rows, columns = (array.cpu().numpy() for array in torch.nonzero(peaks[0, 0], as_tuple=True))
+        values = scores[0, 0, rows, columns].cpu().numpy()
+        distances = log_distances[0][:, rows, columns].exp().cpu().numpy().T
+        centres = (np.stack([rows, columns], 1) + 0.5) * STRIDE - 0.5
+        # A peak in the margin is another tile's, but at the micrograph's border.
+        first = [self.rules.margin if start > 0 else 0 for start in (top, left)]
+        last = [
+            side - (self.rules.margin if start + side < whole else 0)
+            for start, side, whole in zip((top, left), part.shape, shape, strict=True)
+        ]
+        own = ((centres >= first) & (centres < last)).all(axis=1)
+        return Outlines(
+            (centres[own] + [top, left]).astype(np.float32),
+            distances[own].astype(np.float32).reshape(-1, RAYS),
+            values[own].astype(np.float32),
+        )
+
+
+def device_and_precision() -> tuple[torch.device, torch.dtype]:
+    """Return the GPU where there is one, and numbers of 16 bits where the device has instructions for them."""
+    if torch.cuda.is_available():
+        return torch.device("cuda"), torch.bfloat16
+    quick = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.device("cpu"), torch.bfloat16 if quick else torch.float32
+
+
+def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read what `training.train` wrote.
+
+    Raises
+    ------
+    DetectorError
+        If there is no such file, or it is something else.
+    """
+    try:
+        held = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise DetectorError(f"there is no checkpoint {path}") from None
+    except Exception as error:
+        raise DetectorError(f"{path} is no checkpoint of this detector, or a damaged one") from error
+    if not isinstance(held, dict) or not {"about", "average", "step"} <= held.keys():
+        raise DetectorError(f"{path} is no checkpoint of this detector")
+    return held

@@ -1,0 +1,267 @@
+"""Data sets as the network sees them: crops at many scales, under many cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+import blendsweep as bs
+from examples.detector.errors import DetectorError
+from examples.detector.targets import (
+    STRIDE,
+    boxes_of,
+    centredness,
+    distances_to_outline,
+    ray_directions,
+)
+
+SIDE = 256  # pixels of a crop
+DIAMETERS = (7.0, 96.0)  # pixels at which the particle that a crop is made for is shown
+SCALES = (0.15, 2.5)  # pixels of a crop a pixel of the image
+LEAST_DIAMETER = 5.0  # pixels; what is smaller in a crop is neither particle nor background
+LEAST_CENTREDNESS = 0.2  # below it the distances of a cell are not learned
+MEASURED = 0.35  # fraction of the cells above it whose distances are
+BLACK, WHITE = 1.0, 99.8  # percentiles of an image that become 0 and 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a data set, ready to be cropped.
+
+    Parameters
+    ----------
+    image
+        (height, width) uint8.
+    labels
+        (height, width) uint16.
+    centredness
+        (height, width) uint8, 255 for 1; see `targets.centredness`.
+    boxes
+        (largest label + 1, 4) int32.
+    centres, diameters
+        (n, 2) and (n,) float32: row and column, and the diameter of a circle of the same visible
+        area, in pixels; of the particles that can be seen.
+    of_label
+        (largest label + 1,) float32, the same diameters by label.
+    grays
+        The gray values that become 0 and 1.
+    """
+
+    image: NDArray[np.uint8]
+    labels: NDArray[np.uint16]
+    centredness: NDArray[np.uint8]
+    boxes: NDArray[np.int32]
+    centres: NDArray[np.float32]
+    diameters: NDArray[np.float32]
+    of_label: NDArray[np.float32]
+    grays: tuple[float, float]
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8] | NDArray[np.uint16], labels: NDArray[np.uint16]) -> Picture:
+        """Prepare an image, 8 or 16 bits, and its labels."""
+        if image.dtype != np.uint8:
+            image = (image >> 8).astype(np.uint8)
+        boxes = boxes_of(labels)
+        of_label = (2 * np.sqrt(np.bincount(labels.ravel()) / np.pi)).astype(np.float32)
+        of_label[0] = 0
+        seen = np.flatnonzero(of_label)
+        centres = (boxes[seen, :2] + boxes[seen, 2:]).astype(np.float32) / 2
+        grays = gray_range(image)
+        inner = np.round(255 * centredness(labels)).astype(np.uint8)
+        return cls(image, labels, inner, boxes, centres, of_label[seen], of_label, grays)
+
+
+def gray_range(image: NDArray[np.generic]) -> tuple[float, float]:
+    """Return the grays that become 0 and 1: percentiles, so that no single pixel decides."""
+    low, high = (float(value) for value in np.percentile(image, (BLACK, WHITE)))
+    return low, max(high, low + 1e-6)
+
+
+def read_pictures(outputs: Sequence[str | Path]) -> list[Picture]:
+    """Read every run of data sets that shows a particle."""
+    pictures: list[Picture] = []
+    for output in outputs:
+        runs = list(bs.open_dataset(output).runs(status="succeeded"))
+        with ThreadPoolExecutor(2) as pool:
+            read = pool.map(lambda run: Picture.of(_gray(run), run.instances), runs)
+            found = [picture for picture in read if len(picture.diameters)]
+        if not found:
+            raise DetectorError(f"{output} holds no run that shows a particle")
+        pictures += found
+    return pictures
+
+
+def _gray(run: bs.RecordedRun) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    image = run.image("real")
+    if image.ndim != 2:
+        raise DetectorError(f"run {run.run_id} is in colour; the detector is one for gray images")
+    return image
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One example: what the network sees, and what it should say; shapes as in `network.loss_of`."""
+
+    image: Tensor
+    centredness: Tensor
+    distances: Tensor
+    counted: Tensor
+
+
+class ParticleCrops(Dataset[tuple[Tensor, ...]]):
+    """An endless number of crops; the same index is the same crop.
+
+    Parameters
+    ----------
+    pictures
+        From `read_pictures`.
+    seed
+        Of every draw.
+    number
+        How many crops there are.
+    """
+
+    def __init__(self, pictures: Sequence[Picture], seed: int, number: int) -> None:
+        self._pictures = pictures
+        self._seed = seed
+        self._number = number
+        self._directions = ray_directions()
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        """Return image, centredness, distances and counted of a crop, see `Crop`."""
+        rng = np.random.default_rng([self._seed, index])
+        picture = self._pictures[int(rng.integers(len(self._pictures)))]
+        window = _Window.around_a_particle(picture, rng)
+        image = window.image()
+        centred, distances, counted = window.targets(self._directions, rng)
+        image = photographed(image, rng)
+        flips = [axis for axis in (0, 1) if rng.random() < 0.5]
+        # Flips only: they turn a ray into another ray, which a list of indices says.
+        if flips:
+            image, centred, counted = (
+                np.flip(array, flips).copy() for array in (image, centred, counted)
+            )
+            distances = np.flip(distances, flips)[..., _flipped_rays(distances.shape[-1], flips)]
+        if rng.random() < 0.5:
+            image, centred, counted = image.T.copy(), centred.T.copy(), counted.T.copy()
+            distances = distances.transpose(1, 0, 2)[..., _transposed_rays(distances.shape[-1])]
+        return (
+            torch.from_numpy(image)[None],
+            torch.from_numpy(centred),
+            torch.from_numpy(np.ascontiguousarray(distances.transpose(2, 0, 1))),
+            torch.from_numpy(counted),
+        )
+
+
+def _flipped_rays(number: int, axes: Sequence[int]) -> NDArray[np.intp]:
+    rays = np.arange(number)
+    for axis in axes:
+        rays = (-rays if axis == 0 else number // 2 - rays) % number
+    return rays
+
+
+def _transposed_rays(number: int) -> NDArray[np.intp]:
+    return (number // 4 - np.arange(number)) % number
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A square of a picture: its upper left corner in pixels of the picture, and its scale."""
+
+    picture: Picture
+    top: float
+    left: float
+    scale: float
+
+    @classmethod
+    def around_a_particle(cls, picture: Picture, rng: np.random.Generator) -> _Window:
+        """Draw a particle, the size at which it is shown, and where in the crop it lies."""
+        chosen = int(rng.integers(len(picture.diameters)))
+        wanted = np.exp(rng.uniform(*np.log(DIAMETERS)))
+        height, width = picture.labels.shape
+        scale = float(np.clip(wanted / picture.diameters[chosen], *SCALES))
+        scale = max(scale, SIDE / min(height, width))
+        side = SIDE / scale
+        corner = picture.centres[chosen] - side * rng.random(2)
+        top, left = np.clip(corner, 0, [height - side, width - side])
+        return cls(picture, float(top), float(left), scale)
+
+    def image(self) -> NDArray[np.float32]:
+        """Return the crop, (SIDE, SIDE) float32 in about 0 to 1; larger scales than 1 interpolate."""
+        side = SIDE / self.scale
+        top, left = int(self.top), int(self.left)
+        rows = slice(top, min(top + int(np.ceil(side)), self.picture.image.shape[0]))
+        columns = slice(left, min(left + int(np.ceil(side)), self.picture.image.shape[1]))
+        low, high = self.picture.grays
+        part = (self.picture.image[rows, columns].astype(np.float32) - low) / (high - low)
+        return resized(part.astype(np.float32), (SIDE, SIDE))
+
+    def targets(
+        self, directions: NDArray[np.float32], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Return centredness, distances in pixels of the crop (rows, columns, rays), and counted."""
+        cells = SIDE // STRIDE
+        middle = (np.arange(cells, dtype=np.float32) + 0.5) * STRIDE / self.scale - 0.5
+        height, width = self.picture.labels.shape
+        rows = np.clip(int(self.top) + middle, 0, height - 1).astype(np.float32)
+        columns = np.clip(int(self.left) + middle, 0, width - 1).astype(np.float32)
+        nearest = np.ix_((rows + 0.5).astype(int), (columns + 0.5).astype(int))
+        centred = self.picture.centredness[nearest].astype(np.float32) / 255
+        distances = np.zeros((cells, cells, len(directions)), np.float32)
+        # Neighbours have much the same outlines: of the inner cells some are measured.
+        measured = (centred > LEAST_CENTREDNESS) & (rng.random(centred.shape) < MEASURED)
+        row, column = np.nonzero(measured)
+        distances[measured] = distances_to_outline(
+            self.picture.labels, self.picture.boxes, rows[row], columns[column], directions
+        )
+        small = self.picture.of_label[self.picture.labels[nearest]] * self.scale
+        counted = ((small == 0) | (small >= LEAST_DIAMETER)).astype(np.float32)
+        return centred, distances * np.float32(self.scale), counted
+
+
+def resized(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the image with another number of pixels; what would alias is averaged."""
+    result = functional.interpolate(
+        torch.from_numpy(image)[None, None],
+        size=shape,
+        mode="bilinear",
+        align_corners=False,
+        antialias=True,
+    )
+    return np.asarray(result[0, 0].numpy(), dtype=np.float32)
+
+
+def photographed(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the image as another operator would have set it up: gamma, contrast, blur, noise."""
+    image = np.clip(image, 0, 1.2) ** np.float32(np.exp(rng.normal(0, 0.35)))
+    image = (image - 0.5) * np.float32(np.exp(rng.normal(0, 0.25))) + np.float32(
+        0.5 + rng.normal(0, 0.12)
+    )
+    if rng.random() < 0.3:
+        image = _blurred(image, float(rng.uniform(0.4, 1.5)))
+    if rng.random() < 0.5:
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        if rng.random() < 0.5:
+            noise = 2.5 * _blurred(noise, 0.8)
+        image = image + noise * np.float32(np.exp(rng.uniform(np.log(0.01), np.log(0.12))))
+    return np.ascontiguousarray(image, dtype=np.float32)
+
+
+def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    from scipy.ndimage import gaussian_filter
+
+    return np.asarray(gaussian_filter(image, sigma, truncate=3), dtype=np.float32)
+
+

@@ -1,0 +1,193 @@
+"""From star-convex outlines, found at several scales, to one label image: the one merging rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+MOST = 8000  # outlines of one micrograph that are compared, the surest ones
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Star-convex outlines that may overlap.
+
+    Parameters
+    ----------
+    centres
+        (n, 2) float32: row and column in pixels of the micrograph.
+    distances
+        (n, rays) float32: from the centre to the outline along `targets.ray_directions`, in pixels.
+    scores
+        (n,) float32 in 0 to 1.
+    """
+
+    centres: NDArray[np.float32]
+    distances: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    @property
+    def diameters(self) -> NDArray[np.float32]:
+        """Of circles of the same area, (n,), in pixels."""
+        rays = self.distances.shape[1]
+        after = np.roll(self.distances, -1, axis=1)
+        areas = 0.5 * np.sin(2 * np.pi / rays) * (self.distances * after).sum(axis=1)
+        return np.asarray(2 * np.sqrt(areas / np.pi), dtype=np.float32)
+
+    def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> Outlines:
+        """Return some of the outlines."""
+        return Outlines(self.centres[kept], self.distances[kept], self.scores[kept])
+
+    @staticmethod
+    def joined(parts: list[Outlines]) -> Outlines:
+        """Return all outlines of several lists."""
+        return Outlines(
+            np.concatenate([part.centres for part in parts]),
+            np.concatenate([part.distances for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+        )
+
+
+def merged(
+    outlines: Outlines,
+    shape: tuple[int, int],
+    largest_overlap: float,
+    contained: float,
+    contained_score: float,
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Return labels and scores of the outlines that stay.
+
+    The surest outline comes first. Another one stays if its intersection over union with none
+    before it is above `largest_overlap`, and, where more than `contained` of it lies in one before
+    it, if its score is at least `contained_score`: a part of a particle is not another particle,
+    but one that lies on it may be. Large ones are painted first, so that small ones lie on them.
+
+    Parameters
+    ----------
+    shape
+        Of the micrograph: height, width.
+
+    Returns
+    -------
+    labels, scores
+        (height, width) uint16, and (n,) float32 of labels 1 to n.
+    """
+    order = np.argsort(-outlines.scores, kind="stable")[:MOST]
+    outlines = outlines.where(order)
+    kept = _surest(
+        outlines.centres,
+        outlines.distances,
+        outlines.scores,
+        np.array(shape),
+        largest_overlap,
+        contained,
+        contained_score,
+    )
+    outlines = outlines.where(kept)
+    outlines = outlines.where(np.argsort(-outlines.diameters, kind="stable"))
+    labels = np.zeros(shape, np.uint16)
+    _paint(outlines.centres, outlines.distances, labels)
+    return compacted(labels, outlines.scores)
+
+
+def compacted(
+    labels: NDArray[np.uint16], scores: NDArray[np.float32], least_part: float = 0.0
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Return the labels renumbered without gaps, and the scores of those that are left."""
+    areas = np.bincount(labels.ravel(), minlength=len(scores) + 1)
+    left = np.flatnonzero(areas[1:]) + 1
+    new = np.zeros(len(scores) + 1, np.uint16)
+    new[left] = np.arange(1, len(left) + 1)
+    return new[labels], scores[left - 1]
+
+
+@njit(cache=True, nogil=True)
+def _inside(row, column, distances):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Tell whether a place, relative to the centre, lies within a star-convex outline."""
+    rays = len(distances)
+    turn = 2 * np.pi / rays
+    angle = np.arctan2(row, column)
+    if angle < 0:
+        angle += 2 * np.pi
+    ray = int(angle / turn) % rays
+    after = distances[(ray + 1) % rays]
+    before = distances[ray]
+    first, second = ray * turn, (ray + 1) * turn
+    y0, x0 = before * np.sin(first), before * np.cos(first)
+    y1, x1 = after * np.sin(second), after * np.cos(second)
+    return (x1 - x0) * (row - y0) - (y1 - y0) * (column - x0) >= 0
+
+
+@njit(cache=True, nogil=True)
+def _window(centre, distances, shape):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    reach = distances.max()
+    top = max(int(np.floor(centre[0] - reach)), 0)
+    left = max(int(np.floor(centre[1] - reach)), 0)
+    bottom = min(int(np.ceil(centre[0] + reach)) + 1, shape[0])
+    right = min(int(np.ceil(centre[1] + reach)) + 1, shape[1])
+    return top, left, bottom, right
+
+
+@njit(cache=True, nogil=True)
+def _overlap(  # type: ignore[no-untyped-def]
+    centre, distances, other, other_distances, window, step
+):  # pragma: no cover - compiled
+    """Return the area of one outline, and the area that it shares with another, in pixels."""
+    area = shared = 0
+    top, left, bottom, right = window
+    for row in range(top, bottom, step):
+        for column in range(left, right, step):
+            if _inside(row - centre[0], column - centre[1], distances):
+                area += 1
+                if _inside(row - other[0], column - other[1], other_distances):
+                    shared += 1
+    return area * step * step, shared * step * step
+
+
+@njit(cache=True, nogil=True)
+def _surest(  # type: ignore[no-untyped-def]
+    centres, distances, scores, shape, largest_overlap, contained, contained_score
+):  # pragma: no cover - compiled
+    number = len(scores)
+    kept = np.zeros(number, np.bool_)
+    reach = np.zeros(number)
+    areas = np.zeros(number)
+    rays = distances.shape[1]
+    for i in range(number):
+        reach[i] = distances[i].max()
+        for ray in range(rays):
+            areas[i] += distances[i, ray] * distances[i, (ray + 1) % rays]
+        areas[i] *= 0.5 * np.sin(2 * np.pi / rays)
+    for i in range(number):
+        window = _window(centres[i], distances[i], shape)
+        step = max(1, int(reach[i] / 16))
+        stays = True
+        for j in range(i):
+            if not kept[j]:
+                continue
+            apart = np.hypot(centres[i, 0] - centres[j, 0], centres[i, 1] - centres[j, 1])
+            if apart >= reach[i] + reach[j]:
+                continue
+            area, shared = _overlap(centres[i], distances[i], centres[j], distances[j], window, step)
+            union = max(area + areas[j] - shared, 1.0)
+            if shared / union > largest_overlap or (
+                shared > contained * area and scores[i] < contained_score
+            ):
+                stays = False
+                break
+        kept[i] = stays
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _paint(centres, distances, labels):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    for i in range(len(centres)):
+        top, left, bottom, right = _window(centres[i], distances[i], labels.shape)
+        for row in range(top, bottom):
+            for column in range(left, right):
+                if _inside(row - centres[i, 0], column - centres[i, 1], distances[i]):
+                    labels[row, column] = i + 1
