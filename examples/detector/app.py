@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import blendsweep as bs
-from examples.detector.detector import Prediction
+from examples.detector.prediction import Prediction
 
 PROGRAM = "python -m examples.detector"
 
@@ -20,6 +20,8 @@ HELP = f"""Train a detector of particles on data sets alone; use and measure it 
 
 \b
 Examples:
+  # Train on data sets; the same command again goes on where it stopped
+  {PROGRAM} train outputs/powder outputs/spheres --to outputs/detector.pt
   # Find particles: a label image for each micrograph, and a table of their sizes
   {PROGRAM} predict outputs/detector.pt micrographs/ --to outputs/found
   # The same by a classical method, to compare
@@ -96,6 +98,39 @@ def main() -> None:
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+@app.command(epilog=EXIT_CODES)
+def train(
+    outputs: Annotated[
+        list[str],
+        typer.Argument(metavar="OUTPUT...", help="Outputs of sweeps: folders or URIs."),
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", metavar="FILE", help="The checkpoint: a new file, or one of the same command."
+        ),
+    ],
+    *,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first weights and of all crops.")] = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=10, help="Batches of 8 crops to learn. [default: as in docs/realism.md]"),
+    ] = None,
+) -> None:
+    """Train a detector on the images `real` and the masks of data sets, and on nothing else.
+
+    A GPU is used where there is one. The checkpoint is written every minute: after an interruption
+    the same command goes on from it.
+    """
+    from examples.detector import training
+
+    defaults = training.Training()
+    settings = training.Training(seed=seed, steps=defaults.steps if steps is None else steps)
+    detector = training.train(outputs, to, settings)
+    images = sum(data["runs"] for data in detector.about["data"])
+    typer.echo(f"{images} images, {settings.steps} steps, {detector.about['seconds']:.0f} s: {to}")
 
 
 @app.command(epilog=EXIT_CODES)

@@ -16,7 +16,7 @@ from skimage.measure import regionprops
 from skimage.morphology import h_maxima, remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed as flood
 
-from examples.detector.detector import Prediction
+from examples.detector.prediction import Prediction
 
 _SMALLEST_PX, _LARGEST_PX = 3.5, 128.0
 """The radii of circles that are looked for, in px."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
@@ -66,7 +68,9 @@ class Picture:
     grays: tuple[float, float]
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8] | NDArray[np.uint16], labels: NDArray[np.uint16]) -> Picture:
+    def of(
+        cls, image: NDArray[np.uint8] | NDArray[np.uint16], labels: NDArray[np.uint16]
+    ) -> Picture:
         """Prepare an image, 8 or 16 bits, and its labels."""
         if image.dtype != np.uint8:
             image = (image >> 8).astype(np.uint8)
@@ -107,9 +111,8 @@ def _gray(run: bs.RecordedRun) -> NDArray[np.uint8] | NDArray[np.uint16]:
     return image
 
 
-@dataclass(frozen=True)
-class Crop:
-    """One example: what the network sees, and what it should say; shapes as in `network.loss_of`."""
+class Crop(NamedTuple):
+    """What the network sees and what it should say; shapes and units as in `network.loss_of`."""
 
     image: Tensor
     centredness: Tensor
@@ -117,7 +120,7 @@ class Crop:
     counted: Tensor
 
 
-class ParticleCrops(Dataset[tuple[Tensor, ...]]):
+class ParticleCrops(Dataset[Crop]):
     """An endless number of crops; the same index is the same crop.
 
     Parameters
@@ -139,71 +142,83 @@ class ParticleCrops(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return self._number
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        """Return image, centredness, distances and counted of a crop, see `Crop`."""
+    def __getitem__(self, index: int) -> Crop:
+        """Return a crop."""
+        if not 0 <= index < self._number:
+            raise IndexError(f"there are {self._number} crops, none of index {index}")
         rng = np.random.default_rng([self._seed, index])
         picture = self._pictures[int(rng.integers(len(self._pictures)))]
         window = _Window.around_a_particle(picture, rng)
-        image = window.image()
+        image = photographed(window.image(), rng)
         centred, distances, counted = window.targets(self._directions, rng)
-        image = photographed(image, rng)
-        flips = [axis for axis in (0, 1) if rng.random() < 0.5]
-        # Flips only: they turn a ray into another ray, which a list of indices says.
-        if flips:
-            image, centred, counted = (
-                np.flip(array, flips).copy() for array in (image, centred, counted)
-            )
-            distances = np.flip(distances, flips)[..., _flipped_rays(distances.shape[-1], flips)]
-        if rng.random() < 0.5:
-            image, centred, counted = image.T.copy(), centred.T.copy(), counted.T.copy()
-            distances = distances.transpose(1, 0, 2)[..., _transposed_rays(distances.shape[-1])]
-        return (
-            torch.from_numpy(image)[None],
-            torch.from_numpy(centred),
-            torch.from_numpy(np.ascontiguousarray(distances.transpose(2, 0, 1))),
-            torch.from_numpy(counted),
+        axes = [axis for axis in (0, 1) if rng.random() < 0.5]
+        turned = rng.random() < 0.5
+        rays = mirrored_rays(distances.shape[-1], axes, turned=turned)
+
+        def mirrored(array: NDArray[np.float32]) -> NDArray[np.float32]:
+            array = np.flip(array, axes)
+            return array.swapaxes(0, 1) if turned else array
+
+        def tensor(array: NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array))
+
+        return Crop(
+            tensor(mirrored(image))[None],
+            tensor(mirrored(centred)),
+            tensor(mirrored(distances)[..., rays].transpose(2, 0, 1)),
+            tensor(mirrored(counted)),
         )
 
 
-def _flipped_rays(number: int, axes: Sequence[int]) -> NDArray[np.intp]:
+def mirrored_rays(number: int, axes: Sequence[int], *, turned: bool) -> NDArray[np.intp]:
+    """Return which ray of an image becomes each ray of its mirror image.
+
+    Parameters
+    ----------
+    number
+        Of rays, a multiple of 4.
+    axes
+        Along which the image is flipped: 0 for rows, 1 for columns.
+    turned
+        Whether rows and columns are exchanged after that.
+    """
     rays = np.arange(number)
+    if turned:
+        rays = (number // 4 - rays) % number
     for axis in axes:
         rays = (-rays if axis == 0 else number // 2 - rays) % number
     return rays
 
 
-def _transposed_rays(number: int) -> NDArray[np.intp]:
-    return (number // 4 - np.arange(number)) % number
-
-
 @dataclass(frozen=True)
 class _Window:
-    """A square of a picture: its upper left corner in pixels of the picture, and its scale."""
+    """A square of a picture: its upper left corner and its side, in pixels of the picture."""
 
     picture: Picture
-    top: float
-    left: float
-    scale: float
+    top: int
+    left: int
+    side: int
 
     @classmethod
     def around_a_particle(cls, picture: Picture, rng: np.random.Generator) -> _Window:
         """Draw a particle, the size at which it is shown, and where in the crop it lies."""
         chosen = int(rng.integers(len(picture.diameters)))
         wanted = np.exp(rng.uniform(*np.log(DIAMETERS)))
+        scale = np.clip(wanted / picture.diameters[chosen], *SCALES)
         height, width = picture.labels.shape
-        scale = float(np.clip(wanted / picture.diameters[chosen], *SCALES))
-        scale = max(scale, SIDE / min(height, width))
-        side = SIDE / scale
-        corner = picture.centres[chosen] - side * rng.random(2)
+        side = min(round(SIDE / scale), height, width)
+        corner = np.round(picture.centres[chosen] - side * rng.random(2))
         top, left = np.clip(corner, 0, [height - side, width - side])
-        return cls(picture, float(top), float(left), scale)
+        return cls(picture, int(top), int(left), side)
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the crop a pixel of the picture."""
+        return SIDE / self.side
 
     def image(self) -> NDArray[np.float32]:
-        """Return the crop, (SIDE, SIDE) float32 in about 0 to 1; larger scales than 1 interpolate."""
-        side = SIDE / self.scale
-        top, left = int(self.top), int(self.left)
-        rows = slice(top, min(top + int(np.ceil(side)), self.picture.image.shape[0]))
-        columns = slice(left, min(left + int(np.ceil(side)), self.picture.image.shape[1]))
+        """Return the crop, (SIDE, SIDE), in about 0 to 1."""
+        rows, columns = (slice(start, start + self.side) for start in (self.top, self.left))
         low, high = self.picture.grays
         part = (self.picture.image[rows, columns].astype(np.float32) - low) / (high - low)
         return resized(part.astype(np.float32), (SIDE, SIDE))
@@ -211,13 +226,14 @@ class _Window:
     def targets(
         self, directions: NDArray[np.float32], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return centredness, distances in pixels of the crop (rows, columns, rays), and counted."""
+        """Return centredness, distances in pixels of the crop with rays last, and counted."""
         cells = SIDE // STRIDE
-        middle = (np.arange(cells, dtype=np.float32) + 0.5) * STRIDE / self.scale - 0.5
-        height, width = self.picture.labels.shape
-        rows = np.clip(int(self.top) + middle, 0, height - 1).astype(np.float32)
-        columns = np.clip(int(self.left) + middle, 0, width - 1).astype(np.float32)
-        nearest = np.ix_((rows + 0.5).astype(int), (columns + 0.5).astype(int))
+        middles = (np.arange(cells) + 0.5) * self.side / cells - 0.5
+        rows, columns = (
+            np.clip(start + middles, start, start + self.side - 1).astype(np.float32)
+            for start in (self.top, self.left)
+        )
+        nearest = np.ix_(*((places + 0.5).astype(np.intp) for places in (rows, columns)))
         centred = self.picture.centredness[nearest].astype(np.float32) / 255
         distances = np.zeros((cells, cells, len(directions)), np.float32)
         # Neighbours have much the same outlines: of the inner cells some are measured.
@@ -226,8 +242,8 @@ class _Window:
         distances[measured] = distances_to_outline(
             self.picture.labels, self.picture.boxes, rows[row], columns[column], directions
         )
-        small = self.picture.of_label[self.picture.labels[nearest]] * self.scale
-        counted = ((small == 0) | (small >= LEAST_DIAMETER)).astype(np.float32)
+        shown = self.picture.of_label[self.picture.labels[nearest]] * self.scale
+        counted = ((shown == 0) | (shown >= LEAST_DIAMETER)).astype(np.float32)
         return centred, distances * np.float32(self.scale), counted
 
 
@@ -260,8 +276,4 @@ def photographed(image: NDArray[np.float32], rng: np.random.Generator) -> NDArra
 
 
 def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    from scipy.ndimage import gaussian_filter
-
-    return np.asarray(gaussian_filter(image, sigma, truncate=3), dtype=np.float32)
-
-
+    return np.asarray(ndimage.gaussian_filter(image, sigma, truncate=3), dtype=np.float32)

@@ -16,23 +16,8 @@ from examples.detector.crops import gray_range, resized
 from examples.detector.errors import DetectorError
 from examples.detector.merging import Outlines, merged
 from examples.detector.network import MULTIPLE, StarNetwork
+from examples.detector.prediction import Prediction
 from examples.detector.targets import RAYS, STRIDE
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The particles found in one micrograph.
-
-    Parameters
-    ----------
-    labels
-        (height, width) uint16: 1 to n, 0 where no particle is.
-    scores
-        (n,) float32 in 0 to 1: how sure each is; that of label i is at i - 1.
-    """
-
-    labels: NDArray[np.uint16]
-    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -153,7 +138,6 @@ class Detector:
         least_score: float,
     ) -> Outlines:
         """Return the outlines at the local maxima of a tile, in pixels of the scaled micrograph."""
-        height, width = part.shape
         padding = [(0, -side % MULTIPLE) for side in part.shape]
         padded = torch.from_numpy(np.pad(part, padding))[None, None].to(
             self.device, memory_format=torch.channels_last
@@ -181,10 +165,10 @@ class Detector:
 
 
 def device_and_precision() -> tuple[torch.device, torch.dtype]:
-    """Return the GPU where there is one, and numbers of 16 bits where the device has instructions for them."""
+    """Return the GPU where there is one, and 16-bit numbers where the device computes with them."""
     if torch.cuda.is_available():
         return torch.device("cuda"), torch.bfloat16
-    quick = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    quick = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
     return torch.device("cpu"), torch.bfloat16 if quick else torch.float32
 
 
@@ -201,7 +185,9 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
     except FileNotFoundError:
         raise DetectorError(f"there is no checkpoint {path}") from None
     except Exception as error:
-        raise DetectorError(f"{path} is no checkpoint of this detector, or a damaged one") from error
+        raise DetectorError(
+            f"{path} is no checkpoint of this detector, or a damaged one"
+        ) from error
     if not isinstance(held, dict) or not {"about", "average", "step"} <= held.keys():
         raise DetectorError(f"{path} is no checkpoint of this detector")
     return held

@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-
 MOST = 8000  # outlines of one micrograph that are compared, the surest ones
 
 
@@ -95,7 +94,7 @@ def merged(
 
 
 def compacted(
-    labels: NDArray[np.uint16], scores: NDArray[np.float32], least_part: float = 0.0
+    labels: NDArray[np.uint16], scores: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     """Return the labels renumbered without gaps, and the scores of those that are left."""
     areas = np.bincount(labels.ravel(), minlength=len(scores) + 1)
@@ -106,7 +105,11 @@ def compacted(
 
 
 @njit(cache=True, nogil=True)
-def _inside(row, column, distances):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _inside(
+    row: float,
+    column: float,
+    distances: NDArray[np.float32],
+) -> bool:
     """Tell whether a place, relative to the centre, lies within a star-convex outline."""
     rays = len(distances)
     turn = 2 * np.pi / rays
@@ -123,7 +126,11 @@ def _inside(row, column, distances):  # type: ignore[no-untyped-def]  # pragma: 
 
 
 @njit(cache=True, nogil=True)
-def _window(centre, distances, shape):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _window(
+    centre: NDArray[np.float32],
+    distances: NDArray[np.float32],
+    shape: tuple[int, ...],
+) -> tuple[int, int, int, int]:
     reach = distances.max()
     top = max(int(np.floor(centre[0] - reach)), 0)
     left = max(int(np.floor(centre[1] - reach)), 0)
@@ -133,9 +140,14 @@ def _window(centre, distances, shape):  # type: ignore[no-untyped-def]  # pragma
 
 
 @njit(cache=True, nogil=True)
-def _overlap(  # type: ignore[no-untyped-def]
-    centre, distances, other, other_distances, window, step
-):  # pragma: no cover - compiled
+def _overlap(
+    centre: NDArray[np.float32],
+    distances: NDArray[np.float32],
+    other: NDArray[np.float32],
+    other_distances: NDArray[np.float32],
+    window: tuple[int, int, int, int],
+    step: int,
+) -> tuple[int, int]:
     """Return the area of one outline, and the area that it shares with another, in pixels."""
     area = shared = 0
     top, left, bottom, right = window
@@ -149,9 +161,15 @@ def _overlap(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _surest(  # type: ignore[no-untyped-def]
-    centres, distances, scores, shape, largest_overlap, contained, contained_score
-):  # pragma: no cover - compiled
+def _surest(
+    centres: NDArray[np.float32],
+    distances: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    shape: tuple[int, ...],
+    largest_overlap: float,
+    contained: float,
+    contained_score: float,
+) -> NDArray[np.bool_]:
     number = len(scores)
     kept = np.zeros(number, np.bool_)
     reach = np.zeros(number)
@@ -172,7 +190,9 @@ def _surest(  # type: ignore[no-untyped-def]
             apart = np.hypot(centres[i, 0] - centres[j, 0], centres[i, 1] - centres[j, 1])
             if apart >= reach[i] + reach[j]:
                 continue
-            area, shared = _overlap(centres[i], distances[i], centres[j], distances[j], window, step)
+            area, shared = _overlap(
+                centres[i], distances[i], centres[j], distances[j], window, step
+            )
             union = max(area + areas[j] - shared, 1.0)
             if shared / union > largest_overlap or (
                 shared > contained * area and scores[i] < contained_score
@@ -184,7 +204,11 @@ def _surest(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _paint(centres, distances, labels):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _paint(
+    centres: NDArray[np.float32],
+    distances: NDArray[np.float32],
+    labels: NDArray[np.uint16],
+) -> None:
     for i in range(len(centres)):
         top, left, bottom, right = _window(centres[i], distances[i], labels.shape)
         for row in range(top, bottom):

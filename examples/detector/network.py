@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import torch
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,7 +27,7 @@ class StarNetwork(nn.Module):
         super().__init__()
         first = widths[0]
         self.stem = _convolved(1, first, kernel=5, stride=STRIDE)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList([_twice(first, first), *(_twice(a, b) for a, b in pairs)])
         # What comes up is added to the finer features, not put beside them: a third less work.
         self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs])

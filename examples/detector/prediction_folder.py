@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from examples.detector.detector import Prediction
 from examples.detector.errors import DetectorError
 from examples.detector.micrographs import write_labels
+from examples.detector.prediction import Prediction
 
 _CLAIM = ".detector.json"
 _COLUMNS = ("image", "label", "x_px", "y_px", "diameter_px", "score")

@@ -23,7 +23,7 @@ from examples.detector.prediction_folder import PredictionFolder
 from examples.detector.progress import shown
 
 if TYPE_CHECKING:
-    from examples.detector.detector import Prediction
+    from examples.detector.prediction import Prediction
 
 CODE = tuple(
     path

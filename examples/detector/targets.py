@@ -1,4 +1,4 @@
-"""What the network learns to say of each place of an image: is a particle there, and how far is its outline.
+"""What the network learns: where a particle is, and how far its outline is from there.
 
 A particle is described as in U. Schmidt et al., "Cell Detection with Star-Convex Polygons", MICCAI
 2018: by the distances from a point inside it to its outline, along rays at equal angles. Two things
@@ -59,13 +59,16 @@ def _distance_inside(labels: NDArray[np.uint16]) -> NDArray[np.float32]:
 
 
 def ray_directions(number: int = RAYS) -> NDArray[np.float32]:
-    """Return unit vectors (row, column) of rays at equal angles, (number, 2); the first points right."""
+    """Return unit vectors (row, column) of rays, (number, 2); the first points right."""
     angles = 2 * np.pi * np.arange(number) / number
     return np.stack([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
 def boxes_of(labels: NDArray[np.uint16]) -> NDArray[np.int32]:
-    """Return each label's first and last row and column, (largest label + 1, 4); zeros for absent ones."""
+    """Return first and last row, first and last column of each label, zeros for absent ones.
+
+    The shape is (largest label + 1, 4): top, left, bottom, right.
+    """
     boxes = np.zeros((int(labels.max(initial=0)) + 1, 4), np.int32)
     for label, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is not None:
@@ -75,7 +78,12 @@ def boxes_of(labels: NDArray[np.uint16]) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)
-def _reach(place, step, first, last):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _reach(
+    place: float,
+    step: float,
+    first: float,
+    last: float,
+) -> float:
     """Return how far a ray goes along one axis before it leaves the pixels `first` to `last`."""
     if step > 1e-6:
         return (np.float32(last) + np.float32(0.49) - place) / step
@@ -85,9 +93,13 @@ def _reach(place, step, first, last):  # type: ignore[no-untyped-def]  # pragma:
 
 
 @njit(cache=True, nogil=True)
-def distances_to_outline(  # type: ignore[no-untyped-def]
-    labels, boxes, rows, columns, directions
-):  # pragma: no cover - compiled
+def distances_to_outline(
+    labels: NDArray[np.uint16],
+    boxes: NDArray[np.int32],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    directions: NDArray[np.float32],
+) -> NDArray[np.float32]:
     """Return the distance from places to the outline of their particle along rays.
 
     Parameters
@@ -114,8 +126,8 @@ def distances_to_outline(  # type: ignore[no-untyped-def]
         if label == 0:
             continue
         top, left, bottom, right = boxes[label]
-        # A 48th of the particle is precise enough for a large one, and no step is below a pixel.
-        step = max(np.float32(1), np.float32(max(bottom - top, right - left)) / np.float32(48))
+        # Half a pixel for small particles, a 48th of their side for large ones.
+        step = max(half, np.float32(max(bottom - top, right - left)) / np.float32(48))
         for ray in range(len(directions)):
             down, across = directions[ray]
             # From where the ray leaves the particle's box inwards: mostly there are few steps.
@@ -127,5 +139,6 @@ def distances_to_outline(  # type: ignore[no-untyped-def]
                 if labels[y, x] == label:
                     break
                 distance -= step
-            out[place, ray] = max(distance, np.float32(0)) + half
+            # The outline lies between this step and the one before.
+            out[place, ray] = min(max(distance, np.float32(0)) + half * step, reach)
     return out

@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
 import blendsweep as bs
-from examples.detector.crops import ParticleCrops, read_pictures
+from examples.detector.crops import Crop, ParticleCrops, read_pictures
 from examples.detector.detector import Detector, device_and_precision, read_checkpoint
 from examples.detector.errors import DetectorError
 from examples.detector.network import StarNetwork, loss_of
@@ -81,7 +80,9 @@ def train(
     state = _State(settings, [facts_of(output) for output in outputs])
     state.restore(Path(checkpoint))
     if state.step < settings.steps:
-        crops = ParticleCrops(read_pictures(outputs), settings.seed, settings.steps * settings.batch)
+        crops = ParticleCrops(
+            read_pictures(outputs), settings.seed, settings.steps * settings.batch
+        )
         left = Subset(crops, range(state.step * settings.batch, len(crops)))
         # One process prepares crops while the network learns from those before.
         batches = DataLoader(left, settings.batch, num_workers=1, prefetch_factor=8)
@@ -120,10 +121,13 @@ class _State:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), settings.rate, weight_decay=settings.decay
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, settings.rate, total_steps=settings.steps, pct_start=0.1
-        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.step, self.seconds, self.loss = 0, 0.0, float("nan")
+
+    def _rate(self, step: int) -> float:
+        """Return the part of the learning rate: up for a tenth of the steps, then half a cosine."""
+        part = step / self.settings.steps
+        return min(10 * part + 0.01, 0.5 + 0.5 * math.cos(math.pi * min(part, 1.0)))
 
     def about(self) -> dict[str, Any]:
         """Return what the detector says of itself."""
@@ -165,9 +169,7 @@ class _State:
         torch.save(held | {"about": self.about(), "step": self.step}, part)
         part.replace(checkpoint)
 
-    def learn(
-        self, batches: DataLoader[tuple[Tensor, ...]], checkpoint: Path, *, progress: bool
-    ) -> None:
+    def learn(self, batches: DataLoader[Crop], checkpoint: Path, *, progress: bool) -> None:
         """Learn from every batch, and save now and then and at the end."""
         self.network.train()
         saved = time.perf_counter()
@@ -182,7 +184,7 @@ class _State:
                 self.save(checkpoint)
                 saved = now
 
-    def _learn_from(self, batch: tuple[Tensor, ...]) -> float:
+    def _learn_from(self, batch: Crop) -> float:
         images, *truth = (tensor.to(self.device, non_blocking=True) for tensor in batch)
         with torch.autocast(self.device.type, dtype=self.precision):
             outputs = self.network(images.contiguous(memory_format=torch.channels_last))
@@ -196,9 +198,7 @@ class _State:
         self.average.update_parameters(self.network)
         return float(loss.detach())
 
-    def _shown(
-        self, batches: DataLoader[tuple[Tensor, ...]], *, progress: bool
-    ) -> Iterator[tuple[Tensor, ...]]:
+    def _shown(self, batches: DataLoader[Crop], *, progress: bool) -> Iterator[Crop]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

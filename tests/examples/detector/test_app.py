@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from examples.detector import app
-from examples.detector.detector import Prediction
 from examples.detector.micrographs import read_labels
 from examples.detector.overlay import FOUND, MISSED
+from examples.detector.prediction import Prediction
 from examples.detector.prediction_folder import PredictionFolder, claim
 
 

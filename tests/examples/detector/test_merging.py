@@ -1,0 +1,84 @@
+"""Outlines of several scales become one label image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from examples.detector.merging import Outlines
+
+pytestmark = pytest.mark.torch
+
+RULE = {"largest_overlap": 0.4, "contained": 0.7, "contained_score": 0.7}
+
+
+def circles(*placed: tuple[float, float, float, float]) -> Outlines:
+    """Return outlines of circles: row, column, radius in pixels, score."""
+    from examples.detector.merging import Outlines
+
+    values = np.array(placed, np.float32).reshape(-1, 4)
+    return Outlines(
+        values[:, :2], np.repeat(values[:, 2:3], 32, axis=1), np.ascontiguousarray(values[:, 3])
+    )
+
+
+def merge(outlines: Outlines, shape: tuple[int, int] = (200, 240)) -> tuple[np.ndarray, np.ndarray]:
+    from examples.detector.merging import merged
+
+    return merged(outlines, shape, **RULE)
+
+
+def test_a_circle_is_painted_where_it_is() -> None:
+    labels, scores = merge(circles((80, 100, 30, 0.9)))
+    rows, columns = np.nonzero(labels)
+    assert (rows.mean(), columns.mean()) == pytest.approx((80, 100), abs=0.1)
+    assert len(rows) == pytest.approx(np.pi * 30**2, rel=0.02)
+    assert scores == pytest.approx([0.9])
+
+
+def test_the_surest_of_those_on_one_particle_stays() -> None:
+    labels, scores = merge(circles((80, 100, 30, 0.8), (82, 101, 31, 0.9), (79, 99, 27, 0.6)))
+    assert labels.max() == 1
+    assert scores == pytest.approx([0.9])
+
+
+def test_neighbours_that_overlap_a_little_both_stay() -> None:
+    labels, _ = merge(circles((80, 80, 30, 0.8), (80, 130, 30, 0.9)))
+    assert labels.max() == 2
+
+
+@pytest.mark.parametrize(("score", "particles"), [(0.6, 1), (0.8, 2)])
+def test_one_inside_another_stays_if_it_is_sure(score: float, particles: int) -> None:
+    labels, scores = merge(circles((80, 100, 40, 0.9), (85, 110, 10, score)))
+    assert (labels.max(), len(scores)) == (particles, particles)
+    if particles == 2:
+        # It lies on the large one, and each keeps its own score.
+        assert scores[labels[85, 110] - 1] == pytest.approx(0.8)
+        assert scores[labels[80, 80] - 1] == pytest.approx(0.9)
+
+
+def test_one_that_nothing_is_seen_of_has_no_label() -> None:
+    # Two smaller ones cover it; each overlaps it by less than is refused.
+    labels, scores = merge(
+        circles((100, 100, 12, 0.6), (100, 94, 11.9, 0.9), (100, 106, 11.9, 0.9))
+    )
+    assert labels.max() == len(scores)
+    assert set(np.unique(labels)) == set(range(len(scores) + 1))
+
+
+def test_outlines_may_reach_beyond_the_image() -> None:
+    labels, _ = merge(circles((0, 0, 30, 0.9), (199, 239, 30, 0.9)))
+    assert labels[0, 0] != labels[199, 239] != 0
+
+
+def test_nothing_found_is_an_empty_image() -> None:
+    labels, scores = merge(circles())
+    assert not labels.any()
+    assert len(scores) == 0
+
+
+def test_diameters_are_those_of_circles_of_the_same_area() -> None:
+    assert circles((0, 0, 30, 1)).diameters == pytest.approx([60], rel=0.01)

@@ -1,0 +1,144 @@
+"""Training goes on where it stopped, and what it makes finds particles in images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from examples.detector.errors import DetectorError
+from tests.examples.detector.shapes import discs, picture_of
+
+pytestmark = pytest.mark.torch
+
+STEPS = 100
+
+
+@pytest.fixture(autouse=True)
+def _pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train on discs instead of a data set, which tests of the examples read elsewhere."""
+    from examples.detector import crops, training
+
+    def read(_: Sequence[str]) -> list[crops.Picture]:
+        rng = np.random.default_rng(3)
+        sets = [
+            discs((320, 320), *((*rng.uniform(0, 320, 2), rng.uniform(8, 40)) for _ in range(12)))
+            for _ in range(4)
+        ]
+        return [
+            crops.Picture.of(picture_of(labels, seed), labels) for seed, labels in enumerate(sets)
+        ]
+
+    monkeypatch.setattr(training, "read_pictures", read)
+    monkeypatch.setattr(training, "facts_of", lambda output: {"output": output, "runs": 4})
+
+
+def settings(**changes: Any) -> Any:
+    from examples.detector.training import Training
+
+    return Training(**{"steps": STEPS, "batch": 2, "rate": 4e-3, "averaging": 0.9} | changes)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("detector") / "detector.pt"
+
+
+def test_a_trained_detector_finds_discs(trained: Path) -> None:
+    from examples.detector.detector import Detector, Rules
+    from examples.detector.training import train
+
+    train(["made"], trained, settings(), progress=False)
+    detector = Detector.load(trained)
+    detector.rules = Rules(least_score=0.3)  # so few steps leave it unsure
+    labels = discs((300, 420), (80, 90, 30), (200, 200, 20), (120, 330, 40))
+    found = detector.predict(picture_of(labels, 9).astype(np.float32))
+    assert found.labels.shape == labels.shape
+    assert len(found.scores) == found.labels.max()
+    for label in (1, 2, 3):
+        overlaps = np.bincount(found.labels[labels == label])
+        best = int(overlaps[1:].argmax()) + 1
+        union = ((found.labels == best) | (labels == label)).sum()
+        assert overlaps[best] / union > 0.6
+    assert detector.about["data"] == [{"output": "made", "runs": 4}]
+    assert detector.about["settings"]["steps"] == STEPS
+
+
+def test_an_interrupted_training_ends_as_if_nothing_had_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from examples.detector import training
+
+    whole, cut = tmp_path / "whole.pt", tmp_path / "cut.pt"
+    training.train(["made"], whole, settings(steps=8), progress=False)
+    learn = training._State._learn_from
+
+    def stop(self: Any, batch: Any) -> float:
+        if self.step == 5:
+            raise KeyboardInterrupt
+        return learn(self, batch)
+
+    monkeypatch.setattr(training, "SAVED_EVERY", 0)
+    monkeypatch.setattr(training._State, "_learn_from", stop)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(["made"], cut, settings(steps=8), progress=False)
+    monkeypatch.setattr(training._State, "_learn_from", learn)
+    assert torch.load(cut)["step"] == 5
+    training.train(["made"], cut, settings(steps=8), progress=False)
+    first, second = (torch.load(path)["average"] for path in (whole, cut))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    from examples.detector.training import train
+
+    checkpoint = tmp_path / "one.pt"
+    train(["made"], checkpoint, settings(steps=10), progress=False)
+    with pytest.raises(DetectorError, match=r"other settings .* remove it, or name another file"):
+        train(["made"], checkpoint, settings(steps=10, seed=1), progress=False)
+    with pytest.raises(DetectorError, match="other data"):
+        train(["made", "more"], checkpoint, settings(steps=10), progress=False)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04"])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
+    from examples.detector.detector import Detector
+
+    path = tmp_path / "broken.pt"
+    path.write_bytes(content)
+    with pytest.raises(DetectorError, match=r"broken\.pt is no checkpoint"):
+        Detector.load(path)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    from examples.detector.detector import Detector
+
+    with pytest.raises(DetectorError, match=r"there is no checkpoint .*none\.pt"):
+        Detector.load(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (65, 1000), (900, 801)])
+def test_tiles_say_what_the_whole_says(shape: tuple[int, int]) -> None:
+    """Peaks of tiles are those of one pass over everything, each once."""
+    import torch
+
+    from examples.detector.detector import Detector, Rules
+    from examples.detector.network import StarNetwork
+
+    torch.manual_seed(2)
+    network = StarNetwork()
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    tiled, whole = (
+        Detector(network, {}, Rules(scales=(1.0,), diameters=(0.0, 1e9), tile=tile, margin=160))
+        for tile in (512, 1024)
+    )
+    first, second = (detector.outlines(image, least_score=0.5) for detector in (tiled, whole))
+    places = [set(map(tuple, outlines.centres.tolist())) for outlines in (first, second)]
+    assert len(places[0]) == len(first.centres)
+    # Far from the seams the network sees the same; its borders are padded by zeros.
+    assert len(places[0] ^ places[1]) <= 0.03 * len(places[0] | places[1])
