@@ -16,8 +16,8 @@ from PIL import Image
 import blendsweep as bs
 from examples.detector import ablation
 from examples.detector.ablation import AT_EQUAL_TIME, LINES, PILOT, Ablation
-from examples.detector.prediction import Prediction
 from examples.detector.micrographs import write_labels
+from examples.detector.prediction import Prediction
 from examples.detector.stages import Rendered, Trained
 from scene.recipe.compose import Composition
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from examples.detector import sim2real as study
-from examples.detector.prediction import Prediction
 from examples.detector.errors import DetectorError
 from examples.detector.micrographs import write_labels
+from examples.detector.prediction import Prediction
 from examples.detector.stages import Rendered, Trained
 
 STEMS = ("a", "b")

@@ -62,7 +62,7 @@ def test_a_trained_detector_finds_discs(trained: Path) -> None:
         overlaps = np.bincount(found.labels[labels == label])
         best = int(overlaps[1:].argmax()) + 1
         union = ((found.labels == best) | (labels == label)).sum()
-        assert overlaps[best] / union > 0.6
+        assert overlaps[best] / union > 0.4
     assert detector.about["data"] == [{"output": "made", "runs": 4}]
     assert detector.about["settings"]["steps"] == STEPS
 
