@@ -22,7 +22,7 @@ HELP = f"""Train a detector of particles on data sets alone; use and measure it 
 Examples:
   # Train on data sets; the same command again goes on where it stopped
   {PROGRAM} train outputs/powder outputs/spheres --to outputs/detector.pt
-  # Find particles: a label image for each micrograph, and a table of their sizes
+  # Find particles: a label image of each micrograph, and a table of their sizes
   {PROGRAM} predict outputs/detector.pt micrographs/ --to outputs/found
   # The same by a classical method, to compare
   {PROGRAM} baseline hough micrographs/ --to outputs/hough
@@ -141,8 +141,8 @@ def predict(
 ) -> None:
     """Find particles in micrographs of any size.
 
-    FOLDER gets a label image of 16 bits for each micrograph (STEM.png; 0 where no particle is) and
-    particles.csv: centre, diameter and score of each particle.
+    For each micrograph, FOLDER gets a label image of 16 bits, STEM.png, 0 where no particle is,
+    and a table, STEM.csv: label, centre, diameter and score of each particle.
     """
     from examples.detector.detector import Detector
 
@@ -159,7 +159,7 @@ def baseline(
 ) -> None:
     """Find particles by a classical method, to compare with.
 
-    FOLDER gets what `predict` writes. Their settings suit bright, mostly round particles.
+    FOLDER gets what `predict` writes. Their settings suit particles on dark ground.
     """
     from examples.detector import baselines
 

@@ -16,7 +16,7 @@ from examples.detector.micrographs import write_labels
 from examples.detector.prediction import Prediction
 
 _CLAIM = ".detector.json"
-_COLUMNS = ("image", "label", "x_px", "y_px", "diameter_px", "score")
+_COLUMNS = ("label", "x_px", "y_px", "diameter_px", "score")
 
 
 def claim(folder: Path, content: str) -> None:
@@ -45,7 +45,7 @@ def claim(folder: Path, content: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PredictionFolder:
-    """A folder with a label image for each micrograph, and a table of particles.
+    """A folder with a label image and a table of particles for each micrograph.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class PredictionFolder:
     def write(self, predictions: Iterable[tuple[str, Prediction]]) -> int:
         """Write predictions as they come, each with its micrograph's stem, and count the particles.
 
-        ``STEM.png`` is the label image, ``particles.csv`` has a row for each particle: where its
-        centre is in px, x to the right and y down from the upper left corner, the diameter of the
+        ``STEM.png`` is the label image, ``STEM.csv`` has a row for each particle: where its centre
+        is in px, x to the right and y down from the centre of the first pixel, the diameter of the
         circle of the same area in px, and the score.
         """
         number = 0
-        with (self.path / "particles.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(_COLUMNS)
-            for stem, prediction in predictions:
-                write_labels(self.path / f"{stem}.png", prediction.labels)
+        for stem, prediction in predictions:
+            write_labels(self.path / f"{stem}.png", prediction.labels)
+            with (self.path / f"{stem}.csv").open("w", newline="", encoding="utf-8") as file:
+                table = csv.writer(file)
+                table.writerow(_COLUMNS)
                 for row in _rows(prediction):
-                    table.writerow([stem, *row])
+                    table.writerow(row)
                     number += 1
         return number
 

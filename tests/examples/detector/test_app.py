@@ -128,11 +128,13 @@ def test_predictions_are_label_images_and_a_table(tmp_path: Path) -> None:
     nothing = Prediction(labels(), np.zeros(0, dtype=np.float32))
     assert PredictionFolder(tmp_path).write([("one", prediction), ("two", nothing)]) == 2
     np.testing.assert_array_equal(read_labels(tmp_path / "one.png"), image)
-    assert (tmp_path / "particles.csv").read_text().splitlines() == [
-        "image,label,x_px,y_px,diameter_px,score",
-        "one,2,59.50,59.50,22.57,0.2500",
-        "one,3,19.50,19.50,22.57,0.7500",
+    head = "label,x_px,y_px,diameter_px,score"
+    assert (tmp_path / "one.csv").read_text().splitlines() == [
+        head,
+        "2,59.50,59.50,22.57,0.2500",
+        "3,19.50,19.50,22.57,0.7500",
     ]
+    assert (tmp_path / "two.csv").read_text().splitlines() == [head]
 
 
 def test_a_folder_is_gone_on_with_by_the_same_command_alone(tmp_path: Path) -> None:
@@ -199,6 +201,7 @@ class Bright:
         return Prediction((image > 0.6).astype(np.uint16), np.ones(1, dtype=np.float32))
 
 
+@pytest.mark.torch
 def test_predict_writes_label_images_and_a_table(
     command: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +219,7 @@ def test_predict_writes_label_images_and_a_table(
         "",
     )
     np.testing.assert_array_equal(read_labels(to / "one.png"), labels((10, 10)))
-    assert (to / "particles.csv").read_text().splitlines()[1] == "one,1,19.50,19.50,22.57,1.0000"
+    assert (to / "one.csv").read_text().splitlines()[1] == "1,19.50,19.50,22.57,1.0000"
     assert command("predict", detector, one, "--to", to).code == 0
     detector.write_text("other weights")
     refused = command("predict", detector, one, "--to", to)
@@ -232,7 +235,7 @@ def test_baseline_writes_label_images_and_a_table(command: Command, pictures: Pa
     done = command("baseline", "hough", images, "--to", to)
     assert done == (0, f"2 particles in 2 images: {to}\n", "")
     assert len(np.unique(read_labels(to / "one.png"))) == 3
-    assert len((to / "particles.csv").read_text().splitlines()) == 3
+    assert len((to / "one.csv").read_text().splitlines()) == 3
     refused = command("baseline", "watershed", images, "--to", to)
     assert refused.code == 2
     assert refused.err == (
