@@ -10,7 +10,7 @@ import yaml
 
 import blendsweep as bs
 from examples.detector.detector import Prediction
-from examples.detector.limits import detect_in, write_limits
+from examples.detector.limits import detect_in
 from examples.detector.micrographs import write_labels
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,3 @@ def test_a_study_of_renders_goes_from_the_sweep_to_its_tables(
     page = sim2real(tmp_path / "real", output, 1, train, {}, sweeps=[sweep], progress=False)
     assert "3 images, rendered in 0 minutes" in page.read_text(encoding="utf-8")
     assert (output / "overlays" / "seed-0" / "one.png").exists()
-    detect = train([str(sweep.parent / "data")], output / "seed-0.pt", 0).detect
-    limits = output / "limits.md"
-    write_limits(detect, sweep.parent / "data", limits, output / "limits.png", "test")
-    assert "| diameter in px |" in limits.read_text(encoding="utf-8")
