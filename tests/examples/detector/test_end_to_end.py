@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import blendsweep as bs
-from examples.detector.detector import Prediction
 from examples.detector.limits import detect_in
 from examples.detector.micrographs import write_labels
+from examples.detector.prediction import Prediction
 
 ROOT = Path(__file__).parents[3]
 
