@@ -56,16 +56,12 @@ def ours(output: str, seconds: float) -> Trained:
     with tempfile.TemporaryDirectory() as name:
 
         def trained(steps: int) -> tuple[Any, float]:
-            start = time.perf_counter()
             detector = train([output], Path(name) / f"{steps}.pt", Training(steps=steps))
-            return detector, time.perf_counter() - start
+            return detector, float(detector.about["seconds"])
 
-        few, more = 10, 40
-        short, longer = trained(few)[1], trained(more)[1]
-        pace = (longer - short) / (more - few)
-        steps = max(int(seconds / pace), 1)
-        detector, whole = trained(steps)
-    took = whole - (short - few * pace)  # without reading the data set
+        few = 40
+        steps = max(int(seconds / (trained(few)[1] / few)), 1)
+        detector, took = trained(steps)
 
     def found(image: Floats) -> Labels:
         return np.asarray(detector.predict(image).labels)
