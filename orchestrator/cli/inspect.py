@@ -49,13 +49,20 @@ def report(
     runs: Annotated[
         int, typer.Option(metavar="N", min=1, max=100, help="Most runs on the contact sheet.")
     ] = 9,
+    real: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Real micrographs to compare the images with: what gives the synthetic ones away.",
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Write a page on a data set, in HTML. It shows images, features, coverage and times."""
     with errors_as_sentences(debug=debug):
         from orchestrator.report.report import write_report
 
-        typer.echo(write_report(output, to, runs))
+        typer.echo(write_report(output, to, runs, real))
 
 
 def show(

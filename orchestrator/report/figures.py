@@ -31,16 +31,16 @@ MOST_LABELS = 16
 MOST_BARS = 6
 LONGEST_LABEL = 34
 
-_INK = "#010203"
+INK = "#010203"
 """Stands for the text's colour; on the page it becomes whatever that is, light or dark."""
 
-_BLUE, _ORANGE = "#0072b2", "#d55e00"
+BLUE, ORANGE = "#0072b2", "#d55e00"
 _STACK = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#999999")
 _SHADES = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.97, 256)))
 """Without the darkest and the lightest, which would not show on a dark or a light page."""
 
 _GRID = "#8888884d"
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9.5,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -53,11 +53,11 @@ _STYLE: Any = {
     "grid.color": _GRID,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "svg.fonttype": "path",
     "svg.hashsalt": "blendsweep",
     "figure.dpi": 100,
@@ -80,7 +80,7 @@ class Picture:
     def png(self) -> bytes:
         """Return the figure as a PNG on white."""
         buffer = io.BytesIO()
-        with rc_context(_STYLE):
+        with rc_context(STYLE):
             self.figure.savefig(buffer, format="png", dpi=150, transparent=False, facecolor="white")
         return buffer.getvalue()
 
@@ -120,9 +120,9 @@ def histograms(
     shown = list(values.items())[:MOST_PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(3.1 * columns, 1.95 * rows))
-        axes = _grid(figure, rows, columns, Margins(0.6, 0.1, 0.3, 0.3), gaps=(0.7, 0.6))
+        axes = grid(figure, rows, columns, Margins(0.6, 0.1, 0.3, 0.3), gaps=(0.7, 0.6))
         for axis, (name, numbers) in zip(axes, shown, strict=False):
             if are_words(numbers):
                 _bars(axis, numbers)
@@ -136,7 +136,7 @@ def histograms(
             axis.xaxis.set_major_locator(MaxNLocator(4, integer=whole))
         for axis in axes[len(shown) :]:
             axis.set_visible(False)
-        return _picture(figure, called)
+        return picture_of(figure, called)
 
 
 def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Picture:
@@ -144,9 +144,9 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
     names = list(values)
     count = len(names)
     size = min(2.3, 9.3 / count)
-    with rc_context(_STYLE | {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5}):
+    with rc_context(STYLE | {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5}):
         figure = Figure(figsize=(size * count, size * count))
-        axes = _grid(figure, count, count, Margins(0.95, 0.05, 0.05, 0.7), gaps=(0.12, 0.1))
+        axes = grid(figure, count, count, Margins(0.95, 0.05, 0.05, 0.7), gaps=(0.12, 0.1))
         shades, numeric = _shades(colour, len(values[names[0]]))
         points = None
         for place, axis in enumerate(axes):
@@ -176,7 +176,7 @@ def scatter_matrix(values: Mapping[str, Floats], colour: Grouping | None) -> Pic
             bar.outline.set_visible(False)
             if bar.solids is not None:
                 bar.solids.set_alpha(1)
-        return _picture(figure, "scatter_matrix")
+        return picture_of(figure, "scatter_matrix")
 
 
 def by_group(measured: Floats, label: str, group: Grouping) -> Picture:
@@ -184,18 +184,18 @@ def by_group(measured: Floats, label: str, group: Grouping) -> Picture:
     shown, where = numbered(group.values)
     known = np.isfinite(measured)
     data = [measured[known & (where == n)] for n in range(len(shown))]
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(7.6, 3.3), layout="constrained")
         axis = figure.subplots()
         for n, numbers in enumerate(data):
             few = numbers[:: -(-len(numbers) // 200) or 1]
             # Multiples of the golden ratio: spread evenly, and in no order that a series may have.
             spread = 0.44 * (np.arange(len(few)) * 0.618034 % 1.0 - 0.5)
-            axis.scatter(n + spread, few, s=12, color=_BLUE, alpha=0.35, linewidths=0)
+            axis.scatter(n + spread, few, s=12, color=BLUE, alpha=0.35, linewidths=0)
         _boxes(axis, data, np.arange(len(shown)), vertical=True)
         _label(axis, shown, group.name, label)
         axis.set_ylim(bottom=0)
-        return _picture(figure, "coverage")
+        return picture_of(figure, "coverage")
 
 
 def times(seconds: Mapping[str, Floats]) -> Picture:
@@ -204,11 +204,11 @@ def times(seconds: Mapping[str, Floats]) -> Picture:
     whole = sum(totals.values()) or 1.0
     order = sorted(totals, key=lambda label: -totals[label])[:MOST_STEPS]
     place = np.arange(len(order))
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(9.3, 0.34 * len(order) + 1.0), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
         percents = [100 * totals[label] / whole for label in order]
-        left.barh(place, percents, color=_BLUE, height=0.66)
+        left.barh(place, percents, color=BLUE, height=0.66)
         for n, percent in enumerate(percents):
             text = f"{percent:.0f} %" if percent >= 0.5 else "< 1 %"
             left.text(percent + 1.5, n, text, va="center")
@@ -226,7 +226,7 @@ def times(seconds: Mapping[str, Floats]) -> Picture:
         right.grid(axis="x")
         right.tick_params(axis="y", length=0)
         right.set_title("time in each run")
-        return _picture(figure, "times")
+        return picture_of(figure, "times")
 
 
 def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
@@ -244,7 +244,7 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
     stacks = [(_words(label), means([label])) for label in top]
     if rest:
         stacks.append(("all else", means(rest)))
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(9.3, 3.2), layout="constrained")
         axis = figure.subplots()
         bottom = np.zeros(len(shown))
@@ -256,7 +256,7 @@ def times_by_group(seconds: Mapping[str, Floats], group: Grouping) -> Picture:
         axis.legend(
             handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False
         )
-        return _picture(figure, "times_by_value")
+        return picture_of(figure, "times_by_value")
 
 
 def _label(axis: Axes, shown: Sequence[Any], across: str, up: str) -> None:
@@ -272,7 +272,7 @@ def _label(axis: Axes, shown: Sequence[Any], across: str, up: str) -> None:
 
 
 def _boxes(axis: Axes, data: Sequence[Floats], places: NDArray[Any], *, vertical: bool) -> None:
-    line = {"color": _INK, "linewidth": 0.9}
+    line = {"color": INK, "linewidth": 0.9}
     filled = [(numbers, at) for numbers, at in zip(data, places, strict=True) if len(numbers)]
     axis.boxplot(
         [numbers for numbers, _ in filled],
@@ -285,12 +285,12 @@ def _boxes(axis: Axes, data: Sequence[Floats], places: NDArray[Any], *, vertical
         boxprops=line,
         whiskerprops=line,
         capprops=line,
-        medianprops={"color": _ORANGE, "linewidth": 1.6},
-        flierprops={"marker": ".", "markersize": 2.5, "markeredgecolor": _BLUE, "alpha": 0.5},
+        medianprops={"color": ORANGE, "linewidth": 1.6},
+        flierprops={"marker": ".", "markersize": 2.5, "markeredgecolor": BLUE, "alpha": 0.5},
     )
 
 
-def _grid(
+def grid(
     figure: Figure, rows: int, columns: int, margins: Margins, gaps: tuple[float, float]
 ) -> list[Axes]:
     """Return axes in a grid, row by row, at distances in inches.
@@ -318,10 +318,10 @@ def _histogram(axis: Axes, values: Floats, most: int) -> bool:
     if np.ptp(distinct) < most and (distinct == np.round(distinct)).all():
         # Whole numbers stand in the middle of their bars.
         edges = np.arange(distinct[0] - 0.5, distinct[-1] + 1).tolist()
-        axis.hist(finite, bins=edges, color=_BLUE, rwidth=0.85)
+        axis.hist(finite, bins=edges, color=BLUE, rwidth=0.85)
         return True
     bins = max(1, min(most, len(distinct), math.ceil(2 * len(finite) ** 0.5)))
-    axis.hist(finite, bins=bins, color=_BLUE, rwidth=0.92 if bins < 16 else 1.0)
+    axis.hist(finite, bins=bins, color=BLUE, rwidth=0.92 if bins < 16 else 1.0)
     return False
 
 
@@ -339,7 +339,7 @@ def _bars(axis: Axes, words: Words) -> None:
         rest = sum(heights[MOST_BARS - 1 :])
         labels = [*labels[: MOST_BARS - 1], f"{len(labels) - MOST_BARS + 1} others"]
         heights = [*heights[: MOST_BARS - 1], rest]
-    axis.barh(range(len(labels)), heights, color=_BLUE, height=0.85, alpha=0.35)
+    axis.barh(range(len(labels)), heights, color=BLUE, height=0.85, alpha=0.35)
     for place, text in enumerate(labels):
         short = text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
         axis.text(
@@ -374,7 +374,7 @@ def _wrapped(name: str) -> str:
 def _shades(colour: Grouping | None, count: int) -> tuple[Any, bool]:
     """Return the points' colours, and whether they stand for numbers."""
     if colour is None:
-        return [_BLUE] * count, False
+        return [BLUE] * count, False
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in colour.values):
         return np.array(colour.values, dtype=np.float64), True
     return [_STACK[n % len(_STACK)] for n in numbered(colour.values)[1]], False
@@ -393,7 +393,8 @@ def _seconds(value: float, _: object = None) -> str:
     return f"{value:g} s" if value >= 1 else f"{1000 * value:g} ms"
 
 
-def _picture(figure: Figure, name: str) -> Picture:
+def picture_of(figure: Figure, name: str) -> Picture:
+    """Return a figure, laid out, as a picture."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.set_layout_engine("none")  # it is laid out; a second time would cost as much again
@@ -405,7 +406,7 @@ def _inline(svg: str, name: str) -> str:
     body = svg[svg.index("<svg") :]
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'href="#', f'href="#{name}-', body)
-    body = body.replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")
+    body = body.replace("url(#", f"url(#{name}-").replace(INK, "currentColor")
     # As wide as there is room, up to the drawing's own width; its height follows.
     size = re.search(r' width="([\d.]+pt)" height="[\d.]+pt"', body)
     assert size is not None

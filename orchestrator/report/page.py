@@ -15,6 +15,7 @@ from orchestrator.dataset.layout import failure_log
 from orchestrator.dataset.status import SHOWN_LOGS, Status
 from orchestrator.report.contact_sheet import SheetRow
 from orchestrator.report.figures import Picture
+from orchestrator.report.real.section import Beside
 from orchestrator.report.sample import Sample
 
 MOST_CAUSES = 20
@@ -54,6 +55,8 @@ class Page:
         The figures.
     constant
         Features that are the same in all runs, with their value.
+    beside
+        The comparison with real images, where one was asked for.
     """
 
     status: Status
@@ -64,6 +67,7 @@ class Page:
     rows: Sequence[SheetRow]
     sections: Sequence[Section]
     constant: Sequence[tuple[str, str]]
+    beside: Beside | None = None
 
 
 def render(page: Page) -> bytes:

@@ -13,7 +13,14 @@ from orchestrator.statistics.gray import Floats
 from orchestrator.statistics.summary import STATISTICS, Compared, Statistic, Summary
 
 NEIGHBOURS = 5
-"""k of Naeem et al., who found 5 to be enough; less where there are fewer images."""
+"""k of Naeem et al., who found 5 to be enough."""
+
+_PART = 3
+"""At most one image of the reference in so many is a neighbour, so that no ball holds them all."""
+
+
+_LEAST = 1e-3
+"""What is less counts as this much where logarithms are compared."""
 
 
 @final
@@ -27,6 +34,8 @@ class Difference:
         Which.
     reference, others
         Its median in each set.
+    reference_range, others_range
+        The middle 90 % of its values in each set, from and to.
     distance
         1-Wasserstein distance of its two distributions, in units of `scale`.
     scale
@@ -37,6 +46,8 @@ class Difference:
     statistic: Statistic
     reference: float
     others: float
+    reference_range: tuple[float, float]
+    others_range: tuple[float, float]
     distance: float
     scale: float
 
@@ -97,17 +108,18 @@ def compare(reference: Sequence[Summary], others: Sequence[Summary]) -> Comparis
         known = one[np.isfinite(one)], two[np.isfinite(two)]
         if not (known[0].size and known[1].size):
             continue
-        ours, theirs = _scale_of(known[0], statistic), _scale_of(known[1], statistic)
+        ours, theirs = on_scale(known[0], statistic), on_scale(known[1], statistic)
         scale = float(ours.std()) + statistic.step
         distance = wasserstein(ours, theirs) / scale
         middle = float(np.median(known[0])), float(np.median(known[1]))
-        differences.append(Difference(statistic, *middle, distance, scale))
+        ranges = _middle_90(known[0]), _middle_90(known[1])
+        differences.append(Difference(statistic, *middle, *ranges, distance, scale))
         if known[0].size == one.size and known[1].size == two.size:
             columns.append((ours / scale, theirs / scale))
             used.append(statistic.name)
     differences.sort(key=lambda difference: -difference.distance)
-    neighbours = min(NEIGHBOURS, len(real) - 1)
-    if neighbours < 2 or not used:
+    neighbours = min(NEIGHBOURS, len(real) // _PART)
+    if not neighbours or not used:
         return Comparison(differences, float("nan"), float("nan"), 0, used)
     real_points = np.stack([column[0] for column in columns], axis=1)
     made_points = np.stack([column[1] for column in columns], axis=1)
@@ -167,8 +179,13 @@ def _distances(one: Floats, other: Floats) -> Floats:
     return np.sqrt(((one[:, None, :] - other[None, :, :]) ** 2).sum(axis=2))
 
 
-def _scale_of(values: Floats, statistic: Statistic) -> Floats:
-    """Return values on the scale that they are compared on."""
+def on_scale(values: Floats, statistic: Statistic) -> Floats:
+    """Return values on the scale that they are compared on: themselves, or their logarithms."""
     if statistic.compared is Compared.BY_DIFFERENCE:
         return values
-    return np.log(np.maximum(values, 1e-3))
+    return np.log(np.maximum(values, _LEAST))
+
+
+def _middle_90(values: Floats) -> tuple[float, float]:
+    low, high = np.quantile(values, (0.05, 0.95))
+    return float(low), float(high)

@@ -112,7 +112,7 @@ def read_micrograph(path: str | Path) -> Micrograph:
         said = instrument_of(path)
     except _UNREADABLE:
         said = NOTHING  # its tags are damaged, its pixels are not
-    image, remarks = _gray(pixels)
+    image, remarks = as_gray(pixels)
     if min(image.shape) < LEAST:
         height, width = image.shape
         message = f"is {width} x {height} pixels; at least {LEAST} x {LEAST} are needed"
@@ -146,8 +146,21 @@ def _tiff(path: Path) -> NDArray[Any]:
         return pixels
 
 
-def _gray(pixels: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
-    """Return pixels as a gray image, and what was done to them."""
+def as_gray(pixels: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
+    """Return an image of any kind as a gray one, and what was done to it, in sentences.
+
+    Parameters
+    ----------
+    pixels
+        (height, width), or (height, width, channels), of any kind of number.
+
+    Returns
+    -------
+    image : numpy.ndarray
+        (height, width), uint8 or uint16.
+    remarks : list of str
+        Sentences whose subject is the image.
+    """
     remarks = []
     if pixels.ndim == 3:
         colours = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1]

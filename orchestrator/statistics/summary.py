@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, final, override
 
 import numpy as np
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 from orchestrator.statistics.brightness import clipped, gray_quantiles
 from orchestrator.statistics.gray import Floats
 from orchestrator.statistics.noise import Noise
-from orchestrator.statistics.profiles import radial_profile
+from orchestrator.statistics.profiles import RadialProfile, radial_profile
 from orchestrator.statistics.regions import Regions
 from orchestrator.statistics.sharpness import edge_width
 from orchestrator.statistics.sizes import granulometry, inscribed_diameters, mean_size
-from orchestrator.statistics.spectrum import autocorrelation_length, power_spectrum
+from orchestrator.statistics.spectrum import Spectrum, autocorrelation_length, power_spectrum
 
 
 class Compared(StrEnum):
@@ -36,6 +37,8 @@ class Statistic:
     ----------
     name
         Its name in a summary.
+    topic
+        What it is about; statistics of one topic often change together.
     words
         What it is, as a sentence begins with it.
     unit
@@ -47,6 +50,7 @@ class Statistic:
     """
 
     name: str
+    topic: str
     words: str
     unit: str
     compared: Compared
@@ -56,45 +60,81 @@ class Statistic:
 _TIMES, _APART = Compared.BY_RATIO, Compared.BY_DIFFERENCE
 
 STATISTICS = (
-    Statistic("gray_5", "The 5 % quantile of gray values", "gray levels", _APART, 5),
-    Statistic("gray_25", "The lower quartile of gray values", "gray levels", _APART, 5),
-    Statistic("gray_50", "The median gray value", "gray levels", _APART, 5),
-    Statistic("gray_75", "The upper quartile of gray values", "gray levels", _APART, 5),
-    Statistic("gray_95", "The 95 % quantile of gray values", "gray levels", _APART, 5),
-    Statistic("black", "The fraction of black pixels", "", _APART, 0.01),
-    Statistic("white", "The fraction of white pixels", "", _APART, 0.01),
-    Statistic("noise", "Noise", "gray levels", _TIMES, 0.1),
+    Statistic("gray_5", "brightness", "The 5 % quantile of gray values", "gray levels", _APART, 5),
     Statistic(
-        "noise_slope", "The rise of noise variance with brightness", "gray levels", _APART, 0.05
+        "gray_25", "brightness", "The lower quartile of gray values", "gray levels", _APART, 5
+    ),
+    Statistic("gray_50", "brightness", "The median gray value", "gray levels", _APART, 5),
+    Statistic(
+        "gray_75", "brightness", "The upper quartile of gray values", "gray levels", _APART, 5
     ),
     Statistic(
-        "noise_intercept", "The variance of noise at black", "gray levels squared", _APART, 3
+        "gray_95", "brightness", "The 95 % quantile of gray values", "gray levels", _APART, 5
     ),
-    Statistic("noise_along", "The correlation of noise along a line", "", _APART, 0.03),
+    Statistic("black", "clipping", "The fraction of black pixels", "", _APART, 0.01),
+    Statistic("white", "clipping", "The fraction of white pixels", "", _APART, 0.01),
+    Statistic("noise", "noise", "Noise", "gray levels", _TIMES, 0.1),
     Statistic(
-        "noise_along_2", "The correlation of noise two pixels along a line", "", _APART, 0.03
+        "noise_slope",
+        "noise",
+        "The rise of noise variance with brightness",
+        "gray levels",
+        _APART,
+        0.05,
     ),
-    Statistic("noise_across", "The correlation of noise across lines", "", _APART, 0.03),
-    Statistic("line_noise", "The noise of whole lines", "gray levels", _APART, 0.3),
-    Statistic("spectrum_slope", "The slope of the power spectrum", "", _APART, 0.1),
-    Statistic("fineness", "The logarithm of fine over coarse power", "", _APART, 0.1),
-    Statistic("edge_width", "The width of edges", "pixels", _APART, 0.2),
-    Statistic("separation", "The separation of particles from ground", "", _APART, 0.03),
-    Statistic("coverage", "Coverage", "", _APART, 0.05),
-    Statistic("particle_level", "The gray value of particles", "gray levels", _APART, 5),
-    Statistic("ground_level", "The gray value of the ground", "gray levels", _APART, 5),
-    Statistic("contrast", "The contrast of particles to ground", "", _APART, 0.03),
-    Statistic("ground_texture", "The unevenness of the ground", "gray levels", _TIMES, 0.2),
-    Statistic("particle_spread", "The spread of brightness on particles", "", _TIMES, 0.1),
-    Statistic("particle_texture", "The fine texture of particles", "", _TIMES, 0.1),
-    Statistic("disc_diameter", "The median diameter of inscribed discs", "pixels", _TIMES, 0.1),
-    Statistic("disc_spread", "The geometric spread of inscribed discs", "", _TIMES, 0.1),
-    Statistic("light_size", "The mean size by light", "pixels", _TIMES, 0.1),
-    Statistic("light_size_spread", "The geometric spread of sizes by light", "", _TIMES, 0.05),
-    Statistic("autocorrelation_length", "The autocorrelation length", "pixels", _TIMES, 0.1),
-    Statistic("rim", "The brightness of rims over centres", "", _TIMES, 0.05),
-    Statistic("beside", "The brightness beside particles over centres", "", _APART, 0.05),
-)  # fmt: skip
+    Statistic(
+        "noise_at_black", "noise", "The noise at black, by its law", "gray levels", _APART, 1
+    ),
+    Statistic(
+        "noise_along", "correlation", "The correlation of noise along a line", "", _APART, 0.03
+    ),
+    Statistic(
+        "noise_along_2",
+        "correlation",
+        "The correlation of noise two pixels along a line",
+        "",
+        _APART,
+        0.03,
+    ),
+    Statistic(
+        "noise_across", "correlation", "The correlation of noise across lines", "", _APART, 0.03
+    ),
+    Statistic("line_noise", "lines", "The noise of whole lines", "gray levels", _APART, 0.3),
+    Statistic("spectrum_slope", "spectrum", "The slope of the power spectrum", "", _APART, 0.1),
+    Statistic("fineness", "spectrum", "The logarithm of fine over coarse power", "", _APART, 0.1),
+    Statistic("edge_width", "sharpness", "The width of edges", "pixels", _APART, 0.2),
+    Statistic(
+        "separation", "contrast", "The separation of particles from ground", "", _APART, 0.03
+    ),
+    Statistic("coverage", "coverage", "Coverage", "", _APART, 0.05),
+    Statistic(
+        "particle_level", "brightness", "The gray value of particles", "gray levels", _APART, 5
+    ),
+    Statistic("ground_level", "contrast", "The gray value of the ground", "gray levels", _APART, 5),
+    Statistic("contrast", "contrast", "The contrast of particles to ground", "", _APART, 0.03),
+    Statistic(
+        "ground_texture", "ground", "The unevenness of the ground", "gray levels", _TIMES, 0.2
+    ),
+    Statistic(
+        "particle_spread", "shading", "The spread of brightness on particles", "", _TIMES, 0.1
+    ),
+    Statistic("particle_texture", "texture", "The fine texture of particles", "", _TIMES, 0.1),
+    Statistic(
+        "disc_diameter", "sizes", "The median diameter of inscribed discs", "pixels", _TIMES, 0.1
+    ),
+    Statistic("disc_spread", "sizes", "The geometric spread of inscribed discs", "", _TIMES, 0.1),
+    Statistic("light_size", "sizes", "The mean size by light", "pixels", _TIMES, 0.1),
+    Statistic(
+        "light_size_spread", "sizes", "The geometric spread of sizes by light", "", _TIMES, 0.05
+    ),
+    Statistic(
+        "autocorrelation_length", "sizes", "The autocorrelation length", "pixels", _TIMES, 0.1
+    ),
+    Statistic("rim", "profile", "The brightness of rims over centres", "", _TIMES, 0.05),
+    Statistic(
+        "beside", "profile", "The brightness beside particles over centres", "", _APART, 0.05
+    ),
+)
 """What a summary holds, in its order."""
 
 NAMES = tuple(statistic.name for statistic in STATISTICS)
@@ -128,52 +168,96 @@ class Summary(Mapping[str, float]):
         return len(NAMES)
 
 
+@final
+class Measurements:
+    """What is measured of one image, each when it is first asked for.
+
+    Parameters
+    ----------
+    image
+        As for `gray_levels`, without a data bar (see `specimen_rows`).
+
+    Attributes
+    ----------
+    noise
+        See `Noise`.
+    """
+
+    def __init__(self, image: NDArray[Any]) -> None:
+        self._image = image
+        self.noise = Noise(image)
+
+    @cached_property
+    def regions(self) -> Regions:
+        """Particles and ground."""
+        return Regions(self._image)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The power spectrum."""
+        return power_spectrum(self._image)
+
+    @cached_property
+    def profile(self) -> RadialProfile:
+        """The radial profile of round particles."""
+        return radial_profile(self.regions)
+
+    @cached_property
+    def diameters(self) -> Floats:
+        """Diameters of inscribed discs, in pixels."""
+        return inscribed_diameters(self.regions)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """All statistics as one vector."""
+        regions, correlation = self.regions, self.noise.correlation
+        slope, intercept = self.noise.curve.law
+        dark, bright = clipped(self._image)
+        size, size_spread = mean_size(*granulometry(self._image))
+        middle, disc_spread = _middle_and_spread(self.diameters)
+        quantiles = gray_quantiles(self._image, (0.05, 0.25, 0.5, 0.75, 0.95))
+        found = {
+            **dict(zip(NAMES[:5], quantiles, strict=True)),
+            "black": dark,
+            "white": bright,
+            "noise": self.noise.curve.typical,
+            "noise_slope": slope,
+            "noise_at_black": float(np.copysign(np.sqrt(abs(intercept)), intercept)),
+            "noise_along": correlation.along,
+            "noise_along_2": correlation.along_2,
+            "noise_across": correlation.across,
+            "line_noise": self.noise.of_lines,
+            "spectrum_slope": self.spectrum.slope,
+            "fineness": self.spectrum.fineness,
+            "edge_width": edge_width(self._image),
+            "separation": regions.separation,
+            "coverage": regions.coverage,
+            "particle_level": regions.particle_level,
+            "ground_level": regions.ground_level,
+            "contrast": regions.contrast,
+            "ground_texture": regions.ground_texture,
+            "particle_spread": regions.particle_spread,
+            "particle_texture": regions.particle_texture,
+            "disc_diameter": middle,
+            "disc_spread": disc_spread,
+            "light_size": size,
+            "light_size_spread": size_spread,
+            "autocorrelation_length": autocorrelation_length(self._image),
+            "rim": self.profile.rim,
+            "beside": self.profile.beside,
+        }
+        return Summary(np.array([found[name] for name in NAMES]))
+
+
 def summary(image: NDArray[Any]) -> Summary:
-    """Return all statistics of an image; less than a second for 1536 x 1024 pixels.
+    """Return all statistics of an image as one vector.
 
     Parameters
     ----------
     image
         As for `gray_levels`, without a data bar (see `specimen_rows`).
     """
-    noise, regions, spectrum = Noise(image), Regions(image), power_spectrum(image)
-    slope, intercept = noise.curve.law
-    dark, bright = clipped(image)
-    middle, disc_spread = _middle_and_spread(inscribed_diameters(regions))
-    size, spread = mean_size(*granulometry(image))
-    profile = radial_profile(regions)
-    quantiles = gray_quantiles(image, (0.05, 0.25, 0.5, 0.75, 0.95))
-    found = {
-        **dict(zip(NAMES[:5], quantiles, strict=True)),
-        "black": dark,
-        "white": bright,
-        "noise": noise.curve.typical,
-        "noise_slope": slope,
-        "noise_intercept": intercept,
-        "noise_along": noise.correlation.along,
-        "noise_along_2": noise.correlation.along_2,
-        "noise_across": noise.correlation.across,
-        "line_noise": noise.of_lines,
-        "spectrum_slope": spectrum.slope,
-        "fineness": spectrum.fineness,
-        "edge_width": edge_width(image),
-        "separation": regions.separation,
-        "coverage": regions.coverage,
-        "particle_level": regions.particle_level,
-        "ground_level": regions.ground_level,
-        "contrast": regions.contrast,
-        "ground_texture": regions.ground_texture,
-        "particle_spread": regions.particle_spread,
-        "particle_texture": regions.particle_texture,
-        "disc_diameter": middle,
-        "disc_spread": disc_spread,
-        "light_size": size,
-        "light_size_spread": spread,
-        "autocorrelation_length": autocorrelation_length(image),
-        "rim": profile.rim,
-        "beside": profile.beside,
-    }
-    return Summary(np.array([found[name] for name in NAMES]))
+    return Measurements(image).summary
 
 
 def _middle_and_spread(diameters: Floats) -> tuple[float, float]:

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tests.standins.micrographs import micrograph, with_bar
+
 pytestmark = pytest.mark.blender
 
 MODES = ["real", "categorical", "depth_map", "normal_map", "stylized", "stylized_xray"]
@@ -117,6 +119,27 @@ def test_a_report_shows_runs_features_and_times(
     assert found.keys() >= {"coverage.png", "features.png", "scatter_matrix.png", "times.png"}
     assert found["contact_sheet.png"][0] > 6 * 240
     assert found["contact_sheet.png"][1] > 3 * 240
+
+    real = tmp_path / "real"
+    real.mkdir()
+    for seed in range(3):
+        Image.fromarray(with_bar(micrograph(seed), 20)).save(real / f"{seed}.png")
+    done = orchestrate("report", output, "--real", real, "--to", tmp_path / "beside")
+    assert done.code == 0, done.err
+    page = Page((tmp_path / "beside" / "report.html").read_text(encoding="utf-8"))
+    assert page.loaded == []
+    assert page.headings[:2] == ["Contact sheet", "Beside real images"]
+    text = " ".join(page.text)
+    assert "4 synthetic images against 3 real ones" in text
+    assert "A data bar was found in 3 of 3 real images and left out (20 rows at the bottom)" in text
+    assert (
+        len([i for i in page.images if (i["alt"] or "").startswith(("synthetic", "real of"))]) > 5
+    )
+    assert (tmp_path / "beside" / "real_contact_sheet.png").exists()
+    refused = orchestrate("report", output, "--real", tmp_path / "none")
+    assert (refused.code, refused.err.strip()) == (
+        2, f"error: {tmp_path / 'none'}: there is no such folder",
+    )  # fmt: skip
 
     refused = orchestrate("report", tmp_path)
     assert refused.code == 2

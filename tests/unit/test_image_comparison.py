@@ -97,7 +97,8 @@ def test_the_statistic_that_differs_most_comes_first() -> None:
     assert (first.reference, first.others) == pytest.approx((2, 5), abs=0.02)
     assert first.distance == pytest.approx(np.log(2.5) / first.scale, rel=0.05)
     assert second.distance < 0.2
-    assert (found.density, found.coverage, found.neighbours) == (0, 0, 5)
+    assert (found.density, found.coverage, found.neighbours) == (0, 0, 2)
+    assert compare(made("noise", 0, 30), made("noise", 3)).neighbours == 5
 
 
 def test_sets_that_are_alike() -> None:

@@ -1,0 +1,1 @@
+"""The part of a report that sets synthetic images beside real ones."""
