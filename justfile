@@ -37,9 +37,9 @@ sim2real REAL_DIR *ARGS:
 ablation REAL_DIR *ARGS:
     uv run --group detector python -m examples.detector ablation {{quote(REAL_DIR)}} --page docs/realism.md {{ARGS}}
 
-# The PyTorch example's test; installs PyTorch, some 3 GB, into the project's environment.
+# The tests of what needs PyTorch, some 3 GB, which this installs into the project's environment.
 test-torch *ARGS:
-    uv run --group torch pytest -m torch tests/examples {{ARGS}}
+    uv run --group detector pytest -m torch tests/examples tests/docs {{ARGS}}
 
 # Everything that the tutorial asks its reader to type or save, in its order: about a minute.
 tutorial *ARGS:

@@ -270,7 +270,9 @@ def sim2real(
 
     classical = {"circles by Hough": baselines.hough, "watershed": baselines.watershed}
     train = stages.trainer(steps)
-    typer.echo(f"tables: {study(real_dir, output, seeds, train, classical, page=page)}")
+    command = _command("sim2real REAL_DIR", seeds=seeds, steps=steps)
+    written = study(real_dir, output, seeds, train, classical, page=page, command=command)
+    typer.echo(f"tables: {written}")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -292,7 +294,8 @@ def ablation(
     from examples.detector.ablation import Ablation
 
     study = Ablation(real_dir, output, stages.trainer(steps), seeds, images)
-    typer.echo(f"tables: {study.publish(page)}")
+    command = _command("ablation REAL_DIR", seeds=seeds, images=images, steps=steps)
+    typer.echo(f"tables: {study.publish(page, command)}")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -325,6 +328,12 @@ def limits(
     page, picture = page or output / "tables.md", picture or output / "limits.png"
     write_limits(Detector.load(detector).predict, data, page, picture, command)
     typer.echo(f"tables: {page}; curves: {picture}")
+
+
+def _command(start: str, **options: object) -> str:
+    """Return what a table says it was made by: options that have a value are part of it."""
+    given = [f"--{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join(["just", start, *given])
 
 
 def _write_predictions(detect: Detect, content: str, images: list[Path], to: Path) -> None:

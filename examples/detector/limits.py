@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +162,12 @@ class Quantity:
         some = particles.well_seen_but_for(self.name)
         return Curve.of(getattr(some, self.name), some.found, self.edges)
 
+    def scale(self) -> dict[str, Any]:
+        """Return how an axis of it is set: a fraction is linear, all else logarithmic."""
+        if self.edges[-1] <= 1:
+            return {"xlim": (self.edges[0], self.edges[-1])}
+        return {"xlim": (self.edges[0] or self.edges[1] / 2, self.edges[-1]), "xscale": "log"}
+
     def limit(self, curve: Curve, level: float) -> str:
         """Return where the recall crosses a level, in words."""
         if not len(curve.at):
@@ -173,10 +179,11 @@ class Quantity:
         return "not reached"
 
 
+SIZE = Quantity("diameter", "diameter in px", (3, 4, 5, 6, 8, 10, 12, 16, 20, 28, 40, 56, 80, 112))
 QUANTITIES = (
-    Quantity("diameter", "diameter in px", (3, 4, 5, 6, 8, 10, 12, 16, 20, 28, 40, 56, 80, 112)),
+    SIZE,
     Quantity("contrast", "contrast over noise", (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24)),
-    Quantity("hidden", "hidden fraction", tuple(float(edge) for edge in np.arange(0, 1.01, 0.1))),
+    Quantity("hidden", "hidden fraction", tuple(edge / 10 for edge in range(11))),
 )
 
 
@@ -272,8 +279,7 @@ def size_errors(particles: Particles) -> Iterator[tuple[float, float, Reals]]:
     """Yield each bin of diameters that holds enough found particles, and their errors."""
     some = particles.well_seen_but_for("diameter")
     some = some.where(some.found)
-    edges = QUANTITIES[0].edges
-    for low, high in pairwise(edges):
+    for low, high in pairwise(SIZE.edges):
         errors = some.error[(some.diameter >= low) & (some.diameter < high)]
         if len(errors) >= LEAST_IN_BIN:
             yield low, high, errors
@@ -305,9 +311,7 @@ def draw(particles: Particles, picture: Path) -> None:
         axis.plot(curve.at, curve.recall, marker="o", markersize=4)
         for level in LEVELS:
             axis.axhline(level, color="gray", linewidth=0.7, linestyle=":")
-        axis.set(xlabel=quantity.title, ylabel="recall", ylim=(0, 1.02))
-        if quantity.name != "hidden":
-            axis.set_xscale("log")
+        axis.set(xlabel=quantity.title, ylabel="recall", ylim=(0, 1.02), **quantity.scale())
     found = list(size_errors(particles))
     middles = [(low + high) / 2 for low, high, _ in found]
     low, median, high = (
@@ -316,6 +320,6 @@ def draw(particles: Particles, picture: Path) -> None:
     axes[3].fill_between(middles, 100 * low, 100 * high, alpha=0.25, linewidth=0)
     axes[3].plot(middles, 100 * median, marker="o", markersize=4)
     axes[3].axhline(0, color="gray", linewidth=0.7, linestyle=":")
-    axes[3].set(xlabel="diameter in px", ylabel="error of the diameter, %", xscale="log")
+    axes[3].set(ylabel="error of the diameter, %", xlabel=SIZE.title, **SIZE.scale())
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)

@@ -93,9 +93,9 @@ def sim2real(
     studied: dict[str, list[Evaluation]] = {}
     for name, some in folders.items():
         studied[name] = [evaluate(real, folder, LEAST_DIAMETER) for folder in some]
-    origin = f"{made(command)}. {_cost(rendered, minutes)}\n\n"
     tables = [by_detector(studied), by_image(studied), by_diameter(studied)]
-    publish(page, {name: origin + text for name, text in zip(TABLES, tables, strict=True)})
+    tables[0] = f"{made(command)}. {_cost(rendered, minutes)}\n\n{tables[0]}"
+    publish(page, dict(zip(TABLES, tables, strict=True)))
     return page
 
 
@@ -103,6 +103,6 @@ def _cost(rendered: Sequence[Rendered], minutes: Sequence[float]) -> str:
     images = sum(one.images for one in rendered)
     rendering = sum(one.seconds for one in rendered) / 60
     return (
-        f"{images} images, rendered in {rendering:.0f} minutes of one core; "
-        f"{len(minutes)} detectors, each trained for {spread(minutes, 0)} minutes."
+        f"{images} images, rendered in {rendering:.1f} minutes of one core; "
+        f"{len(minutes)} detectors, each trained for {spread(minutes, 1)} minutes."
     )

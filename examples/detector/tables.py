@@ -47,10 +47,11 @@ def percent(values: Sequence[float], digits: int = 1) -> str:
 
 def made(command: str) -> str:
     """Return when, on what machine, with which versions and by which command something was made."""
+    cores = os.process_cpu_count() or 1
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d}",
         _processor(),
-        f"{os.process_cpu_count()} cores",
+        f"{cores} core{'s' * (cores != 1)}",
         f"Python {platform.python_version()}",
         *_versions(),
     ]

@@ -81,5 +81,5 @@ def test_a_study_of_renders_goes_from_the_sweep_to_its_tables(
     output = tmp_path / "out"
     train = trainer(10, progress=False)
     page = sim2real(tmp_path / "real", output, 1, train, {}, sweeps=[sweep], progress=False)
-    assert "3 images, rendered in 0 minutes" in page.read_text(encoding="utf-8")
+    assert "3 images, rendered in 0." in page.read_text(encoding="utf-8")
     assert (output / "overlays" / "seed-0" / "one.png").exists()

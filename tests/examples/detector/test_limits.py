@@ -14,6 +14,7 @@ from PIL import Image
 from examples.detector.limits import (
     LEAST_IN_BIN,
     QUANTITIES,
+    SIZE,
     Curve,
     Particles,
     draw,
@@ -22,7 +23,7 @@ from examples.detector.limits import (
     wilson,
 )
 
-SIZE, CONTRAST, HIDDEN = QUANTITIES
+_, CONTRAST, HIDDEN = QUANTITIES
 
 
 def particles(number: int = 20000) -> Particles:
@@ -108,7 +109,8 @@ def test_the_interval_is_that_of_the_paper() -> None:
     assert (round(float(low[0]), 3), round(float(high[0]), 3)) == (0.490, 0.943)
 
 
-def test_the_curves_are_one_picture(tmp_path: Path) -> None:
-    draw(particles(), tmp_path / "new" / "limits.png")
+@pytest.mark.parametrize("number", [20000, 3])
+def test_the_curves_are_one_picture_of_however_few_particles(number: int, tmp_path: Path) -> None:
+    draw(particles(number), tmp_path / "new" / "limits.png")
     with Image.open(tmp_path / "new" / "limits.png") as picture:
         assert picture.size == (990, 770)

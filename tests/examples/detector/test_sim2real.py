@@ -97,7 +97,7 @@ def carry_out(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 def test_a_study_leaves_detectors_predictions_overlays_and_tables(
     carry_out: Callable[..., Path], tmp_path: Path
 ) -> None:
-    page = carry_out(Trainer())
+    page = carry_out(Trainer(), command="just this")
     assert page == tmp_path / "study" / "tables.md"
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"<!-- (?:end of )?(\w+) -->", text) == [
@@ -105,8 +105,8 @@ def test_a_study_leaves_detectors_predictions_overlays_and_tables(
     ]
     assert "| trained on renders alone | 0.500 ± 0.000 |" in text
     assert "| guessing | 0.500 |" in text
-    assert text.count("30 images, rendered in 2 minutes of one core; 2 detectors") == 3
-    assert "each trained for 2 ± 1 minutes" in text
+    assert "; `just this`. 30 images, rendered in 1.5 minutes of one core; 2 detectors" in text
+    assert "each trained for 2.5 ± 0.7 minutes" in text
     for name in ("seed-0", "seed-1"):
         for stem in STEMS:
             file = tmp_path / "study" / "overlays" / name / f"{stem}.png"
