@@ -16,7 +16,7 @@ from examples.detector import sim2real as study
 from examples.detector.errors import DetectorError
 from examples.detector.micrographs import write_labels
 from examples.detector.prediction import Prediction
-from examples.detector.stages import Rendered, Trained
+from examples.detector.stages import CODE, Rendered, Trained
 
 STEMS = ("a", "b")
 
@@ -140,6 +140,10 @@ def test_predictions_of_another_detector_are_not_kept(
     carry_out(again)
     assert again.trained == [1]
     assert again.predicted == 2
+
+
+def test_what_finds_particles_is_known_by_its_files() -> None:
+    assert {path.stem for path in CODE} == {"baselines", "crops", "detector", "merging"}
 
 
 def no_images(real: Path) -> None:
