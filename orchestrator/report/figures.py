@@ -34,7 +34,8 @@ LONGEST_LABEL = 34
 INK = "#010203"
 """Stands for the text's colour; on the page it becomes whatever that is, light or dark."""
 
-BLUE, ORANGE = "#0072b2", "#d55e00"
+BLUE = "#0072b2"
+ORANGE = "#d55e00"
 _STACK = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#999999")
 _SHADES = ListedColormap(colormaps["viridis"](np.linspace(0.25, 0.97, 256)))
 """Without the darkest and the lightest, which would not show on a dark or a light page."""
