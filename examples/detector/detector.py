@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
-from examples.detector.crops import gray_range, resized
+from examples.detector.crops import gray_range, mirrored_rays, resized
 from examples.detector.errors import DetectorError
-from examples.detector.merging import Outlines, merged
+from examples.detector.merging import Outlines, View, agreed, merged
 from examples.detector.network import MULTIPLE, StarNetwork
 from examples.detector.prediction import Prediction
 from examples.detector.targets import RAYS, STRIDE
+
+
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))  # axes that are flipped
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,10 @@ class Rules:
         context only.
     """
 
-    scales: tuple[float, ...] = (1.0, 0.5, 0.25)
-    diameters: tuple[float, float] = (7.0, 110.0)
+    scales: tuple[float, ...] = (1.0, 0.71, 0.5, 0.35, 0.25)
+    mirrors: int = 2
+    diameters: tuple[float, float] = (7.0, 80.0)
+    least_peak: float = 0.25
     least_score: float = 0.5
     largest_overlap: float = 0.4
     contained: float = 0.7
@@ -81,8 +86,8 @@ class Detector:
 
     def predict(self, image: NDArray[np.float32]) -> Prediction:
         """Find the particles of a micrograph, (height, width), in any unit of gray."""
-        outlines = self.outlines(image)
         rules = self.rules
+        outlines = agreed(self.views(image))
         outlines = outlines.where(outlines.scores >= rules.least_score)
         return Prediction(
             *merged(
@@ -94,32 +99,40 @@ class Detector:
             )
         )
 
-    def outlines(self, image: NDArray[np.float32], least_score: float = 0.3) -> Outlines:
-        """Return what the network finds at every scale, in pixels of the micrograph."""
+    def views(self, image: NDArray[np.float32]) -> list[View]:
+        """Return what the network finds at every scale, and in mirror images."""
         low, high = gray_range(image)
         normalised = ((image - low) / (high - low)).astype(np.float32)
-        parts = [self._outlines_at(normalised, scale, least_score) for scale in self.rules.scales]
-        return Outlines.joined(parts)
+        return [
+            self._view(normalised, scale, mirror)
+            for scale in self.rules.scales
+            for mirror in range(self.rules.mirrors)
+        ]
 
-    def _outlines_at(
-        self, image: NDArray[np.float32], scale: float, least_score: float
-    ) -> Outlines:
+    def _view(self, image: NDArray[np.float32], scale: float, mirror: int) -> View:
         height, width = (max(round(side * scale), 1) for side in image.shape)
         # The scale that was meant and the one that a whole number of pixels gives differ a little.
         scales = np.array([height / image.shape[0], width / image.shape[1]], np.float32)
         small = image if scale == 1 else resized(image, (height, width))
+        axes = MIRRORS[mirror]
+        small = np.ascontiguousarray(np.flip(small, axes))
         found = []
         for top, left in self._tiles(height, width):
             part = small[top : top + self.rules.tile, left : left + self.rules.tile]
-            found.append(self._peaks(part, top, left, (height, width), least_score))
+            found.append(self._peaks(part, top, left, (height, width), self.rules.least_peak))
         outlines = Outlines.joined(found)
-        low, high = self.rules.diameters
-        diameters = outlines.diameters
-        outlines = outlines.where((diameters >= low) & (diameters <= high))
-        return Outlines(
-            (outlines.centres + 0.5) / scales - 0.5,
-            outlines.distances / np.float32(scale),
-            outlines.scores,
+        centres = outlines.centres
+        for axis in axes:
+            centres[:, axis] = small.shape[axis] - 1 - centres[:, axis]
+        rays = mirrored_rays(RAYS, axes, turned=False)
+        low, high = (diameter / scale for diameter in self.rules.diameters)
+        return View(
+            Outlines(
+                (centres + np.float32(0.5)) / scales - np.float32(0.5),
+                outlines.distances[:, rays] / np.float32(scale),
+                outlines.scores,
+            ),
+            (low, high),
         )
 
     def _tiles(self, height: int, width: int) -> Iterator[tuple[int, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
+NEIGHBOURS = 8  # outlines of another view among which the same particle is looked for
 MOST = 8000  # outlines of one micrograph that are compared, the surest ones
 
 
@@ -49,6 +52,92 @@ class Outlines:
             np.concatenate([part.distances for part in parts]),
             np.concatenate([part.scores for part in parts]),
         )
+
+
+@dataclass(frozen=True)
+class View:
+    """What was found in a micrograph at one scale.
+
+    Parameters
+    ----------
+    outlines
+        In pixels of the micrograph.
+    sizes
+        The smallest and the largest diameter, in pixels of the micrograph, that the network knows
+        at this scale.
+    """
+
+    outlines: Outlines
+    sizes: tuple[float, float]
+
+    def shows(self, diameters: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Tell which particles would be found here if they were any."""
+        return (diameters >= self.sizes[0]) & (diameters <= self.sizes[1])
+
+
+def agreed(views: Sequence[View], apart: float = 0.25, ratio: float = 1.4) -> Outlines:
+    """Return the outlines of all views, each as the views see it together.
+
+    What is a particle at one scale alone is rarely one. So the score of an outline becomes the mean
+    over the views that show its size, with 0 for those that did not find it, and its centre and
+    distances the mean over those that did.
+
+    Parameters
+    ----------
+    views
+        At most a few dozen.
+    apart
+        Two outlines are of the same particle if their centres are no further apart than this
+        fraction of the diameter,
+    ratio
+        and their diameters no more than this factor.
+    """
+    diameters = [view.outlines.diameters for view in views]
+    trees = [cKDTree(view.outlines.centres) for view in views]
+    joined = []
+    for index, view in enumerate(views):
+        kept = view.shows(diameters[index])
+        own, size = view.outlines.where(kept), diameters[index][kept]
+        scores, shown = own.scores.copy(), np.ones(len(size), np.float32)
+        centres, distances = own.centres.copy(), own.distances.copy()
+        found = np.ones(len(size), np.float32)
+        for other, tree in enumerate(trees):
+            if other == index:
+                continue
+            shown += views[other].shows(size)
+            if not len(size) or not tree.n:
+                continue
+            matched = _nearest(own, size, views[other].outlines, diameters[other], tree, apart, ratio)
+            rows = np.flatnonzero((matched >= 0) & views[other].shows(size))
+            theirs = views[other].outlines.where(matched[rows])
+            scores[rows] += theirs.scores
+            centres[rows] += theirs.centres
+            distances[rows] += theirs.distances
+            found[rows] += 1
+        joined.append(
+            Outlines(centres / found[:, None], distances / found[:, None], scores / shown)
+        )
+    return Outlines.joined(joined)
+
+
+def _nearest(
+    own: Outlines,
+    size: NDArray[np.float32],
+    others: Outlines,
+    sizes: NDArray[np.float32],
+    tree: cKDTree,
+    apart: float,
+    ratio: float,
+) -> NDArray[np.intp]:
+    """Return for each outline the surest of another view that is of the same particle, or -1."""
+    gaps, neighbours = tree.query(own.centres, k=min(NEIGHBOURS, tree.n))
+    gaps, neighbours = gaps.reshape(len(size), -1), neighbours.reshape(len(size), -1)
+    factors = sizes[neighbours] / size[:, None]
+    same = (gaps <= apart * size[:, None]) & (factors <= ratio) & (factors >= 1 / ratio)
+    scores = np.where(same, others.scores[neighbours], -1)
+    best = scores.argmax(axis=1)
+    rows = np.arange(len(size))
+    return np.where(scores[rows, best] >= 0, neighbours[rows, best], -1)
 
 
 def merged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,9 +92,13 @@ def train(
 
 
 def facts_of(output: str | Path) -> dict[str, Any]:
-    """Return what a checkpoint keeps of a data set: recipes, number of runs, a hash of their ids.
+    """Return what a checkpoint keeps of a data set.
 
-    A run's id follows from all that its image depends on, so the hash names the images.
+    Returns
+    -------
+    dict
+        ``output``; ``runs``, their number; ``hash`` of their ids, which follow from all that their
+        images depend on; ``recipe`` of the first run, resolved, as JSON.
     """
     runs = list(bs.open_dataset(output).runs(status="succeeded"))
     if not runs:
@@ -103,6 +108,7 @@ def facts_of(output: str | Path) -> dict[str, Any]:
         "output": str(output),
         "runs": len(runs),
         "hash": hashlib.sha256(ids.encode()).hexdigest()[:16],
+        "recipe": json.dumps(runs[0].recipe),
     }
 
 
@@ -150,16 +156,19 @@ class _State:
         if not checkpoint.exists():
             return
         held = read_checkpoint(checkpoint, self.device)
-        ours, theirs = self.about(), held["about"]
-        for what in ("settings", "data"):
-            if ours[what] != theirs[what]:
+        about = held["about"]
+        for what, ours, theirs in (
+            ("settings", asdict(self.settings), about["settings"]),
+            ("data", _hashes(self.data), _hashes(about["data"])),
+        ):
+            if ours != theirs:
                 raise DetectorError(
-                    f"{checkpoint} is one with other {what} ({theirs[what]}, not {ours[what]}): "
-                    "remove it, or name another file"
+                    f"{checkpoint} is one of other {what} ({theirs}, not {ours}): remove it, or "
+                    "name another file"
                 )
         for name, part in self._parts().items():
             part.load_state_dict(held[name])
-        self.step, self.seconds = held["step"], theirs["seconds"]
+        self.step, self.seconds = held["step"], about["seconds"]
 
     def save(self, checkpoint: Path) -> None:
         """Write a checkpoint in one move, so that there is always a whole one."""
@@ -216,3 +225,7 @@ class _State:
             for batch in batches:
                 yield batch
                 bar.update(task, completed=self.step, loss=self.loss)
+
+
+def _hashes(data: list[dict[str, Any]]) -> dict[str, str]:
+    return {facts["output"]: facts["hash"] for facts in data}

@@ -33,7 +33,9 @@ def _pictures(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
     monkeypatch.setattr(training, "read_pictures", read)
-    monkeypatch.setattr(training, "facts_of", lambda output: {"output": output, "runs": 4})
+    monkeypatch.setattr(
+        training, "facts_of", lambda output: {"output": output, "runs": 4, "hash": "0"}
+    )
 
 
 def settings(**changes: Any) -> Any:
@@ -63,7 +65,7 @@ def test_a_trained_detector_finds_discs(trained: Path) -> None:
         best = int(overlaps[1:].argmax()) + 1
         union = ((found.labels == best) | (labels == label)).sum()
         assert overlaps[best] / union > 0.4
-    assert detector.about["data"] == [{"output": "made", "runs": 4}]
+    assert detector.about["data"] == [{"output": "made", "runs": 4, "hash": "0"}]
     assert detector.about["settings"]["steps"] == STEPS
 
 
