@@ -260,20 +260,28 @@ def resized(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
 
 
 def photographed(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the image as another operator would have set it up: gamma, contrast, blur, noise."""
+    """Return the image as another operator would have set it up.
+
+    Gamma, contrast and brightness, blur, and noise that may hang together along lines are drawn
+    anew for each crop. Contrast may be low, since in an image with a data bar black and white are
+    those of the bar.
+    """
     image = np.clip(image, 0, 1.2) ** np.float32(np.exp(rng.normal(0, 0.35)))
-    image = (image - 0.5) * np.float32(np.exp(rng.normal(0, 0.25))) + np.float32(
-        0.5 + rng.normal(0, 0.12)
-    )
-    if rng.random() < 0.3:
-        image = _blurred(image, float(rng.uniform(0.4, 1.5)))
+    contrast = np.exp(rng.uniform(np.log(0.35), np.log(1.4)))
+    image = image * np.float32(contrast) + np.float32(rng.uniform(*sorted((0.0, 1 - contrast))))
+    if rng.random() < 0.35:
+        image = _blurred(image, float(rng.uniform(0.4, 1.8)))
     if rng.random() < 0.5:
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         if rng.random() < 0.5:
-            noise = 2.5 * _blurred(noise, 0.8)
-        image = image + noise * np.float32(np.exp(rng.uniform(np.log(0.01), np.log(0.12))))
+            # As a slow amplifier and an interpolated image leave it: more along lines than across.
+            along = rng.uniform(0.4, 1.5)
+            noise = _blurred(noise, (rng.uniform(0, along), along))
+            noise /= noise.std()
+        level = np.exp(rng.uniform(np.log(0.01), np.log(0.12)))
+        image = image + noise * np.float32(level * contrast)
     return np.ascontiguousarray(image, dtype=np.float32)
 
 
-def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def _blurred(image: NDArray[np.float32], sigma: float | tuple[float, float]) -> NDArray[np.float32]:
     return np.asarray(ndimage.gaussian_filter(image, sigma, truncate=3), dtype=np.float32)

@@ -19,22 +19,23 @@ from examples.detector.network import MULTIPLE, StarNetwork
 from examples.detector.prediction import Prediction
 from examples.detector.targets import RAYS, STRIDE
 
-
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))  # axes that are flipped
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How outlines of several scales become particles.
+    """How a micrograph is looked at, and how outlines become particles.
 
     Parameters
     ----------
     scales
         Pixels that the network sees a pixel of the micrograph.
+    mirrors
+        How many mirror images are looked at, at each scale: 1 to 4.
     diameters
         What is smaller or larger at a scale, in pixels there, is left to the other scales.
-    least_score
-        Of a particle.
+    least_peak, least_score
+        Of an outline in one view, and of a particle in all of them; see `merging.agreed`.
     largest_overlap, contained, contained_score
         See `merging.merged`.
     tile, margin
@@ -42,13 +43,13 @@ class Rules:
         context only.
     """
 
-    scales: tuple[float, ...] = (1.0, 0.71, 0.5, 0.35, 0.25)
+    scales: tuple[float, ...] = (1.41, 1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
     mirrors: int = 2
     diameters: tuple[float, float] = (7.0, 80.0)
     least_peak: float = 0.25
-    least_score: float = 0.5
+    least_score: float = 0.55
     largest_overlap: float = 0.4
-    contained: float = 0.7
+    contained: float = 0.6
     contained_score: float = 0.7
     tile: int = 768
     margin: int = 96

@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+FEWEST_VIEWS = 4  # a particle that fewer can show is as unsure as if others had not found it
 NEIGHBOURS = 8  # outlines of another view among which the same particle is looked for
 MOST = 8000  # outlines of one micrograph that are compared, the surest ones
 
@@ -107,7 +108,9 @@ def agreed(views: Sequence[View], apart: float = 0.25, ratio: float = 1.4) -> Ou
             shown += views[other].shows(size)
             if not len(size) or not tree.n:
                 continue
-            matched = _nearest(own, size, views[other].outlines, diameters[other], tree, apart, ratio)
+            matched = _nearest(
+                own, size, views[other].outlines, diameters[other], tree, apart, ratio
+            )
             rows = np.flatnonzero((matched >= 0) & views[other].shows(size))
             theirs = views[other].outlines.where(matched[rows])
             scores[rows] += theirs.scores
@@ -115,7 +118,11 @@ def agreed(views: Sequence[View], apart: float = 0.25, ratio: float = 1.4) -> Ou
             distances[rows] += theirs.distances
             found[rows] += 1
         joined.append(
-            Outlines(centres / found[:, None], distances / found[:, None], scores / shown)
+            Outlines(
+                centres / found[:, None],
+                distances / found[:, None],
+                scores / np.maximum(shown, min(FEWEST_VIEWS, len(views))),
+            )
         )
     return Outlines.joined(joined)
 

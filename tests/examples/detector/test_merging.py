@@ -82,3 +82,48 @@ def test_nothing_found_is_an_empty_image() -> None:
 
 def test_diameters_are_those_of_circles_of_the_same_area() -> None:
     assert circles((0, 0, 30, 1)).diameters == pytest.approx([60], rel=0.01)
+
+
+def agree(*views: Outlines, sizes: tuple[float, float] = (5, 100)) -> Outlines:
+    from examples.detector.merging import View, agreed
+
+    return agreed([View(outlines, sizes) for outlines in views])
+
+
+def test_what_every_view_finds_keeps_its_score_and_lies_in_their_middle() -> None:
+    views = [circles((80, 100 + shift, 30 + shift, 0.8)) for shift in (-2, 0, 1, 1)]
+    outlines = agree(*views)
+    assert outlines.scores == pytest.approx([0.8] * 4)
+    assert outlines.centres == pytest.approx(np.array([[80, 100]] * 4))
+    assert outlines.distances == pytest.approx(30)
+
+
+def test_what_half_of_the_views_find_is_half_as_sure() -> None:
+    outlines = agree(circles((80, 100, 30, 0.8)), circles((81, 100, 31, 0.6)), circles(), circles())
+    assert outlines.scores == pytest.approx([0.35, 0.35])
+
+
+def test_views_that_cannot_show_a_size_have_no_vote() -> None:
+    from examples.detector.merging import View, agreed
+
+    found = circles((80, 100, 30, 0.8))
+    fine, coarse = View(found, (5, 100)), View(circles(), (200, 900))
+    assert agreed([fine] * 4 + [coarse] * 3).scores == pytest.approx([0.8] * 4)
+
+
+def test_what_only_few_views_can_show_is_not_sure() -> None:
+    from examples.detector.merging import View, agreed
+
+    large, others = circles((300, 300, 250, 0.9)), View(circles(), (5, 100))
+    outlines = agreed([View(large, (200, 900)), *[others] * 5])
+    assert outlines.scores == pytest.approx([0.9 / 4])
+
+
+@pytest.mark.parametrize("other", [(80, 120, 30, 0.8), (80, 100, 50, 0.8)])
+def test_another_particle_is_no_witness(other: tuple[float, float, float, float]) -> None:
+    outlines = agree(circles((80, 100, 30, 0.8)), circles(other), circles(), circles())
+    assert outlines.scores == pytest.approx([0.2, 0.2])
+
+
+def test_no_view_finds_anything() -> None:
+    assert len(agree(circles(), circles()).scores) == 0

@@ -55,7 +55,7 @@ def test_a_trained_detector_finds_discs(trained: Path) -> None:
 
     train(["made"], trained, settings(), progress=False)
     detector = Detector.load(trained)
-    detector.rules = Rules(least_score=0.3)  # so few steps leave it unsure
+    detector.rules = Rules(least_score=0.2)  # so few steps leave it unsure
     labels = discs((300, 420), (80, 90, 30), (200, 200, 20), (120, 330, 40))
     found = detector.predict(picture_of(labels, 9).astype(np.float32))
     assert found.labels.shape == labels.shape
@@ -136,11 +136,35 @@ def test_tiles_say_what_the_whole_says(shape: tuple[int, int]) -> None:
     network = StarNetwork()
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
     tiled, whole = (
-        Detector(network, {}, Rules(scales=(1.0,), diameters=(0.0, 1e9), tile=tile, margin=160))
+        Detector(
+            network, {}, Rules(scales=(1.0,), mirrors=1, least_peak=0.5, tile=tile, margin=160)
+        )
         for tile in (512, 1024)
     )
-    first, second = (detector.outlines(image, least_score=0.5) for detector in (tiled, whole))
+    first, second = (detector.views(image)[0].outlines for detector in (tiled, whole))
     places = [set(map(tuple, outlines.centres.tolist())) for outlines in (first, second)]
     assert len(places[0]) == len(first.centres)
     # Far from the seams the network sees the same; its borders are padded by zeros.
     assert len(places[0] ^ places[1]) <= 0.03 * len(places[0] | places[1])
+
+
+def test_mirrored_views_find_the_same_places() -> None:
+    import torch
+
+    from examples.detector.detector import Detector, Rules
+    from examples.detector.network import StarNetwork
+
+    class Brightness(StarNetwork):
+        """Finds a disc of a radius of 9 pixels wherever a pixel is bright."""
+
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            bright = torch.nn.functional.max_pool2d(images, 2)[:, 0]
+            distances = torch.full((1, 32, *bright.shape[1:]), 9.0)
+            return 10 * (bright - 0.5), distances.log()
+
+    image = np.zeros((100, 140), np.float32)
+    image[30, 41] = image[77, 100] = 1
+    detector = Detector(Brightness(), {}, Rules(scales=(1.0,), mirrors=4))
+    for view in detector.views(image):
+        found = view.outlines.centres[np.argsort(view.outlines.centres[:, 0])]
+        assert found == pytest.approx(np.array([[30, 41], [77, 100]]), abs=0.51)
