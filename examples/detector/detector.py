@@ -21,6 +21,8 @@ from examples.detector.targets import RAYS, STRIDE
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))  # axes that are flipped
 
+LEAST_SIDE = 128  # pixels of a view; in a smaller one there is no room for a particle it can show
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -104,9 +106,11 @@ class Detector:
         """Return what the network finds at every scale, and in mirror images."""
         low, high = gray_range(image)
         normalised = ((image - low) / (high - low)).astype(np.float32)
+        side = min(image.shape)
+        scales = [scale for scale in self.rules.scales if side * scale >= LEAST_SIDE]
         return [
             self._view(normalised, scale, mirror)
-            for scale in self.rules.scales
+            for scale in scales or self.rules.scales[:1]
             for mirror in range(self.rules.mirrors)
         ]
 

@@ -13,7 +13,7 @@ from orchestrator.plan.checking import expand
 from scene.recipe.compose import Composition
 
 FOLDER = Path(__file__).parents[3] / "examples" / "detector"
-NAMES = ("powder", "spheres")
+NAMES = ("powder", "spheres", "clusters")
 
 
 @pytest.mark.parametrize("name", NAMES)
