@@ -24,7 +24,8 @@ from examples.detector.stages import (
 from examples.detector.tables import check_page, made, publish, spread
 
 SWEEPS = tuple(
-    Path(__file__).with_name("sweeps") / f"{name}.yaml" for name in ("powder", "spheres", "clusters")
+    Path(__file__).with_name("sweeps") / f"{name}.yaml"
+    for name in ("powder", "spheres", "clusters")
 )
 """What the detector is trained on."""
 
