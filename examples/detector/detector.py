@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
+from blendsweep import statistics
 from examples.detector.crops import gray_range, mirrored_rays, resized
 from examples.detector.errors import DetectorError
 from examples.detector.merging import Outlines, View, agreed, merged
@@ -88,18 +89,31 @@ class Detector:
         return cls(average.module, held["about"])
 
     def predict(self, image: NDArray[np.float32]) -> Prediction:
-        """Find the particles of a micrograph, (height, width), in any unit of gray."""
+        """Find the particles of a micrograph.
+
+        Parameters
+        ----------
+        image
+            (height, width), gray in 0 to 1. A data bar at the bottom is left out.
+        """
+        # Text is no particle, and a bar's black and white are not the specimen's.
+        rows = statistics.specimen_rows(image)
+        labels = np.zeros(image.shape, np.uint16)
+        labels[:rows], scores = self._particles(image[:rows])
+        return Prediction(labels, scores)
+
+    def _particles(
+        self, image: NDArray[np.float32]
+    ) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
         rules = self.rules
         outlines = agreed(self.views(image))
         outlines = outlines.where(outlines.scores >= rules.least_score)
-        return Prediction(
-            *merged(
-                outlines,
-                (image.shape[0], image.shape[1]),
-                rules.largest_overlap,
-                rules.contained,
-                rules.contained_score,
-            )
+        return merged(
+            outlines,
+            (image.shape[0], image.shape[1]),
+            rules.largest_overlap,
+            rules.contained,
+            rules.contained_score,
         )
 
     def views(self, image: NDArray[np.float32]) -> list[View]:

@@ -57,7 +57,7 @@ def test_a_trained_detector_finds_discs(trained: Path) -> None:
     detector = Detector.load(trained)
     detector.rules = Rules(least_score=0.2)  # so few steps leave it unsure
     labels = discs((300, 420), (80, 90, 30), (200, 200, 20), (120, 330, 40))
-    found = detector.predict(picture_of(labels, 9).astype(np.float32))
+    found = detector.predict(picture_of(labels, 9).astype(np.float32) / 255)
     assert found.labels.shape == labels.shape
     assert len(found.scores) == found.labels.max()
     for label in (1, 2, 3):
@@ -148,23 +148,39 @@ def test_tiles_say_what_the_whole_says(shape: tuple[int, int]) -> None:
     assert len(places[0] ^ places[1]) <= 0.03 * len(places[0] | places[1])
 
 
-def test_mirrored_views_find_the_same_places() -> None:
+def spots() -> Any:
+    """Return a detector that finds a disc of a radius of 9 pixels wherever a pixel is bright."""
     import torch
 
     from examples.detector.detector import Detector, Rules
     from examples.detector.network import StarNetwork
 
     class Brightness(StarNetwork):
-        """Finds a disc of a radius of 9 pixels wherever a pixel is bright."""
+        """Takes bright pixels for centres."""
 
         def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             bright = torch.nn.functional.max_pool2d(images, 2)[:, 0]
             distances = torch.full((1, 32, *bright.shape[1:]), 9.0)
             return 10 * (bright - 0.5), distances.log()
 
+    return Detector(Brightness(), {}, Rules(scales=(1.0,), mirrors=4))
+
+
+def test_mirrored_views_find_the_same_places() -> None:
     image = np.zeros((100, 140), np.float32)
     image[30, 41] = image[77, 100] = 1
-    detector = Detector(Brightness(), {}, Rules(scales=(1.0,), mirrors=4))
-    for view in detector.views(image):
+    for view in spots().views(image):
         found = view.outlines.centres[np.argsort(view.outlines.centres[:, 0])]
         assert found == pytest.approx(np.array([[30, 41], [77, 100]]), abs=0.51)
+
+
+def test_a_data_bar_is_left_out() -> None:
+    image = np.random.default_rng(0).uniform(0.1, 0.3, (300, 320)).astype(np.float32)
+    image[60, 61] = image[200, 90] = 1
+    bar = np.zeros((40, 320), np.float32)
+    bar[12:28, 20:300:9] = 1
+    found = spots().predict(np.concatenate([image, bar]))
+    assert found.labels.shape == (340, 320)
+    assert found.labels.max() == len(found.scores) == 2
+    assert found.labels[60, 61] != found.labels[200, 90]
+    assert not found.labels[300:].any()
