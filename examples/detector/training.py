@@ -44,7 +44,7 @@ class Training:
     """
 
     seed: int = 0
-    steps: int = 3000
+    steps: int = 2500
     batch: int = 8
     rate: float = 2e-3
     decay: float = 1e-4
