@@ -33,7 +33,7 @@ test-slow *ARGS:
 sim2real REAL_DIR *ARGS:
     uv run --group detector python -m examples.detector sim2real {{quote(REAL_DIR)}} --page docs/realism.md {{ARGS}}
 
-# What of the data earns that, on small data sets: three quarters of an hour.
+# What of the data earns that, on small data sets: about an hour.
 ablation REAL_DIR *ARGS:
     uv run --group detector python -m examples.detector ablation {{quote(REAL_DIR)}} --page docs/realism.md {{ARGS}}
 

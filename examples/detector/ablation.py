@@ -117,7 +117,7 @@ class Ablation:
     output: Path
     train: Train
     seeds: int = 1
-    images: int = 60
+    images: int = 40
     progress: bool = True
 
     def publish(self, page: Path | None = None, command: str = "just ablation REAL_DIR") -> Path:

@@ -281,7 +281,7 @@ def ablation(
     *,
     output: Output = Path("outputs/ablation"),
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Detectors a data set.")] = 1,
-    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images a data set.")] = 60,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images a data set.")] = 40,
     steps: Steps = 600,
     page: Page = None,
 ) -> None:

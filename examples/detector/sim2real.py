@@ -103,7 +103,9 @@ def sim2real(
 def _cost(rendered: Sequence[Rendered], minutes: Sequence[float]) -> str:
     images = sum(one.images for one in rendered)
     rendering = sum(one.seconds for one in rendered) / 60
+    number = len(minutes)
+    trained = f"{number} detectors, each" if number > 1 else "one detector,"
     return (
         f"{images} images, rendered in {rendering:.1f} minutes of one core; "
-        f"{len(minutes)} detectors, each trained for {spread(minutes, 1)} minutes."
+        f"{trained} trained for {spread(minutes, 1)} minutes."
     )
