@@ -108,7 +108,7 @@ def facts_of(output: str | Path) -> dict[str, Any]:
         "output": str(output),
         "runs": len(runs),
         "hash": hashlib.sha256(ids.encode()).hexdigest()[:16],
-        "recipe": json.dumps(runs[0].recipe),
+        "recipe": json.dumps(runs[0].recipe()),
     }
 
 

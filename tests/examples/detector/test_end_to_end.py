@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,7 @@ def test_a_study_of_renders_goes_from_the_sweep_to_its_tables(
 ) -> None:
     from PIL import Image
 
+    from examples.detector.detector import Detector
     from examples.detector.sim2real import sim2real
     from examples.detector.stages import trainer
 
@@ -83,3 +85,5 @@ def test_a_study_of_renders_goes_from_the_sweep_to_its_tables(
     page = sim2real(tmp_path / "real", output, 1, train, {}, sweeps=[sweep], progress=False)
     assert "3 images, rendered in 0." in page.read_text(encoding="utf-8")
     assert (output / "overlays" / "seed-0" / "one.png").exists()
+    (facts,) = Detector.load(output / "seed-0.pt").about["data"]
+    assert json.loads(facts["recipe"])["render"]["resolution"] == [128, 128]
