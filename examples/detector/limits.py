@@ -30,7 +30,7 @@ LEVELS = (0.5, 0.9)
 LEAST_IN_BIN = 20
 """Particles, below which a recall says nothing."""
 
-WELL_SEEN = {"diameter": 20.0, "contrast": 5.0, "hidden": 0.1}
+WELL_SEEN = {"diameter": 20.0, "contrast": 3.0, "hidden": 0.1}
 """At least this diameter in px and contrast over noise, at most this fraction hidden: what a
 particle is like in two of them where its detection is asked for against the third."""
 
@@ -95,7 +95,7 @@ class Curve:
     at
         (n,) middle of each bin.
     recall
-        (n,) fraction of the particles in it that were found.
+        (n,) fraction of the particles in it that were found; nan where there are too few.
     low, high
         (n,) 95 % interval of the recall, after Wilson (1927).
     number
@@ -110,33 +110,38 @@ class Curve:
 
     @classmethod
     def of(cls, values: Reals, found: Booleans, edges: Sequence[float]) -> Curve:
-        """Return the recall in bins between edges; bins of too few particles are left out."""
+        """Return the recall in bins between edges, nan in those of too few particles."""
         bins = np.digitize(values, edges) - 1
         inside = (bins >= 0) & (bins < len(edges) - 1)
         number = np.bincount(bins[inside], minlength=len(edges) - 1)
         hits = np.bincount(bins[inside & found], minlength=len(edges) - 1)
-        enough = number >= LEAST_IN_BIN
-        number, hits = number[enough], hits[enough]
+        few = number < LEAST_IN_BIN
+        recall = np.where(few, np.nan, hits / np.maximum(number, 1))
+        low, high = (np.where(few, np.nan, bound) for bound in wilson(hits, number))
         middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
-        low, high = wilson(hits, number)
-        return cls(middles[enough], hits / np.maximum(number, 1), low, high, number)
+        return cls(middles, recall, low, high, number)
 
-    def crossing(self, level: float) -> float | None:
-        """Return where the recall comes to a level for good, seen from its worst end.
+    def crossing(self, level: float) -> tuple[float, float] | None:
+        """Return between which values the recall comes to a level, and stays beyond it.
 
-        The worst end is the lower one for sizes and contrasts, the upper one for what is hidden.
-        None if it is above, or below, everywhere.
+        Of two neighbouring bins it is one value, interpolated; where bins between them hold too few
+        particles, the middles of the two. None if it is above, or below, everywhere.
         """
-        above = self.recall >= level
-        if not len(above) or above.all() or not above.any():
+        known = np.flatnonzero(~np.isnan(self.recall))
+        above = self.recall[known] >= level
+        if not len(known) or above.all() or not above.any():
             return None
-        rising = self.recall[-1] >= self.recall[0]
-        at, recall = (self.at, self.recall) if rising else (self.at[::-1], self.recall[::-1])
-        last = int(np.flatnonzero(recall < level)[-1])
-        if last == len(recall) - 1:
+        if self.recall[known[-1]] < self.recall[known[0]]:
+            known, above = known[::-1], above[::-1]
+        last = int(np.flatnonzero(~above)[-1])
+        if last == len(known) - 1:
             return None
-        fraction = (level - recall[last]) / (recall[last + 1] - recall[last])
-        return float(at[last] + fraction * (at[last + 1] - at[last]))
+        one, next_ = known[last], known[last + 1]
+        at, recall = self.at[[one, next_]], self.recall[[one, next_]]
+        if abs(next_ - one) > 1:
+            return float(at.min()), float(at.max())
+        value = float(np.interp(level, recall, at))
+        return value, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +175,15 @@ class Quantity:
 
     def limit(self, curve: Curve, level: float) -> str:
         """Return where the recall crosses a level, in words."""
-        if not len(curve.at):
+        known = ~np.isnan(curve.recall)
+        if not known.any():
             return "not measured"
-        if (crossing := curve.crossing(level)) is not None:
-            return f"{crossing:.2g}"
-        if (curve.recall >= level).all():
-            return f"above it from {curve.at[0]:.2g} to {curve.at[-1]:.2g}"
+        if crossing := curve.crossing(level):
+            low, high = (f"{value:.2g}" for value in crossing)
+            return low if low == high else f"between {low} and {high}"
+        if (curve.recall[known] >= level).all():
+            first, last = curve.at[known][[0, -1]]
+            return f"above it from {first:.2g} to {last:.2g}"
         return "not reached"
 
 
@@ -183,7 +191,7 @@ SIZE = Quantity("diameter", "diameter in px", (3, 4, 5, 6, 8, 10, 12, 16, 20, 28
 QUANTITIES = (
     SIZE,
     Quantity("contrast", "contrast over noise", (0, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24)),
-    Quantity("hidden", "hidden fraction", tuple(edge / 10 for edge in range(11))),
+    Quantity("hidden", "hidden fraction", (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)),
 )
 
 

@@ -30,7 +30,8 @@ def particles(number: int = 20000) -> Particles:
     """Found from 8 px on, at a contrast of at least 2, if at most half is hidden; 3 % too large."""
     rng = np.random.default_rng(0)
     diameter = np.exp(rng.uniform(math.log(3), math.log(112), number))
-    contrast, hidden = rng.uniform(0, 24, number), rng.uniform(0, 1, number)
+    contrast = np.exp(rng.uniform(math.log(0.5), math.log(24), number))
+    hidden = rng.uniform(0, 1, number)
     found = (diameter >= 8) & (contrast >= 2) & (hidden <= 0.5)
     error = np.where(found, rng.normal(0.03, 0.01, number), np.nan)
     return Particles(diameter, contrast, hidden, found, error)
@@ -39,8 +40,7 @@ def particles(number: int = 20000) -> Particles:
 def test_limits_are_where_recall_crosses_a_level_for_particles_well_seen_otherwise() -> None:
     made = particles()
     for quantity, limit in ((SIZE, 8), (CONTRAST, 2), (HIDDEN, 0.5)):
-        crossing = quantity.curve(made).crossing(0.5)
-        assert crossing == pytest.approx(limit, rel=0.2)
+        assert quantity.curve(made).crossing(0.5) == pytest.approx((limit, limit), rel=0.2)
     rows = limits(made).splitlines()
     assert rows[0] == "| against | particles | recall 0.5 | recall 0.9 |"
     assert rows[2].startswith("| diameter in px | ")
@@ -70,28 +70,36 @@ def curve(recall: list[float]) -> Curve:
         ([0.2, 0.4, 0.9], 2.2),
         ([0.9, 0.4, 0.2], 1.8),
         ([0.2, 0.6, 0.4, 0.8], 3.25),  # for good
+        ([0.2, math.nan, 0.8], (1, 3)),  # nothing is known between
+        ([0.9, math.nan, 0.2, math.nan], (1, 3)),
+        ([math.nan, 0.2, 0.8], 2.5),
         ([0.7, 0.8], None),
         ([0.1, 0.2], None),
         ([], None),
     ],
 )
 def test_a_crossing_is_interpolated_and_the_last_one(
-    recall: list[float], crossing: float | None
+    recall: list[float], crossing: float | tuple[float, float] | None
 ) -> None:
-    assert curve(recall).crossing(0.5) == (None if crossing is None else pytest.approx(crossing))
+    if isinstance(crossing, float):
+        crossing = crossing, crossing
+    assert curve(recall).crossing(0.5) == (crossing and pytest.approx(crossing))
 
 
 def test_a_limit_that_lies_outside_is_said_in_words() -> None:
     assert SIZE.limit(curve([0.7, 0.8]), 0.5) == "above it from 1 to 2"
     assert SIZE.limit(curve([0.1, 0.2]), 0.5) == "not reached"
-    assert SIZE.limit(curve([]), 0.5) == "not measured"
+    assert SIZE.limit(curve([math.nan]), 0.5) == "not measured"
+    assert SIZE.limit(curve([0.2, math.nan, 0.8]), 0.5) == "between 1 and 3"
+    assert SIZE.limit(curve([0.2, 0.8]), 0.5) == "1.5"
 
 
-def test_bins_of_few_particles_are_left_out() -> None:
+def test_nothing_is_said_of_bins_of_few_particles() -> None:
     values = np.repeat([0.5, 1.5, 2.5], [LEAST_IN_BIN, LEAST_IN_BIN - 1, LEAST_IN_BIN])
     found = Curve.of(np.append(values, [9, -1]), np.ones(len(values) + 2, bool), (0, 1, 2, 3))
-    assert found.at.tolist() == [0.5, 2.5]
-    assert found.recall.tolist() == [1, 1]
+    assert found.at.tolist() == [0.5, 1.5, 2.5]
+    assert np.isnan(found.recall).tolist() == [False, True, False]
+    assert found.recall[[0, 2]].tolist() == [1, 1]
 
 
 @given(st.integers(1, 500), st.data())
