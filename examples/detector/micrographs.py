@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def annotated_folder(folder: Path) -> list[Annotated]:
     Raises
     ------
     DetectorError
-        If a folder or a mask is missing, there are no images, or a mask has another size.
+        If a folder, an image or a mask is missing, or a mask has another size.
     """
     images = stems(folder / "images", IMAGE_SUFFIXES)
     masks = stems(folder / "masks", LABEL_SUFFIXES)
@@ -62,6 +63,10 @@ def annotated_folder(folder: Path) -> list[Annotated]:
         raise DetectorError(
             f"{images[missing[0]]} has no mask: there is no {missing[0]}.png, .tif or .npy in "
             f"{folder / 'masks'}{others}"
+        )
+    if alone := [path for stem, path in masks.items() if stem not in images]:
+        raise DetectorError(
+            f"{alone[0]} has no image in {folder / 'images'}; add it or remove the mask"
         )
     ignored = stems_if_there(folder / "ignore", LABEL_SUFFIXES)
     found = [Annotated(images[stem], masks[stem], ignored.get(stem)) for stem in images]
@@ -138,6 +143,9 @@ def read_micrograph(path: Path) -> Floats:
         if (colours != colours[..., :1]).any():
             raise DetectorError(f"{path} is in colour; convert it to gray")
         pixels = colours[..., 0]
+    pixels = pixels.astype(
+        pixels.dtype.newbyteorder("="), copy=False
+    )  # ImageJ saves big-endian TIFFs
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DetectorError(f"{path} holds values of type {pixels.dtype}; save it in 8 or 16 bits")
     if min(pixels.shape) < LEAST_SIDE:
@@ -237,8 +245,14 @@ def _opened(path: Path) -> Image.Image:
     if not content:
         raise DetectorError(f"{path} is empty")
     try:
-        return Image.open(io.BytesIO(content))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            return Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow stops
+        raise DetectorError(
+            f"{path} is too large: an image may have at most {most:,} pixels; cut it into several"
+        ) from None
+    except (OSError, SyntaxError, ValueError):
         kinds = "PNG, TIFF or JPEG"
         raise DetectorError(f"{path} can't be read as an image; {kinds} can be") from None
 

@@ -23,6 +23,8 @@ from examples.detector.scores import judge
 
 FOUND, MISSED, INVENTED = (40, 220, 60), (255, 50, 50), (255, 220, 0)
 _WIDTH_PX = 2
+_DARK = 0.25
+"""The brightest gray, up to which a micrograph is shown brighter: such as 12 bits saved in 16."""
 
 type Integers = NDArray[np.integer]
 
@@ -54,7 +56,9 @@ def overlay(
     ndarray
         (height, width, 3) uint8.
     """
-    picture = np.repeat(np.rint(gray[..., None] * 255).astype(np.uint8), 3, axis=2)
+    brightest = float(gray.max())
+    white = brightest if 0 < brightest <= _DARK else 1.0
+    picture = np.repeat(np.rint(gray[..., None] * (255 / white)).astype(np.uint8), 3, axis=2)
     if true is None:
         picture[_outlines(found)] = FOUND
         return picture

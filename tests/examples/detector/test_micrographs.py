@@ -39,6 +39,29 @@ def test_gray_values_are_relative_to_what_the_bits_hold(tmp_path: Path, name: st
     np.testing.assert_allclose(read_micrograph(saved(tmp_path / name, GRAY8)), GRAY8 / 255)
 
 
+def test_a_tiff_of_either_byte_order_is_read(tmp_path: Path) -> None:
+    """ImageJ writes the other one."""
+    for order in "<>":
+        tifffile.imwrite(tmp_path / "a.tif", GRAY, byteorder=order)
+        np.testing.assert_allclose(read_micrograph(tmp_path / "a.tif"), GRAY / 65535, rtol=1e-6)
+        np.testing.assert_array_equal(read_labels(tmp_path / "a.tif"), GRAY)
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(7000, True), (4000, True), (3000, False)])
+def test_a_large_image_is_read_without_a_warning_and_a_huge_one_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, fits: bool
+) -> None:
+    path = saved(tmp_path / "a.png", GRAY8)  # 6,300 pixels
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    if fits:
+        assert read_micrograph(path).shape == GRAY8.shape
+        return
+    with pytest.raises(
+        DetectorError, match=r"a\.png is too large: .* at most 6,000 pixels; cut it"
+    ):
+        read_micrograph(path)
+
+
 def test_a_jpeg_is_read_as_it_shows(tmp_path: Path) -> None:
     smooth = np.tile(np.linspace(0, 255, 90).astype(np.uint8), (70, 1))
     read = read_micrograph(saved(tmp_path / "a.jpg", smooth))
@@ -170,6 +193,11 @@ def test_a_folder_that_lacks_something_is_refused_by_name(mine: Path) -> None:
             annotated_folder(mine)
         return str(caught.value)
 
+    saved(mine / "masks" / "three.png", GRAY8)
+    assert refusal() == (
+        f"{mine}/masks/three.png has no image in {mine}/images; add it or remove the mask"
+    )
+    (mine / "masks" / "three.png").unlink()
     saved(mine / "masks" / "two.png", GRAY8[:-1])
     assert refusal() == (
         f"{mine}/masks/two.png is 90 x 69 px, but {mine}/images/two.jpg is 90 x 70 px"

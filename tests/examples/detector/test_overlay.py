@@ -28,6 +28,12 @@ def test_without_a_truth_all_outlines_are_those_of_found_particles() -> None:
     assert (picture[~outline] == 128).all()
 
 
+def test_twelve_bits_saved_in_sixteen_can_be_seen() -> None:
+    dark = np.linspace(0, 4095 / 65535, GRAY.size, dtype=np.float32).reshape(GRAY.shape)
+    assert overlay(dark, labels())[..., 0].max() == 255
+    assert (overlay(np.zeros_like(GRAY), labels()) == 0).all()
+
+
 def test_particles_that_touch_have_a_line_between_them() -> None:
     assert coloured(overlay(GRAY, labels(10, 30)), FOUND)[30, [28, 29, 30, 31]].all()
 
