@@ -16,7 +16,8 @@ from skimage.measure import regionprops
 from skimage.morphology import h_maxima, remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed as flood
 
-from examples.detector.prediction import Prediction
+from examples.detector.errors import DetectorError
+from examples.detector.prediction import Prediction, without_data_bar
 
 _SMALLEST_PX, _LARGEST_PX = 3.5, 128.0
 """The radii of circles that are looked for, in px."""
@@ -56,7 +57,7 @@ def hough(image: NDArray[np.float32]) -> Prediction:
     Parameters
     ----------
     image
-        (height, width) in 0 to 1.
+        (height, width) in 0 to 1. A data bar at the bottom is left out.
 
     Returns
     -------
@@ -64,6 +65,10 @@ def hough(image: NDArray[np.float32]) -> Prediction:
         Discs, the smaller ones in front; their scores are the fraction of the circumference that
         voted for the centre.
     """
+    return without_data_bar(image, _circular)
+
+
+def _circular(image: NDArray[np.float32]) -> Prediction:
     gray = _stretched(image)
     octaves, scale = [], 1
     while scale * _OCTAVE[0] < _LARGEST_PX:
@@ -119,6 +124,7 @@ def _apart(circles: Floats) -> Floats:
 
 
 def _discs(circles: Floats, shape: tuple[int, ...]) -> Prediction:
+    _check_number(len(circles))
     labels = np.zeros(shape, dtype=np.uint16)
     circles = circles[np.argsort(-circles[:, 3], kind="stable")]
     for number, (_, y, x, radius) in enumerate(circles, start=1):
@@ -136,22 +142,37 @@ def watershed(image: NDArray[np.float32]) -> Prediction:
     Parameters
     ----------
     image
-        (height, width) in 0 to 1.
+        (height, width) in 0 to 1. A data bar at the bottom is left out.
 
     Returns
     -------
     Prediction
         Its scores are the solidity of each particle: its area relative to its convex hull's.
     """
+    return without_data_bar(image, _bright)
+
+
+def _bright(image: NDArray[np.float32]) -> Prediction:
     smooth = ndimage.gaussian_filter(_stretched(image), _SMOOTH_SIGMA)
     bright = smooth > _LEVEL * threshold_otsu(smooth)
     bright = remove_small_holes(bright, max_size=_MOST_HOLE_PX)
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(bright), 1.0)
     seeds, _ = ndimage.label(h_maxima(distance, _DEPTH_PX))
     labels = remove_small_objects(flood(-distance, seeds, mask=bright), max_size=_LEAST_PX)
-    labels = np.unique(labels, return_inverse=True)[1].reshape(image.shape).astype(np.uint16)
+    ids, places = np.unique(np.append(0, labels), return_inverse=True)  # 0, too, may have no pixel
+    _check_number(len(ids) - 1)
+    labels = places[1:].reshape(image.shape).astype(np.uint16)
     solidity = [region.solidity for region in regionprops(labels)]
     return Prediction(labels, np.array(solidity, dtype=np.float32))
+
+
+def _check_number(particles: int) -> None:
+    most = np.iinfo(np.uint16).max
+    if particles > most:
+        raise DetectorError(
+            f"{particles:,} particles were found, and a label image holds {most:,}: either this is "
+            "noise, or the micrograph has to be cut into several"
+        )
 
 
 def _stretched(image: NDArray[np.float32]) -> Floats:

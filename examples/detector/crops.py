@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-import blendsweep as bs
+from examples.detector.data_sets import gray, place, succeeded
 from examples.detector.errors import DetectorError
 from examples.detector.targets import (
     STRIDE,
@@ -91,24 +91,23 @@ def gray_range(image: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def read_pictures(outputs: Sequence[str | Path]) -> list[Picture]:
-    """Read every run of data sets that shows a particle."""
+    """Read the runs of data sets that show a particle.
+
+    Raises
+    ------
+    BlendsweepError
+        If a data set, or an image in it, can't be read, or no run of one shows a particle.
+    """
     pictures: list[Picture] = []
     for output in outputs:
-        runs = list(bs.open_dataset(output).runs(status="succeeded"))
+        runs = succeeded(output)
         with ThreadPoolExecutor(2) as pool:
-            read = pool.map(lambda run: Picture.of(_gray(run), run.instances), runs)
+            read = pool.map(lambda run: Picture.of(gray(run), run.instances), runs)
             found = [picture for picture in read if len(picture.diameters)]
         if not found:
-            raise DetectorError(f"{output} holds no run that shows a particle")
+            raise DetectorError(f"{place(runs)} holds no run that shows a particle")
         pictures += found
     return pictures
-
-
-def _gray(run: bs.RecordedRun) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    image = run.image("real")
-    if image.ndim != 2:
-        raise DetectorError(f"run {run.run_id} is in colour; the detector is one for gray images")
-    return image
 
 
 class Crop(NamedTuple):
@@ -121,7 +120,7 @@ class Crop(NamedTuple):
 
 
 class ParticleCrops(Dataset[Crop]):
-    """An endless number of crops; the same index is the same crop.
+    """Crops that are drawn at random; the same index is always the same crop.
 
     Parameters
     ----------

@@ -12,15 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel
 
-from blendsweep import statistics
 from examples.detector.crops import gray_range, mirrored_rays, resized
 from examples.detector.errors import DetectorError
 from examples.detector.merging import Outlines, View, agreed, merged
 from examples.detector.network import MULTIPLE, StarNetwork
-from examples.detector.prediction import Prediction
+from examples.detector.prediction import Prediction, without_data_bar
 from examples.detector.targets import RAYS, STRIDE
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))  # axes that are flipped
+
+PARTS = {"about", "average", "step"}
+"""What every checkpoint holds, at least."""
 
 LEAST_SIDE = 128  # pixels of a view; in a smaller one there is no room for a particle it can show
 
@@ -81,11 +83,16 @@ class Detector:
 
     @classmethod
     def load(cls, path: str | Path) -> Detector:
-        """Read a checkpoint that `training.train` wrote."""
+        """Read a checkpoint that `training.train` wrote.
+
+        Raises
+        ------
+        DetectorError
+            If there is no such file, or it is something else.
+        """
         held = read_checkpoint(path)
-        network = StarNetwork()
-        average = AveragedModel(network)
-        average.load_state_dict(held["average"])
+        average = AveragedModel(StarNetwork())
+        restored(average, held["average"], path)
         return cls(average.module, held["about"])
 
     def predict(self, image: NDArray[np.float32]) -> Prediction:
@@ -94,26 +101,28 @@ class Detector:
         Parameters
         ----------
         image
-            (height, width), gray in 0 to 1. A data bar at the bottom is left out.
-        """
-        # Text is no particle, and a bar's black and white are not the specimen's.
-        rows = statistics.specimen_rows(image)
-        labels = np.zeros(image.shape, np.uint16)
-        labels[:rows], scores = self._particles(image[:rows])
-        return Prediction(labels, scores)
+            (height, width), gray in 0 to 1, at least 32 pixels a side. A data bar at the bottom is
+            left out.
 
-    def _particles(
-        self, image: NDArray[np.float32]
-    ) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+        Raises
+        ------
+        ValueError
+            If it is anything else.
+        """
+        return without_data_bar(image, self._particles)
+
+    def _particles(self, image: NDArray[np.float32]) -> Prediction:
         rules = self.rules
         outlines = agreed(self.views(image))
         outlines = outlines.where(outlines.scores >= rules.least_score)
-        return merged(
-            outlines,
-            (image.shape[0], image.shape[1]),
-            rules.largest_overlap,
-            rules.contained,
-            rules.contained_score,
+        return Prediction(
+            *merged(
+                outlines,
+                (image.shape[0], image.shape[1]),
+                rules.largest_overlap,
+                rules.contained,
+                rules.contained_score,
+            )
         )
 
     def views(self, image: NDArray[np.float32]) -> list[View]:
@@ -204,8 +213,8 @@ def device_and_precision() -> tuple[torch.device, torch.dtype]:
     return torch.device("cpu"), torch.bfloat16 if quick else torch.float32
 
 
-def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read what `training.train` wrote.
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read what `training.train` wrote, into the memory of the CPU.
 
     Raises
     ------
@@ -213,13 +222,31 @@ def read_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
         If there is no such file, or it is something else.
     """
     try:
-        held = torch.load(path, map_location=device, weights_only=True)
+        held = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DetectorError(f"there is no checkpoint {path}") from None
+    except OSError as error:
+        raise DetectorError(f"{path} can't be read: {error.strerror}") from error
     except Exception as error:
         raise DetectorError(
-            f"{path} is no checkpoint of this detector, or a damaged one"
+            f"{path} is not a checkpoint of this detector, or is damaged"
         ) from error
-    if not isinstance(held, dict) or not {"about", "average", "step"} <= held.keys():
-        raise DetectorError(f"{path} is no checkpoint of this detector")
+    if not isinstance(held, dict) or not held.keys() >= PARTS:
+        raise DetectorError(f"{path} is not a checkpoint of this detector")
     return held
+
+
+def restored(part: Any, state: Any, path: str | Path) -> None:
+    """Give a network, or what trains one, a state of a checkpoint.
+
+    Raises
+    ------
+    DetectorError
+        If it is that of another network.
+    """
+    try:
+        part.load_state_dict(state)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DetectorError(
+            f"{path} holds another network than this version of the detector has: train it again"
+        ) from error

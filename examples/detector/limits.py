@@ -10,19 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import blendsweep as bs
+from examples.detector.data_sets import gray, place, succeeded
 from examples.detector.errors import DetectorError
+from examples.detector.prediction import Detect
 from examples.detector.progress import shown
 from examples.detector.scores import judge
 from examples.detector.tables import check_page, made, publish, table
-
-if TYPE_CHECKING:
-    from examples.detector.stages import Detect
 
 LEVELS = (0.5, 0.9)
 """Recalls whose limits are asked for."""
@@ -200,19 +199,19 @@ def detect_in(output: str | Path, detect: Detect) -> Particles:
 
     Raises
     ------
-    DetectorError
-        If no run of it shows a particle.
+    BlendsweepError
+        If it can't be read, or shows no such particle.
     """
-    runs = list(bs.open_dataset(output).runs(status="succeeded"))
-    parts = [_of_run(run, detect) for run in shown(runs, "detect")]
-    if not parts or not len((joined := Particles.joined(parts)).found):
-        raise DetectorError(f"{output} holds no run that shows a particle")
+    runs = succeeded(output)
+    joined = Particles.joined([_of_run(run, detect) for run in shown(runs, "detect")])
+    if not len(joined.found):
+        raise DetectorError(f"{place(runs)} shows no particle that its images do not cut off")
     return joined
 
 
 def _of_run(run: bs.RecordedRun, detect: Detect) -> Particles:
-    gray, instances = run.image("real"), run.instances
-    image = (gray / np.float32(np.iinfo(gray.dtype).max)).astype(np.float32)
+    pixels, instances = gray(run), run.instances
+    image = (pixels / np.float32(np.iinfo(pixels.dtype).max)).astype(np.float32)
     judged = judge(instances, detect(image).labels, min_diameter=0.0)
     ids = judged.true.labels
     found = np.zeros(len(ids), np.bool_)

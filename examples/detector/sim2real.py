@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from examples.detector.evaluation import Evaluation, evaluate
+from examples.detector.prediction import Detect
 from examples.detector.prediction_folder import claim
 from examples.detector.realism import by_detector, by_diameter, by_image
 from examples.detector.stages import (
     LEAST_DIAMETER,
-    Detect,
     Rendered,
     Train,
     draw,

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow.compute as pc
 from PIL import Image
@@ -19,11 +19,9 @@ from examples.detector.micrographs import (
     read_labels,
     read_micrograph,
 )
+from examples.detector.prediction import Detect
 from examples.detector.prediction_folder import PredictionFolder
 from examples.detector.progress import shown
-
-if TYPE_CHECKING:
-    from examples.detector.prediction import Prediction
 
 CODE = tuple(
     path
@@ -34,8 +32,6 @@ CODE = tuple(
 
 LEAST_DIAMETER = 8.0
 """Annotated particles below are not judged, in px."""
-
-type Detect = Callable[..., Prediction]
 
 
 @dataclass(frozen=True, slots=True)

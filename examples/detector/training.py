@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
-import blendsweep as bs
 from examples.detector.crops import Crop, ParticleCrops, read_pictures
-from examples.detector.detector import Detector, device_and_precision, read_checkpoint
+from examples.detector.data_sets import place, succeeded
+from examples.detector.detector import Detector, device_and_precision, read_checkpoint, restored
 from examples.detector.errors import DetectorError
 from examples.detector.network import StarNetwork, loss_of
 
@@ -75,12 +76,14 @@ def train(
     Raises
     ------
     DetectorError
-        If the checkpoint is of other data or settings, or a data set holds nothing to learn from.
+        If the checkpoint is of other data or settings or can't be written, or a data set holds
+        nothing to learn from.
     """
     settings = settings or Training()
     state = _State(settings, [facts_of(output) for output in outputs])
     state.restore(Path(checkpoint))
     if state.step < settings.steps:
+        check_writable(Path(checkpoint))
         crops = ParticleCrops(
             read_pictures(outputs), settings.seed, settings.steps * settings.batch
         )
@@ -97,15 +100,13 @@ def facts_of(output: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``output``; ``runs``, their number; ``hash`` of their ids, which follow from all that their
-        images depend on; ``recipe`` of the first run, resolved, as JSON.
+        ``output``, without credentials; ``runs``, their number; ``hash`` of their ids, which follow
+        from all that their images depend on; ``recipe`` of the first run, resolved, as JSON.
     """
-    runs = list(bs.open_dataset(output).runs(status="succeeded"))
-    if not runs:
-        raise DetectorError(f"{output} holds no run that succeeded")
+    runs = succeeded(output)
     ids = "\n".join(sorted(run.run_id for run in runs))
     return {
-        "output": str(output),
+        "output": place(runs),
         "runs": len(runs),
         "hash": hashlib.sha256(ids.encode()).hexdigest()[:16],
         "recipe": json.dumps(runs[0].recipe()),
@@ -155,39 +156,40 @@ class _State:
         """Take the state from a checkpoint, if there is one."""
         if not checkpoint.exists():
             return
-        held = read_checkpoint(checkpoint, self.device)
+        held = read_checkpoint(checkpoint)
         about = held["about"]
-        for what, ours, theirs in (
-            ("settings", asdict(self.settings), about["settings"]),
-            ("data", _hashes(self.data), _hashes(about["data"])),
-        ):
-            if ours != theirs:
-                raise DetectorError(
-                    f"{checkpoint} is one of other {what} ({theirs}, not {ours}): remove it, or "
-                    "name another file"
-                )
+        ours, theirs = asdict(self.settings), about.get("settings", {})
+        if ours != theirs:
+            names = sorted(ours.keys() | theirs.keys())
+            changed = [name for name in names if ours.get(name) != theirs.get(name)]
+            said = (f"{name} {theirs.get(name)}, not {ours.get(name)}" for name in changed)
+            raise _mismatch(checkpoint, f"with other settings ({'; '.join(said)})")
+        data = about.get("data", [])
+        if _hashes(self.data) != _hashes(data):
+            outputs = ", ".join(facts["output"] for facts in data)
+            raise _mismatch(checkpoint, f"on other data, or on other runs of it ({outputs})")
         for name, part in self._parts().items():
-            part.load_state_dict(held[name])
+            restored(part, held.get(name), checkpoint)
         self.step, self.seconds = held["step"], about["seconds"]
 
     def save(self, checkpoint: Path) -> None:
         """Write a checkpoint in one move, so that there is always a whole one."""
         held = {name: part.state_dict() for name, part in self._parts().items()}
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        part = checkpoint.with_name(checkpoint.name + ".part")
-        torch.save(held | {"about": self.about(), "step": self.step}, part)
-        part.replace(checkpoint)
+        partial = _partial(checkpoint)
+        with partial.open("wb") as file:  # by itself, PyTorch says not why it can't write
+            torch.save(held | {"about": self.about(), "step": self.step}, file)
+        partial.replace(checkpoint)
 
     def learn(self, batches: DataLoader[Crop], checkpoint: Path, *, progress: bool) -> None:
         """Learn from every batch, and save now and then and at the end."""
         self.network.train()
-        saved = time.perf_counter()
+        saved = last = time.perf_counter()
         for batch in self._shown(batches, progress=progress):
-            begun = time.perf_counter()
             loss = self._learn_from(batch)
             self.step += 1
             now = time.perf_counter()
-            self.seconds += now - begun
+            self.seconds += now - last  # with the wait for the batch
+            last = now
             self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
             if self.step == self.settings.steps or now - saved > SAVED_EVERY:
                 self.save(checkpoint)
@@ -215,7 +217,9 @@ class _State:
             TextColumn("loss {task.fields[loss]:.3f}"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, disable=not progress) as bar:
+        console = Console(stderr=True)
+        quiet = not (progress and console.is_terminal)
+        with Progress(*columns, console=console, disable=quiet) as bar:
             task = bar.add_task(
                 f"training, seed {self.settings.seed}",
                 total=self.settings.steps,
@@ -227,5 +231,31 @@ class _State:
                 bar.update(task, completed=self.step, loss=self.loss)
 
 
-def _hashes(data: list[dict[str, Any]]) -> dict[str, str]:
-    return {facts["output"]: facts["hash"] for facts in data}
+def check_writable(checkpoint: Path) -> None:
+    """Make the folder of a checkpoint, and see that it can be written there.
+
+    Raises
+    ------
+    DetectorError
+        If it can't: better now than after a minute of training.
+    """
+    partial = _partial(checkpoint)
+    try:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise DetectorError(f"{checkpoint} can't be written: {error.strerror}") from error
+
+
+def _partial(checkpoint: Path) -> Path:
+    return checkpoint.with_name(checkpoint.name + ".part")
+
+
+def _hashes(data: list[dict[str, Any]]) -> list[str]:
+    # In their order, which crops depend on; where a data set lies does not matter.
+    return [facts["hash"] for facts in data]
+
+
+def _mismatch(checkpoint: Path, difference: str) -> DetectorError:
+    return DetectorError(f"{checkpoint} was trained {difference}: remove it, or name another file")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from examples.detector.errors import DetectorError
 from examples.detector.scores import judge, pooled
 
 pytestmark = [
@@ -84,3 +85,37 @@ def test_ground_within_a_ring_of_particles_is_none(method: str) -> None:
     assert prediction.labels[64, 64] == 0
     assert prediction.labels[64, 104] == prediction.labels[70, 104] > 0
     assert prediction.labels.max() == 8
+
+
+@pytest.mark.parametrize("method", ["hough", "watershed"])
+def test_a_data_bar_is_left_out(micrograph: tuple[Image, Labels], method: str) -> None:
+    from examples.detector import baselines
+
+    image, labels = micrograph
+    bar = np.zeros((24, image.shape[1]), np.float32)
+    bar[6:18, 10:140:6] = 1
+    prediction = getattr(baselines, method)(np.concatenate([image, bar]))
+    assert prediction.labels.shape == (149, 150)
+    assert not prediction.labels[125:].any()
+    assert pooled([judge(labels, prediction.labels[:125])]).ap50 == 1.0
+
+
+def test_particles_without_ground_between_them_keep_their_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from examples.detector import baselines
+
+    halves = np.ones((64, 64), np.int32)
+    halves[:, 32:] = 2
+    monkeypatch.setattr(baselines, "flood", lambda *_, **__: halves)
+    prediction = baselines.watershed(np.random.default_rng(0).random((64, 64), np.float32))
+    assert (prediction.labels == halves).all()
+    assert len(prediction.scores) == 2
+
+
+def test_more_particles_than_there_are_labels_are_refused() -> None:
+    from examples.detector.baselines import _discs
+
+    circles = np.tile([0.5, 10, 10, 4], (65536, 1))
+    with pytest.raises(DetectorError, match="65,536 particles were found, and a label image holds"):
+        _discs(circles, (64, 64))

@@ -107,13 +107,62 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> N
         train(["made", "more"], checkpoint, settings(steps=10), progress=False)
 
 
+def test_data_in_another_order_are_other_data_and_moved_ones_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.detector import training
+
+    def facts(output: str) -> dict[str, Any]:
+        return {"output": output, "runs": 4, "hash": Path(output).name}
+
+    def again(*outputs: str) -> Any:
+        return training.train(outputs, checkpoint, settings(steps=1), progress=False)
+
+    monkeypatch.setattr(training, "facts_of", facts)
+    checkpoint = tmp_path / "one.pt"
+    seconds = again("old/a", "old/b").about["seconds"]
+    assert again("new/a", "new/b").about["seconds"] == seconds > 0
+    with pytest.raises(DetectorError, match=r"trained on other data, .* \(old/a, old/b\): remove"):
+        again("old/b", "old/a")
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.detector import training
+
+    monkeypatch.setattr(training, "read_pictures", lambda _: pytest.fail("data were read"))
+    (tmp_path / "file").touch()
+    with pytest.raises(DetectorError, match=r"one\.pt can't be written: .*(File exists|Not a dir)"):
+        training.train(["made"], tmp_path / "file" / "one.pt", settings(), progress=False)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    import torch
+    from torch.optim.swa_utils import AveragedModel
+
+    from examples.detector.detector import Detector
+    from examples.detector.network import StarNetwork
+    from examples.detector.training import train
+
+    path = tmp_path / "wide.pt"
+    for state in (AveragedModel(StarNetwork((8, 16))).state_dict(), None):
+        torch.save({"average": state, "step": 1, "about": {"seconds": 1.0}}, path)
+        with pytest.raises(
+            DetectorError, match=r"wide\.pt holds another network than this version"
+        ):
+            Detector.load(path)
+    with pytest.raises(DetectorError, match=r"wide\.pt was trained with other settings"):
+        train(["made"], path, settings(), progress=False)
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04"])
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
     from examples.detector.detector import Detector
 
     path = tmp_path / "broken.pt"
     path.write_bytes(content)
-    with pytest.raises(DetectorError, match=r"broken\.pt is no checkpoint"):
+    with pytest.raises(DetectorError, match=r"broken\.pt is not a checkpoint"):
         Detector.load(path)
 
 
@@ -122,6 +171,8 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DetectorError, match=r"there is no checkpoint .*none\.pt"):
         Detector.load(tmp_path / "none.pt")
+    with pytest.raises(DetectorError, match="can't be read: Is a directory"):
+        Detector.load(tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (65, 1000), (900, 801)])
