@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 import blendsweep as bs
-from examples.detector.prediction import Prediction
+from examples.detector.prediction import Detect, Prediction
 
 PROGRAM = "python -m examples.detector"
 
@@ -51,8 +52,6 @@ Diameters are those of circles of the same area. Wasserstein and mean d error, t
 images; particles that touch the border do not count there, as their size is not known.
 """
 
-type Detect = Callable[..., Prediction]
-
 app = typer.Typer(
     help=HELP,
     epilog=EXIT_CODES,
@@ -66,7 +65,7 @@ app = typer.Typer(
 Images = Annotated[
     list[Path],
     typer.Argument(
-        metavar="IMAGES...",
+        metavar="IMAGES",
         help="Gray PNG, TIFF or JPEG files of 8 or 16 bits, or folders of them.",
     ),
 ]
@@ -75,6 +74,10 @@ To = Annotated[
 ]
 Predicted = Annotated[
     Path, typer.Argument(metavar="PREDICTION", help="Folder of label images of the same names.")
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Batches of 8 crops to learn. [default: 2500]"),
 ]
 MinDiameter = Annotated[
     float, typer.Option(metavar="PX", min=0.0, help="Annotated particles below are not judged.")
@@ -95,6 +98,13 @@ def main() -> None:
     except bs.BlendsweepError as error:
         print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in ("torch", "numba", "skimage"):
+            raise
+        command = f"uv run --group detector {PROGRAM}"
+        print(f"error: {package} is not installed; `{command}` installs it", file=sys.stderr)
+        sys.exit(2)
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -104,7 +114,7 @@ def main() -> None:
 def train(
     outputs: Annotated[
         list[str],
-        typer.Argument(metavar="OUTPUT...", help="Outputs of sweeps: folders or URIs."),
+        typer.Argument(metavar="OUTPUT", help="Outputs of sweeps: folders or URIs."),
     ],
     to: Annotated[
         Path,
@@ -113,24 +123,25 @@ def train(
         ),
     ],
     *,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first weights and of all crops.")] = 0,
-    steps: Annotated[
-        int | None,
-        typer.Option(min=10, help="Batches of 8 crops to learn. [default: as in docs/realism.md]"),
-    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of the first weights and of all crops.")
+    ] = 0,
+    steps: Steps = None,
 ) -> None:
-    """Train a detector on the images `real` and the masks of data sets, and on nothing else.
+    """Train a detector on data sets, and on nothing else.
 
-    A GPU is used where there is one. The checkpoint is written every minute: after an interruption
-    the same command goes on from it.
+    It learns from their images `real` and their masks. A GPU is used where there is one. The
+    checkpoint is written every minute: after an interruption the same command goes on from it.
     """
     from examples.detector import training
+    from examples.detector.tables import number_of
 
     defaults = training.Training()
     settings = training.Training(seed=seed, steps=defaults.steps if steps is None else steps)
     detector = training.train(outputs, to, settings)
-    images = sum(data["runs"] for data in detector.about["data"])
-    typer.echo(f"{images} images, {settings.steps} steps, {detector.about['seconds']:.0f} s: {to}")
+    images = number_of(sum(data["runs"] for data in detector.about["data"]), "image")
+    steps_done, seconds = number_of(settings.steps, "step"), detector.about["seconds"]
+    typer.echo(f"{images}, {steps_done}, {seconds:.0f} s: {to}")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -153,7 +164,9 @@ def predict(
 
 @app.command(epilog=EXIT_CODES)
 def baseline(
-    method: Annotated[Method, typer.Argument(help="Circles by Hough, or a watershed.")],
+    method: Annotated[
+        Method, typer.Argument(metavar="METHOD", help="Circles by Hough, or a watershed.")
+    ],
     images: Images,
     to: To,
 ) -> None:
@@ -211,22 +224,24 @@ def overlay(
     ] = None,
     min_diameter: MinDiameter = 8.0,
 ) -> None:
-    """Draw outlines over micrographs: found particles green, missed red, invented yellow.
+    """Draw what was found, missed and invented.
 
-    Without a truth to compare with, all are green. FOLDER gets STEM.png for each micrograph.
+    Outlines of found particles are green, of missed ones red, of invented ones yellow; without a
+    truth to compare with, all are green. FOLDER gets STEM.png for each micrograph.
     """
     from PIL import Image
 
     from examples.detector.micrographs import micrograph_files
     from examples.detector.overlay import overlays
     from examples.detector.prediction_folder import claim
+    from examples.detector.tables import number_of
 
     files = micrograph_files(images)
     pictures = overlays(files, prediction, truth, min_diameter)
     claim(to, "overlays")
     for stem, picture in pictures:
         Image.fromarray(picture).save(to / f"{stem}.png")
-    typer.echo(f"{len(files)} pictures: {to}")
+    typer.echo(f"{number_of(len(files), 'picture')}: {to}")
 
 
 RealDir = Annotated[
@@ -245,9 +260,6 @@ Page = Annotated[
         help="Page to write the tables into, between its comments. [default: FOLDER/tables.md]",
     ),
 ]
-Steps = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Batches that each detector learns.")
-]
 
 
 @app.command(epilog=EXIT_CODES)
@@ -259,7 +271,7 @@ def sim2real(
     steps: Steps = None,
     page: Page = None,
 ) -> None:
-    """Train detectors on renders alone and measure them on annotated micrographs.
+    """Train on renders alone, measure on annotated micrographs.
 
     Makes the data sets of examples/detector/sweeps, trains a detector for each seed, finds the
     particles of all micrographs with each and by two classical methods, and writes tables and
@@ -282,13 +294,15 @@ def ablation(
     output: Output = Path("outputs/ablation"),
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Detectors a data set.")] = 1,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Images a data set.")] = 40,
-    steps: Steps = 600,
+    steps: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Batches of 8 crops to learn.")
+    ] = 600,
     page: Page = None,
 ) -> None:
-    """Say what of the data helps: small data sets, each with one thing more than the last.
+    """Say what of the data helps.
 
-    Trains a detector on each and measures it on annotated micrographs. The same command goes on
-    after an interruption.
+    Makes small data sets, each with one thing more than the last, trains a detector on each and
+    measures it on annotated micrographs. The same command goes on after an interruption.
     """
     from examples.detector import stages
     from examples.detector.ablation import Ablation
@@ -316,15 +330,16 @@ def limits(
         typer.Option(metavar="FILE", help="Picture of curves. [default: FOLDER/limits.png]"),
     ] = None,
 ) -> None:
-    """Say what a detector can see: recall and size errors against size, noise and overlap.
+    """Say how small, faint or hidden particles may be.
 
-    All that matters of each particle of a data set is on record, so the data set says where
-    detection ends. Writes a picture of curves and tables.
+    Recall and size errors of a detector, against size, noise and overlap: all that matters of each
+    particle of a data set is on record, so the data set says where detection ends. Writes a picture
+    of curves and tables.
     """
     from examples.detector.detector import Detector
     from examples.detector.limits import write_limits
 
-    command = f"{PROGRAM} limits {detector} {data}"
+    command = f"{PROGRAM} limits {shlex.join([str(detector), data])}"
     page, picture = page or output / "tables.md", picture or output / "limits.png"
     write_limits(Detector.load(detector).predict, data, page, picture, command)
     typer.echo(f"tables: {page}; curves: {picture}")
@@ -340,6 +355,7 @@ def _write_predictions(detect: Detect, content: str, images: list[Path], to: Pat
     from examples.detector.micrographs import micrograph_files, read_micrograph
     from examples.detector.prediction_folder import PredictionFolder, claim
     from examples.detector.progress import shown
+    from examples.detector.tables import number_of
 
     files = micrograph_files(images)
     claim(to, content)
@@ -349,4 +365,4 @@ def _write_predictions(detect: Detect, content: str, images: list[Path], to: Pat
             yield stem, detect(read_micrograph(file))
 
     number = PredictionFolder(to).write(predictions())
-    typer.echo(f"{number} particles in {len(files)} images: {to}")
+    typer.echo(f"{number_of(number, 'particle')} in {number_of(len(files), 'image')}: {to}")

@@ -45,13 +45,18 @@ def percent(values: Sequence[float], digits: int = 1) -> str:
     return text if text == "-" else f"{text} %"
 
 
+def number_of(number: int, thing: str) -> str:
+    """Return a number of things in words: 1 image, 2 images."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def made(command: str) -> str:
     """Return when, on what machine, with which versions and by which command something was made."""
     cores = os.process_cpu_count() or 1
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d}",
         _processor(),
-        f"{cores} core{'s' * (cores != 1)}",
+        number_of(cores, "core"),
         f"Python {platform.python_version()}",
         *_versions(),
     ]
@@ -82,9 +87,12 @@ def check_page(page: Path, names: Iterable[str]) -> None:
     Raises
     ------
     DetectorError
-        If it has none, or can't be read.
+        If it has none, or can't be read or written.
     """
     _updated(page, dict.fromkeys(names, ""))
+    there = next(path for path in (page, *page.absolute().parents) if path.exists())
+    if not (os.access(there, os.W_OK) and (there == page or there.is_dir())):
+        raise DetectorError(f"{page} can't be written")
 
 
 def publish(page: Path, tables: Mapping[str, str]) -> None:

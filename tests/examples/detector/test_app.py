@@ -162,7 +162,7 @@ def test_overlay_draws_a_picture_of_each_micrograph(command: Command, pictures: 
     mine, found, to = pictures / "mine", pictures / "found", pictures / "looks"
     one = mine / "images" / "one.png"
     done = command("overlay", found, one, "--truth", mine, "--to", to)
-    assert done == (0, f"1 pictures: {to}\n", "")
+    assert done == (0, f"1 picture: {to}\n", "")
     picture = np.array(Image.open(to / "one.png"))
     assert tuple(picture[10, 20]) == FOUND
     assert tuple(picture[50, 60]) == MISSED
@@ -215,7 +215,7 @@ def test_predict_writes_label_images_and_a_table(
     detector.write_text("weights")
     assert command("predict", detector, one, "--to", to) == (
         0,
-        f"1 particles in 1 images: {to}\n",
+        f"1 particle in 1 image: {to}\n",
         "",
     )
     np.testing.assert_array_equal(read_labels(to / "one.png"), labels((10, 10)))
@@ -244,9 +244,41 @@ def test_baseline_writes_label_images_and_a_table(command: Command, pictures: Pa
     )
 
 
+def test_without_its_packages_a_command_says_how_to_get_them(
+    command: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.delitem(sys.modules, "examples.detector.baselines", raising=False)
+    images, to = pictures / "mine" / "images", pictures / "new"
+    done = command("baseline", "hough", images, "--to", to)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: skimage is not installed; "
+        "`uv run --group detector python -m examples.detector` installs it\n"
+    )
+    assert not to.exists()
+
+
+@pytest.mark.torch
+def test_the_help_names_the_usual_number_of_steps(command: Command) -> None:
+    from examples.detector.training import Training
+
+    assert f"[default: {Training().steps}]" in " ".join(command("train", "--help").out.split())
+
+
 def test_help_names_every_command(command: Command) -> None:
     done = command("--help")
     assert done.code == 0
-    for name in ("predict", "baseline", "evaluate", "overlay"):
+    names = (
+        "train",
+        "predict",
+        "baseline",
+        "evaluate",
+        "overlay",
+        "sim2real",
+        "ablation",
+        "limits",
+    )
+    for name in names:
         assert f"{name} " in done.out
         assert command(name, "--help").code == 0

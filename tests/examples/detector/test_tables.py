@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from examples.detector.errors import DetectorError
-from examples.detector.tables import check_page, made, percent, publish, replaced, spread, table
+from examples.detector.tables import (
+    check_page,
+    made,
+    number_of,
+    percent,
+    publish,
+    replaced,
+    spread,
+    table,
+)
 
 PAGE = (
     "# Title\n\n<!-- a -->\nold\n<!-- end of a -->\n\nbetween\n\n"
@@ -57,6 +66,20 @@ def test_a_page_that_is_not_text_is_refused(tmp_path: Path) -> None:
     page.write_bytes(b"\xff\xfe")
     with pytest.raises(DetectorError, match=r"page\.md can't be read"):
         check_page(page, ["a"])
+
+
+def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DetectorError, match=r"page\.md can't be written"):
+        check_page(tmp_path / "file" / "page.md", ["a"])
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [number_of(number, "image") for number in (0, 1, 2)] == [
+        "0 images",
+        "1 image",
+        "2 images",
+    ]
 
 
 def test_a_new_page_is_made_of_its_tables(tmp_path: Path) -> None:
