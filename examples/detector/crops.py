@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -72,19 +72,19 @@ class Picture:
         cls, image: NDArray[np.uint8] | NDArray[np.uint16], labels: NDArray[np.uint16]
     ) -> Picture:
         """Prepare an image, 8 or 16 bits, and its labels."""
-        if image.dtype != np.uint8:
-            image = (image >> 8).astype(np.uint8)
+        wide = image.dtype == np.uint16
+        eight_bit = np.asarray(image >> 8 if wide else image, np.uint8)
         boxes = boxes_of(labels)
         of_label = (2 * np.sqrt(np.bincount(labels.ravel()) / np.pi)).astype(np.float32)
         of_label[0] = 0
         seen = np.flatnonzero(of_label)
-        centres = (boxes[seen, :2] + boxes[seen, 2:]).astype(np.float32) / 2
-        grays = gray_range(image)
+        centres = np.asarray((boxes[seen, :2] + boxes[seen, 2:]) / 2, np.float32)
+        grays = gray_range(eight_bit)
         inner = np.round(255 * centredness(labels)).astype(np.uint8)
-        return cls(image, labels, inner, boxes, centres, of_label[seen], of_label, grays)
+        return cls(eight_bit, labels, inner, boxes, centres, of_label[seen], of_label, grays)
 
 
-def gray_range(image: NDArray[np.generic]) -> tuple[float, float]:
+def gray_range(image: NDArray[Any]) -> tuple[float, float]:
     """Return the grays that become 0 and 1: percentiles, so that no single pixel decides."""
     low, high = (float(value) for value in np.percentile(image, (BLACK, WHITE)))
     return low, max(high, low + 1e-6)
@@ -155,7 +155,7 @@ class ParticleCrops(Dataset[Crop]):
         rays = mirrored_rays(distances.shape[-1], axes, turned=turned)
 
         def mirrored(array: NDArray[np.float32]) -> NDArray[np.float32]:
-            array = np.flip(array, axes)
+            array = np.flip(array, tuple(axes))
             return array.swapaxes(0, 1) if turned else array
 
         def tensor(array: NDArray[np.float32]) -> Tensor:
@@ -233,7 +233,7 @@ class _Window:
             for start in (self.top, self.left)
         )
         nearest = np.ix_(*((places + 0.5).astype(np.intp) for places in (rows, columns)))
-        centred = self.picture.centredness[nearest].astype(np.float32) / 255
+        centred = np.asarray(self.picture.centredness[nearest] / np.float32(255), np.float32)
         distances = np.zeros((cells, cells, len(directions)), np.float32)
         # Neighbours have much the same outlines: of the inner cells some are measured.
         measured = (centred > LEAST_CENTREDNESS) & (rng.random(centred.shape) < MEASURED)
@@ -243,7 +243,7 @@ class _Window:
         )
         shown = self.picture.of_label[self.picture.labels[nearest]] * self.scale
         counted = ((shown == 0) | (shown >= LEAST_DIAMETER)).astype(np.float32)
-        return centred, distances * np.float32(self.scale), counted
+        return centred, np.asarray(distances * np.float32(self.scale)), counted
 
 
 def resized(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

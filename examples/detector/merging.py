@@ -119,9 +119,9 @@ def agreed(views: Sequence[View], apart: float = 0.25, ratio: float = 1.4) -> Ou
             found[rows] += 1
         joined.append(
             Outlines(
-                centres / found[:, None],
-                distances / found[:, None],
-                scores / np.maximum(shown, min(FEWEST_VIEWS, len(views))),
+                np.asarray(centres / found[:, None], np.float32),
+                np.asarray(distances / found[:, None], np.float32),
+                np.asarray(scores / np.maximum(shown, min(FEWEST_VIEWS, len(views))), np.float32),
             )
         )
     return Outlines.joined(joined)
@@ -218,7 +218,8 @@ def _inside(
     first, second = ray * turn, (ray + 1) * turn
     y0, x0 = before * np.sin(first), before * np.cos(first)
     y1, x1 = after * np.sin(second), after * np.cos(second)
-    return (x1 - x0) * (row - y0) - (y1 - y0) * (column - x0) >= 0
+    inside: bool = (x1 - x0) * (row - y0) - (y1 - y0) * (column - x0) >= 0
+    return inside
 
 
 @njit(cache=True, nogil=True)

@@ -79,11 +79,11 @@ def boxes_of(labels: NDArray[np.uint16]) -> NDArray[np.int32]:
 
 @njit(cache=True, nogil=True)
 def _reach(
-    place: float,
-    step: float,
-    first: float,
-    last: float,
-) -> float:
+    place: np.float32,
+    step: np.float32,
+    first: np.int32,
+    last: np.int32,
+) -> np.float32:
     """Return how far a ray goes along one axis before it leaves the pixels `first` to `last`."""
     if step > 1e-6:
         return (np.float32(last) + np.float32(0.49) - place) / step
