@@ -24,7 +24,8 @@ MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (0, 1))  # axes that are
 PARTS = {"about", "average", "step"}
 """What every checkpoint holds, at least."""
 
-LEAST_SIDE = 128  # pixels of a view; in a smaller one there is no room for a particle it can show
+ENLARGED = 4.0  # pixels of a view a pixel of a micrograph, at most
+LEAST_SIDE = 120  # pixels of a view; in a smaller one there is no room for a particle it can show
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Rules:
 
     Parameters
     ----------
-    scales
-        Pixels that the network sees a pixel of the micrograph.
+    finest, longer_side, number
+        Pixels that the network sees a pixel of the micrograph, in the finest view; of a small
+        micrograph so many that its longer side has `longer_side` pixels, but at most four. Each
+        view has half the pixels of the one before; there are at most so many.
     mirrors
         How many mirror images are looked at, at each scale: 1 to 4.
     diameters
@@ -48,16 +51,24 @@ class Rules:
         context only.
     """
 
-    scales: tuple[float, ...] = (1.41, 1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
+    finest: float = 1.41
+    longer_side: int = 2048
+    number: int = 12
     mirrors: int = 2
     diameters: tuple[float, float] = (7.0, 80.0)
     least_peak: float = 0.25
-    least_score: float = 0.55
+    least_score: float = 0.57
     largest_overlap: float = 0.4
-    contained: float = 0.6
-    contained_score: float = 0.7
+    contained: float = 0.4
+    contained_score: float = 0.9
     tile: int = 768
     margin: int = 96
+
+    def scales(self, shape: tuple[int, ...]) -> list[float]:
+        """Return the scales at which a micrograph of this shape is looked at, the finest first."""
+        finest = max(self.finest, min(self.longer_side / max(shape), ENLARGED))
+        scales = [finest * 2 ** (-view / 2) for view in range(self.number)]
+        return [scale for scale in scales if min(shape) * scale >= LEAST_SIDE] or scales[:1]
 
 
 class Detector:
@@ -129,11 +140,9 @@ class Detector:
         """Return what the network finds at every scale, and in mirror images."""
         low, high = gray_range(image)
         normalised = ((image - low) / (high - low)).astype(np.float32)
-        side = min(image.shape)
-        scales = [scale for scale in self.rules.scales if side * scale >= LEAST_SIDE]
         return [
             self._view(normalised, scale, mirror)
-            for scale in scales or self.rules.scales[:1]
+            for scale in self.rules.scales(image.shape)
             for mirror in range(self.rules.mirrors)
         ]
 

@@ -15,6 +15,7 @@ from tests.examples.detector.shapes import discs, picture_of
 pytestmark = pytest.mark.torch
 
 STEPS = 100
+ONE_SCALE: dict[str, Any] = {"finest": 1.0, "longer_side": 1, "number": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +104,7 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> N
     train(["made"], checkpoint, settings(steps=10), progress=False)
     with pytest.raises(DetectorError, match=r"other settings .* remove it, or name another file"):
         train(["made"], checkpoint, settings(steps=10, seed=1), progress=False)
+    train(["moved"], checkpoint, settings(steps=10), progress=False)
     with pytest.raises(DetectorError, match="other data"):
         train(["made", "more"], checkpoint, settings(steps=10), progress=False)
 
@@ -187,9 +189,7 @@ def test_tiles_say_what_the_whole_says(shape: tuple[int, int]) -> None:
     network = StarNetwork()
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
     tiled, whole = (
-        Detector(
-            network, {}, Rules(scales=(1.0,), mirrors=1, least_peak=0.5, tile=tile, margin=160)
-        )
+        Detector(network, {}, Rules(**ONE_SCALE, mirrors=1, least_peak=0.5, tile=tile, margin=160))
         for tile in (512, 1024)
     )
     first, second = (detector.views(image)[0].outlines for detector in (tiled, whole))
@@ -197,6 +197,27 @@ def test_tiles_say_what_the_whole_says(shape: tuple[int, int]) -> None:
     assert len(places[0]) == len(first.centres)
     # Far from the seams the network sees the same; its borders are padded by zeros.
     assert len(places[0] ^ places[1]) <= 0.03 * len(places[0] | places[1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "finest", "coarsest"),
+    [
+        ((1024, 1536), 1.41, 0.125),
+        ((484, 712), 2048 / 712, 0.26),
+        ((4000, 6000), 1.41, 0.032),
+        ((64, 64), 4.0, 2.0),
+        ((64, 9000), 1.41, 1.41),
+    ],
+)
+def test_small_micrographs_are_enlarged_and_large_ones_made_small(
+    shape: tuple[int, int], finest: float, coarsest: float
+) -> None:
+    from examples.detector.detector import Rules
+
+    scales = Rules().scales(shape)
+    assert scales[0] == pytest.approx(finest)
+    assert scales[-1] == pytest.approx(coarsest, rel=0.4)
+    assert scales == sorted(scales, reverse=True)
 
 
 def spots() -> Any:
@@ -214,7 +235,7 @@ def spots() -> Any:
             distances = torch.full((1, 32, *bright.shape[1:]), 9.0)
             return 10 * (bright - 0.5), distances.log()
 
-    return Detector(Brightness(), {}, Rules(scales=(1.0,), mirrors=4))
+    return Detector(Brightness(), {}, Rules(**ONE_SCALE, mirrors=4))
 
 
 def test_mirrored_views_find_the_same_places() -> None:
