@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 FEWEST_VIEWS = 4  # a particle that fewer can show is as unsure as if others had not found it
 NEIGHBOURS = 8  # outlines of another view among which the same particle is looked for
-MOST = 8000  # outlines of one micrograph that are compared, the surest ones
+MOST = 60_000  # outlines of one micrograph that are compared, the surest ones
 
 
 @dataclass(frozen=True)
