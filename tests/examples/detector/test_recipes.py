@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,9 +36,15 @@ def test_the_number_of_runs_is_what_the_sweeps_comment_says(name: str) -> None:
     assert f"{len(expand(bs.load_sweep(file)))} runs" in comment
 
 
-def test_an_image_shows_labelled_particles_brighter_than_the_ground() -> None:
+@pytest.mark.blender
+def test_an_image_shows_labelled_particles_brighter_than_the_ground(
+    orchestrate: Callable[..., Any], tmp_path: Path
+) -> None:
     numbers = [f"blueprints.particles.{name}.number=2" for name in ("Bead", "Satellited", "Lump")]
-    run = bs.render(FOLDER / "recipes" / "powder.yaml", [*numbers, "render.resolution=[96,96]"])
+    small = [*numbers, "render.resolution=[96,96]", "initial_runtime_state.seed=0"]
+    options = ["--output", tmp_path / "data", "--executor", "inline", "--no-mlflow"]
+    assert orchestrate(FOLDER / "sweeps" / "powder.yaml", *small, *options).code == 0
+    (run,) = bs.open_dataset(tmp_path / "data").runs()
     gray, particle = run.image("real").astype(float), run.instances > 0
     assert len(np.unique(run.instances[particle])) > 3
     assert gray[particle].mean() > gray[~particle].mean() + 10
