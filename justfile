@@ -29,7 +29,7 @@ format:
 test-slow *ARGS:
     uv run pytest -m "slow and not autoscale" --timeout 7200 {{ARGS}}
 
-# From recipes to a detector's figures on annotated micrographs, which docs/realism.md shows: about two hours.
+# From recipes to a detector's figures on annotated micrographs, which docs/realism.md shows: an hour and a quarter on two cores.
 sim2real REAL_DIR *ARGS:
     uv run --group detector python -m examples.detector sim2real {{quote(REAL_DIR)}} --page docs/realism.md {{ARGS}}
 

@@ -262,8 +262,8 @@ def photographed(image: NDArray[np.float32], rng: np.random.Generator) -> NDArra
     """Return the image as another operator would have set it up.
 
     Gamma, contrast and brightness, blur, and noise that may hang together along lines are drawn
-    anew for each crop. Contrast may be low, since in an image with a data bar black and white are
-    those of the bar.
+    anew for each crop. Contrast may be low: text that is written into an image, which no data bar
+    holds, takes black and white for itself.
     """
     image = np.clip(image, 0, 1.2) ** np.float32(np.exp(rng.normal(0, 0.35)))
     contrast = np.exp(rng.uniform(np.log(0.35), np.log(1.4)))
