@@ -69,6 +69,7 @@ def step_context(
         look_streams=look_streams,
         volume_of=lambda specimen: recipe.volume_at(_settings(recipe, specimen).resolution),
         blueprints=recipe.blueprints,
+        numbers=drawn.numbers,
         distributions=drawn.distributions,
         drawn_parameters=drawn.parameters,
         runtime_state={"time": start.time, "seed": start.seed},

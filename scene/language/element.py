@@ -86,7 +86,7 @@ class CheckContext(Protocol):
         """Return the names of the blueprints of a kind that a set holds."""
 
     def particles_made(self, set_name: str) -> int:
-        """Return how many particles are made from the blueprints in a set."""
+        """Return the largest number of particles made from the blueprints in a set."""
 
     def drawn_feature(self, name: str) -> str | None:
         """Return the feature of the entry `name` of ``feature_variabilities``, if there is one."""

@@ -49,7 +49,7 @@ class RecipeNames(CheckContext):
     particle_blueprints, technique_blueprints
         Blueprint name to the features of what is made from it.
     numbers
-        Particle blueprint to the number of particles that are made from it.
+        Particle blueprint to the largest number of particles that are made from it.
     volume
         The measurement volume, if the recipe is sound enough to have one.
     sight

@@ -104,11 +104,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
         sets={**BUILTIN_SETS, **by_criteria, **_named(sets)},
         particle_blueprints=particle_features,
         technique_blueprints=technique_features,
-        numbers={
-            name: blueprint["number"]
-            for name, blueprint in particles.items()
-            if isinstance(blueprint, dict) and isinstance(blueprint.get("number"), int)
-        },
+        numbers=_numbers(particles, recipe),
         volume=None if recipe is None or found else _volume(recipe, registry, found),
         sight=None if recipe is None else _sight(recipe, technique_features, used),
         has_one_size=not _resized(used),
@@ -135,6 +131,22 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
             Problem(source, ".".join(map(str, path)), message) for path, message in ordered
         )
     return recipe.bound(resolved, names)
+
+
+def _numbers(particles: Mapping[Any, Any], recipe: Recipe | None) -> dict[str, int]:
+    """Return the largest number of particles of each blueprint, as far as it is known."""
+    if recipe is not None:
+        return {name: blueprint.most for name, blueprint in recipe.blueprints.particles.items()}
+    given = {
+        name: blueprint.get("number")
+        for name, blueprint in particles.items()
+        if isinstance(blueprint, dict)
+    }
+    return {
+        name: number if isinstance(number, int) else 1
+        for name, number in given.items()
+        if isinstance(number, int | dict)
+    }
 
 
 def _taken_names(

@@ -1,4 +1,4 @@
-"""Parameters of a recipe's variabilities that are drawn once a run, and what they are in a run."""
+"""What a recipe draws once a run beside features: parameters of variabilities, particle numbers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scene.language.plugin_code import blamed
 from scene.recipe.references import texts
 from scene.recipe.schema import Recipe
 from scene.specimen.distributions import Distribution, FeatureDistribution
+from scene.specimen.distributions.base import Draw
 from scene.specimen.distributions.parameters import one_number
 from scene.specimen.streams import Streams
 
@@ -29,27 +30,41 @@ class DrawnVariabilities:
     ----------
     distributions
         By name; no parameter of those that a step uses is left to be drawn.
+    numbers
+        Particle blueprint to the number of particles that are made from it.
     parameters
-        The parameters that were drawn: ``<name>.<path>`` to number.
+        What was drawn, to number: ``<name>.<path>`` for a parameter of a variability,
+        ``blueprints.particles.<name>.number`` for a number of particles, and with a path behind it
+        for a parameter of what that is drawn from.
     """
 
     distributions: Mapping[str, FeatureDistribution]
+    numbers: Mapping[str, int]
     parameters: Mapping[str, float]
 
 
 def varying_parameters(recipe: Recipe) -> tuple[str, ...]:
-    """Return the parameters that every run of a recipe draws: ``<name>.<path>``, sorted."""
+    """Return what every run of a recipe draws beside features, sorted.
+
+    See `DrawnVariabilities` for the names.
+    """
     entries = recipe.process_conditions.feature_variabilities
-    places = {name: entries[name].variability.varying() for name in _used(recipe)}
-    return tuple(sorted(_key(name, place) for name in places for place in places[name]))
+    found = [
+        _key(name, *at) for name in _used(recipe) for at in entries[name].variability.varying()
+    ]
+    for name, blueprint in recipe.blueprints.particles.items():
+        if isinstance(blueprint.number, Distribution):
+            place = _number_place(name)
+            found += [_key(*place), *(_key(*place, *at) for at in blueprint.number.varying())]
+    return tuple(sorted(found))
 
 
 def drawn_variabilities(recipe: Recipe) -> DrawnVariabilities:
-    """Draw the parameters of a recipe's variabilities for one run.
+    """Draw what a recipe draws once for a run.
 
-    Each has a stream of its own, found by the names of variability and parameter. Its root is the
-    seed if a step uses the variability for particles, so that all looks of a specimen have the same
-    parameters; else it is the root of the look.
+    Each has a stream of its own, found by its names. Its root is the seed for numbers of particles
+    and if a step uses the variability for particles, so that all looks of a specimen have the same;
+    else it is the root of the look.
 
     Raises
     ------
@@ -59,22 +74,38 @@ def drawn_variabilities(recipe: Recipe) -> DrawnVariabilities:
     start = recipe.initial_runtime_state
     entries = dict(recipe.process_conditions.feature_variabilities)
     parameters: dict[str, float] = {}
-    for name, of_particles in _used(recipe).items():
-        streams = Streams(start.seed if of_particles else start.root_of_look)
 
-        def draw(
-            place: Place, inner: Distribution, name: str = name, streams: Streams = streams
-        ) -> float:
-            value = inner.sample(streams.counted(_STREAM, name, *place), recipe.volume)
-            number = parameters[_key(name, place)] = one_number(value)
+    def drawing(streams: Streams, *owner: str) -> Draw:
+        def draw(place: Place, inner: Distribution) -> float:
+            value = inner.sample(streams.counted(_STREAM, *owner, *place), recipe.volume)
+            number = parameters[_key(*owner, *place)] = one_number(value)
             return number
 
-        try:
-            variability = entries[name].variability.drawn(draw)
-        except ValueError as error:
-            raise VariabilityError(name, f"{error}{blamed(error)}") from error
+        return draw
+
+    for name, of_particles in _used(recipe).items():
+        draw = drawing(Streams(start.seed if of_particles else start.root_of_look), name)
+        variability = _settled(entries[name].variability, draw, name)
         entries[name] = entries[name].model_copy(update={"variability": variability})
-    return DrawnVariabilities(entries, parameters)
+    numbers: dict[str, int] = {}
+    for name, blueprint in recipe.blueprints.particles.items():
+        if isinstance(blueprint.number, int):
+            numbers[name] = blueprint.number
+            continue
+        place = _number_place(name)
+        draw = drawing(Streams(start.seed), *place)
+        number = _settled(blueprint.number, draw, _key(*place))
+        numbers[name] = round(draw((), number))
+        parameters[_key(*place)] = numbers[name]
+    return DrawnVariabilities(entries, numbers, parameters)
+
+
+def _settled(distribution: Distribution, draw: Draw, name: str) -> Distribution:
+    """Return a distribution with its parameters drawn."""
+    try:
+        return distribution.drawn(draw)
+    except ValueError as error:
+        raise VariabilityError(name, f"{error}{blamed(error)}") from error
 
 
 def _used(recipe: Recipe) -> dict[str, bool]:
@@ -96,5 +127,9 @@ def _used(recipe: Recipe) -> dict[str, bool]:
     return used
 
 
-def _key(name: str, place: Place) -> str:
-    return ".".join(map(str, (name, *place)))
+def _number_place(blueprint: str) -> tuple[str, ...]:
+    return "blueprints", "particles", blueprint, "number"
+
+
+def _key(*parts: str | int) -> str:
+    return ".".join(map(str, parts))

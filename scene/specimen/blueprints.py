@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self, final
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from scene.language.fields import Identifier, Int, StrictModel, Text
 from scene.language.messages import shown
+from scene.specimen.distributions import Distribution
+from scene.specimen.distributions.parameters import one_number
 from scene.specimen.features import FeatureKind, FeatureSpec
 from scene.specimen.specimen import LARGEST_PARTICLE_ID
 
@@ -77,15 +87,46 @@ class MeasurementTechniqueBlueprint(StrictModel):
     custom_features: tuple[CustomFeature, ...] = ()
 
 
+_FIXED = TypeAdapter[int](Annotated[Int, Field(ge=1, le=LARGEST_PARTICLE_ID)])
+
+
+def _number(value: object, info: ValidationInfo) -> int | Distribution:
+    if not isinstance(value, Mapping | Distribution):
+        return _FIXED.validate_python(value)
+    drawn = Distribution.model_validate(value, context=info.context)
+    ends = [one_number(end) for end in drawn.extremes()]
+    if not ends:
+        raise ValueError(
+            "can't be drawn from a distribution whose extremes are not known; take "
+            "$builtins.UniformDistributionInt, or another one with ends"
+        )
+    if not 1 <= min(ends) <= max(ends) <= LARGEST_PARTICLE_ID:
+        raise ValueError(
+            f"must be in 1 to {LARGEST_PARTICLE_ID}, and {min(ends):g} to {max(ends):g} may be "
+            "drawn"
+        )
+    return drawn
+
+
 @final
 class ParticleBlueprint(StrictModel):
-    """A kind of particle, and how many of it `InvokeBlueprints` makes."""
+    """A kind of particle, and how many of it `InvokeBlueprints` makes.
+
+    The number may be drawn once for each specimen; it is rounded.
+    """
 
     geometry_prototype_name: Text
     material_prototype_name: Text = DEFAULT_MATERIAL
     parent: Literal["MeasurementVolume"] = "MeasurementVolume"
-    number: Annotated[Int, Field(ge=1, le=LARGEST_PARTICLE_ID)]
+    number: Annotated[int | Distribution, PlainValidator(_number)]
     custom_features: tuple[CustomFeature, ...] = ()
+
+    @property
+    def most(self) -> int:
+        """The largest number that may be drawn."""
+        if isinstance(self.number, int):
+            return self.number
+        return round(max(map(one_number, self.number.extremes())))
 
 
 @final
@@ -100,7 +141,7 @@ class Blueprints(StrictModel):
     @field_validator("particles")
     @classmethod
     def _ids_fit(cls, value: dict[str, ParticleBlueprint]) -> dict[str, ParticleBlueprint]:
-        total = sum(blueprint.number for blueprint in value.values())
+        total = sum(blueprint.most for blueprint in value.values())
         if total > LARGEST_PARTICLE_ID:
             raise ValueError(f"at most {LARGEST_PARTICLE_ID} particles in all, got {total}")
         return value

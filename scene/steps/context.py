@@ -85,6 +85,8 @@ class StepContext:
     blueprints, distributions, sets
         The recipe's; the distributions are the entries of ``feature_variabilities``, with all
         parameters drawn, and the built-in sets are among the sets.
+    numbers
+        Particle blueprint to the number of particles that are made from it in this run.
     technique_features
         Features of the measurement technique and its background material.
     particle_features
@@ -96,7 +98,8 @@ class StepContext:
     synced_scene
         Returns Blender's scene, brought up to a specimen.
     drawn_parameters
-        Parameters of the distributions that were drawn for this run, ``<name>.<path>`` to number.
+        What was drawn once for this run, to number: parameters of distributions,
+        ``<name>.<path>``, and numbers of particles, ``blueprints.particles.<name>.number``.
     runtime_state
         ``time`` and ``seed`` of the run.
     specimen
@@ -110,6 +113,7 @@ class StepContext:
     look_streams: Streams
     volume_of: Callable[[Specimen], MeasurementVolume]
     blueprints: Blueprints
+    numbers: Mapping[str, int]
     distributions: Mapping[str, FeatureDistribution]
     sets: Mapping[str, ObjectSet]
     technique_features: Features

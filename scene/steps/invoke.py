@@ -76,11 +76,12 @@ class InvokeBlueprints(FeatureGenerationStep):
         blueprint = context.blueprints.particles[name]
         defaults = initial(context.particle_features[name].values())
         particles = context.specimen.particles
+        number = context.numbers[name]
         first_id = len(particles) + 1
-        if len(particles) + blueprint.number > LARGEST_PARTICLE_ID:
+        if len(particles) + number > LARGEST_PARTICLE_ID:
             raise ValueError(
                 f"at most {LARGEST_PARTICLE_ID} particles in all, got {len(particles)} and "
-                f"{blueprint.number} more of {name}"
+                f"{number} more of {name}"
             )
         made = sum(particle.blueprint == name for particle in particles)
         particles.extend(
@@ -92,5 +93,5 @@ class InvokeBlueprints(FeatureGenerationStep):
                 material=blueprint.material_prototype_name,
                 features=dict(defaults),
             )
-            for offset in range(blueprint.number)
+            for offset in range(number)
         )

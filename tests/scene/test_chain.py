@@ -61,6 +61,21 @@ def execute(session: Session) -> Execute:
     return run
 
 
+def test_a_run_has_as_many_particles_as_it_drew(execute: Execute, tmp_path: Path) -> None:
+    number = "{_target_: $builtins.UniformDistributionInt, low: 2, high: 6}"
+    for seed in (0, 1):
+        overrides = (
+            f"blueprints.particles.Bead.number={number}",
+            f"initial_runtime_state.seed={seed}",
+        )
+        record = execute(
+            tmp_path / str(seed), *overrides, f"{RENDER}=[]", f"{STEPS}.5.num_frames=5"
+        )
+        drawn = record.variabilities["blueprints.particles.Bead.number"]
+        assert 2 <= drawn <= 6
+        assert len(record.particles["particle_id"]) == drawn
+
+
 def checksums(record: RunRecord) -> dict[str, str]:
     return {file.path: file.sha256 for file in record.files}
 

@@ -90,6 +90,76 @@ def drawn(recipe: Tree, **start: int) -> dict[str, float]:
     return found
 
 
+# -- Numbers of particles ---------------------------------------------------------------------
+
+NUMBER = "blueprints.particles.Bead.number"
+
+
+def numbered(recipe: Tree, number: Any) -> Tree:
+    return changed(recipe, **{NUMBER: number})
+
+
+def test_a_number_of_particles_is_drawn_for_each_specimen(spheres: Tree) -> None:
+    recipe = numbered(spheres, of("UniformDistributionInt", low=20, high=400))
+    numbers = [drawn(recipe, seed=seed)[NUMBER] for seed in range(40)]
+    assert 20 <= min(numbers) < 80
+    assert 340 < max(numbers) <= 400
+    assert drawn(recipe, seed=0) == drawn(recipe, seed=0, look_seed=7)
+    assert drawn(numbered(spheres, 20)) == {}
+
+
+def test_a_number_of_particles_is_rounded_and_what_it_is_drawn_from_is_drawn(spheres: Tree) -> None:
+    recipe = numbered(spheres, of("LogUniform", low=1.5, high=between(2, 9)))
+    made = parse(recipe, "r.yaml", Registry())
+    found = drawn_variabilities(made)
+    assert set(found.parameters) == {NUMBER, f"{NUMBER}.high"}
+    assert found.numbers == {"Bead": found.parameters[NUMBER]}
+    assert isinstance(found.numbers["Bead"], int)
+    assert found.numbers["Bead"] <= round(found.parameters[f"{NUMBER}.high"])
+    assert made.blueprints.particles["Bead"].most == 9
+
+
+@pytest.mark.parametrize("low", [1, 65_535])
+def test_the_least_and_the_largest_number_of_particles_can_be_drawn(
+    spheres: Tree, low: int
+) -> None:
+    made = numbered(spheres, of("UniformDistributionInt", low=low, high=low))
+    assert drawn(made) == {NUMBER: low}
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "message"),
+    [
+        (of("LogUniform", low=0.5, high=9), "", "must be in 1 to 65535, and 0.5 to 9 may be drawn"),
+        (of("UniformDistributionInt", low=9, high=65_536), "", "and 9 to 65536 may be drawn"),
+        (of("LogUniform", low=9, high=3), "", "low (9.0) must not be above high (3.0)"),
+        (of("Choice", values=["few"]), "", "has to draw one number, and may draw 'few'"),
+        (of("LogUniforn", low=1, high=9), "._target_", "did you mean '$builtins.LogUniform'?"),
+        ({"low": 1}, "", "has no _target_"),
+        ("many", "", "expected a whole number, got 'many'"),
+        (0, "", "must be at least 1, got 0"),
+        (2.5, "", "expected a whole number, got 2.5"),
+    ],
+)
+def test_what_is_no_number_of_particles_is_reported(
+    spheres: Tree, number: Any, place: str, message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse(numbered(spheres, number), "r.yaml", Registry())
+    (problem,) = raised.value.problems
+    assert problem.path == f"{NUMBER}{place}"
+    assert message in problem.message
+
+
+def test_the_most_that_may_be_drawn_have_to_fit_together(spheres: Tree) -> None:
+    half = of("UniformDistributionInt", low=1, high=40_000)
+    recipe = numbered(spheres, half)
+    particles = recipe["blueprints"]["particles"]
+    particles["More"] = particles["Bead"]
+    with pytest.raises(ConfigurationError, match="at most 65535 particles in all, got 80000"):
+        parse(recipe, "r.yaml", Registry())
+
+
 # -- Drawing ----------------------------------------------------------------------------------
 
 
@@ -272,8 +342,8 @@ def test_the_example_of_the_page_gives_each_image_other_sizes(tmp_path: Path) ->
          "a value that is drawn itself can't stand here"),
         ({f"{ENTRIES}.ParticleDimension.feature_name": between(4, 6)},
          f"{ENTRIES}.ParticleDimension.feature_name", "expected a text"),
-        ({"blueprints.particles.Bead.number": between(4, 6)}, "blueprints.particles.Bead.number",
-         "expected a whole number"),
+        ({"blueprints.particles.Bead.number": between(0, 6)}, "blueprints.particles.Bead.number",
+         "must be in 1 to 65535"),
         ({f"{SIZE}.location": between(-4, 7)},
          "synth_chain.feature_generation_steps.2.feature_variability_name",
          f"box in scene units), where {SIZE}.location is -4"),
