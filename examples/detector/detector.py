@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from examples.detector.crops import gray_range, mirrored_rays, resized
 from examples.detector.errors import DetectorError
-from examples.detector.merging import Outlines, View, agreed, merged
+from examples.detector.merging import Outlines, View, agreed, painted, sure_enough, surest
 from examples.detector.network import MULTIPLE, StarNetwork
 from examples.detector.prediction import Prediction, without_data_bar
 from examples.detector.targets import RAYS, STRIDE
@@ -43,7 +43,9 @@ class Rules:
     diameters
         What is smaller or larger at a scale, in pixels there, is left to the other scales.
     least_peak, least_score
-        Of an outline in one view, and of a particle in all of them; see `merging.agreed`.
+        Of an outline in one view, and of a candidate in all of them; see `merging.agreed`.
+    sure, as_sure
+        Which of the candidates are particles; see `merging.sure_enough`.
     largest_overlap, contained, contained_score
         See `merging.merged`.
     tile, margin
@@ -57,7 +59,9 @@ class Rules:
     mirrors: int = 2
     diameters: tuple[float, float] = (7.0, 80.0)
     least_peak: float = 0.25
-    least_score: float = 0.57
+    least_score: float = 0.25
+    sure: float = 0.9
+    as_sure: float = 0.73
     largest_overlap: float = 0.4
     contained: float = 0.4
     contained_score: float = 0.9
@@ -125,16 +129,14 @@ class Detector:
     def _particles(self, image: NDArray[np.float32]) -> Prediction:
         rules = self.rules
         outlines = agreed(self.views(image))
-        outlines = outlines.where(outlines.scores >= rules.least_score)
-        return Prediction(
-            *merged(
-                outlines,
-                (image.shape[0], image.shape[1]),
-                rules.largest_overlap,
-                rules.contained,
-                rules.contained_score,
-            )
+        found = surest(
+            outlines.where(outlines.scores >= rules.least_score),
+            image.shape,
+            rules.largest_overlap,
+            rules.contained,
+            rules.contained_score,
         )
+        return Prediction(*painted(sure_enough(found, rules.sure, rules.as_sure), image.shape))
 
     def views(self, image: NDArray[np.float32]) -> list[View]:
         """Return what the network finds at every scale, and in mirror images."""

@@ -147,29 +147,24 @@ def _nearest(
     return np.where(scores[rows, best] >= 0, neighbours[rows, best], -1)
 
 
-def merged(
+def surest(
     outlines: Outlines,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     largest_overlap: float,
     contained: float,
     contained_score: float,
-) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
-    """Return labels and scores of the outlines that stay.
+) -> Outlines:
+    """Return the outlines that stay, the surest first.
 
     The surest outline comes first. Another one stays if its intersection over union with none
     before it is above `largest_overlap`, and, where more than `contained` of it lies in one before
     it, if its score is at least `contained_score`: a part of a particle is not another particle,
-    but one that lies on it may be. Large ones are painted first, so that small ones lie on them.
+    but one that lies on it may be.
 
     Parameters
     ----------
     shape
         Of the micrograph: height, width.
-
-    Returns
-    -------
-    labels, scores
-        (height, width) uint16, and (n,) float32 of labels 1 to n.
     """
     order = np.argsort(-outlines.scores, kind="stable")[:MOST]
     outlines = outlines.where(order)
@@ -182,7 +177,43 @@ def merged(
         contained,
         contained_score,
     )
-    outlines = outlines.where(kept)
+    return outlines.where(kept)
+
+
+def sure_enough(outlines: Outlines, quantile: float, fraction: float) -> Outlines:
+    """Return the outlines whose score is at least a fraction of what the sure ones have.
+
+    In an image that is more blurred or crowded than those of the training, or after a short
+    training, the scores of all particles are lower, but still higher than those of what is no
+    particle. So the threshold follows the image.
+
+    Parameters
+    ----------
+    quantile
+        Of the scores: what the sure ones have.
+    fraction
+        Of that score, above which an outline is kept.
+    """
+    if not len(outlines.scores):
+        return outlines
+    return outlines.where(outlines.scores >= fraction * np.quantile(outlines.scores, quantile))
+
+
+def painted(
+    outlines: Outlines, shape: tuple[int, ...]
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Return labels and scores of outlines: large ones first, so that small ones lie on them.
+
+    Parameters
+    ----------
+    shape
+        Of the micrograph: height, width.
+
+    Returns
+    -------
+    labels, scores
+        (height, width) uint16, and (n,) float32 of labels 1 to n.
+    """
     outlines = outlines.where(np.argsort(-outlines.diameters, kind="stable"))
     labels = np.zeros(shape, np.uint16)
     _paint(outlines.centres, outlines.distances, labels)

@@ -22,7 +22,7 @@ def crops(labels: np.ndarray, number: int = 24, seed: int = 0) -> ParticleCrops:
 
 
 def test_outlines_are_mirrored_with_their_image() -> None:
-    from examples.detector.merging import Outlines, merged
+    from examples.detector.merging import Outlines, painted
 
     for crop in crops(drop((300, 300))):
         inner, distances = crop.centredness.numpy(), crop.distances.numpy()
@@ -33,11 +33,11 @@ def test_outlines_are_mirrored_with_their_image() -> None:
             distances[None, :, row, column],
             np.ones(1, np.float32),
         )
-        painted = merged(outline, (256, 256), 0.4, 0.7, 0.7)[0][::2, ::2] > 0
+        found = painted(outline, (256, 256))[0][::2, ::2] > 0
         true = inner > 0
         if true[[0, -1]].any() or true[:, [0, -1]].any():
             continue  # cut by the crop, while the outline goes on
-        assert (painted & true).sum() / (painted | true).sum() > 0.85
+        assert (found & true).sum() / (found | true).sum() > 0.85
 
 
 def test_the_image_shows_particles_where_they_are_said_to_be() -> None:

@@ -26,9 +26,9 @@ def circles(*placed: tuple[float, float, float, float]) -> Outlines:
 
 
 def merge(outlines: Outlines, shape: tuple[int, int] = (200, 240)) -> tuple[np.ndarray, np.ndarray]:
-    from examples.detector.merging import merged
+    from examples.detector.merging import painted, surest
 
-    return merged(outlines, shape, **RULE)
+    return painted(surest(outlines, shape, **RULE), shape)
 
 
 def test_a_circle_is_painted_where_it_is() -> None:
@@ -127,3 +127,22 @@ def test_another_particle_is_no_witness(other: tuple[float, float, float, float]
 
 def test_no_view_finds_anything() -> None:
     assert len(agree(circles(), circles()).scores) == 0
+
+
+@pytest.mark.parametrize("as_sure", [0.9, 0.6, 0.35])
+def test_what_is_kept_follows_the_scores_of_the_image(as_sure: float) -> None:
+    from examples.detector.merging import sure_enough
+
+    # 40 particles, and 20 doubtful ones whose score is half of theirs, in a sharp image or another.
+    sure = [(10.0, 10.0 * n, 4.0, as_sure * (0.9 + 0.1 * n / 40)) for n in range(40)]
+    doubtful = [(40.0, 10.0 * n, 4.0, as_sure * 0.5) for n in range(20)]
+    kept = sure_enough(circles(*sure, *doubtful), 0.9, 0.73)
+    assert len(kept.scores) == 40
+    assert (kept.centres[:, 0] == 10).all()
+
+
+def test_one_alone_is_kept_and_nothing_stays_nothing() -> None:
+    from examples.detector.merging import sure_enough
+
+    assert len(sure_enough(circles((10, 10, 4, 0.3)), 0.9, 0.73).scores) == 1
+    assert len(sure_enough(circles(), 0.9, 0.73).scores) == 0

@@ -51,12 +51,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_trained_detector_finds_discs(trained: Path) -> None:
-    from examples.detector.detector import Detector, Rules
+    from examples.detector.detector import Detector
     from examples.detector.training import train
 
     train(["made"], trained, settings(), progress=False)
     detector = Detector.load(trained)
-    detector.rules = Rules(least_score=0.2)  # so few steps leave it unsure
     labels = discs((300, 420), (80, 90, 30), (200, 200, 20), (120, 330, 40))
     found = detector.predict(picture_of(labels, 9).astype(np.float32) / 255)
     assert found.labels.shape == labels.shape
