@@ -13,6 +13,8 @@ import typer
 from orchestrator.cli.command_group import SweepOrCommand
 from orchestrator.cli.export import export_app
 from orchestrator.cli.inspect import compact, report, show, status, verify
+from orchestrator.cli.match import EXIT_CODES as MATCH_EXIT_CODES
+from orchestrator.cli.match import match
 from orchestrator.cli.prune import EXIT_CODES as PRUNE_EXIT_CODES
 from orchestrator.cli.prune import prune
 from orchestrator.cli.run import EXIT_CODES, run
@@ -41,6 +43,8 @@ HELP = f"""Sweep a recipe for a synthetic microscopy image into a labelled data 
   {program()} run --help
   # For training
   {program()} export coco outputs/sem --to sem.json
+  # Ranges of a recipe from micrographs of your own, without labels
+  {program()} match real/ --recipe spheres_sem_physical --to mine.yaml
   # What the sweep no longer asks for: shown, and removed if you say yes
   {program()} prune outputs/sem
 
@@ -91,5 +95,6 @@ app.callback()(blendsweep)
 app.command(epilog=EXIT_CODES)(run)
 for _command in (status, verify, report, show, compact):
     app.command()(_command)
+app.command(epilog=MATCH_EXIT_CODES)(match)
 app.command(epilog=PRUNE_EXIT_CODES)(prune)
 app.add_typer(export_app, name="export")

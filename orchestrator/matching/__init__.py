@@ -1,0 +1,1 @@
+"""From unlabelled micrographs to the ranges of a recipe, by simulation."""

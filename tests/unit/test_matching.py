@@ -1,0 +1,446 @@
+"""From micrographs to ranges, on statistics and images made here; nothing is rendered."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, final
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
+
+from orchestrator.cli.app import app
+from orchestrator.dataset.layout import run_folder
+from orchestrator.dataset.results import RunResult
+from orchestrator.matching.findings import Finding, finding, outside, sentences
+from orchestrator.matching.matching import Written, infer, match
+from orchestrator.matching.micrographs import measured, pieces
+from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.matching.posterior import Judgement, Posterior
+from orchestrator.matching.simulations import Simulations, simulated_recipe
+from orchestrator.matching.writing import Matched, recipe_text, report_text
+from orchestrator.plan.expansion import Expansion
+from orchestrator.plan.run import Run
+from orchestrator.plan.sweep import Sweep
+from orchestrator.statistics.summary import NAMES, summary
+from scene.errors import ConfigurationError
+from scene.imaging.files import FileRecord
+from scene.language.yaml_files import write_mapping
+from scene.language.yaml_texts import parse_mapping
+from scene.recipe.compose import BUILTIN_RECIPES, Composition
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+from scene.recipe.schema import Recipe
+from tests.standins.micrographs import eight_bit, micrograph, noise, spheres
+from tests.unit.test_report import data_set, result
+
+POWDER = Path(__file__).parents[2] / "examples/detector/recipes/powder.yaml"
+SIDE = 112
+
+
+def parsed(path: Path, *folders: Path) -> tuple[Composition, Recipe]:
+    composition = Composition(path, folders)
+    return composition, parse(composition.resolve(), str(path), Registry([], []))
+
+
+@pytest.fixture(scope="module")
+def powder() -> tuple[Composition, Recipe]:
+    return parsed(POWDER)
+
+
+def parameter(name: str = "Gamma", **changed: Any) -> Parameter:
+    place = ("process_conditions", "feature_variabilities", name, "variability")
+    return Parameter(**{"name": name, "place": place, "column": "", "low": 1, "high": 3} | changed)
+
+
+def found(of: Parameter, low: float, high: float, *, narrowed: bool = True) -> Finding:
+    judged = Judgement(error=0.07, coverage=0.9, widening=0.01)
+    return Finding(of, judged, low, high, (low + high) / 2, narrowed, "", (0.2, 0.8))
+
+
+def matched(*findings: Finding, recipe: str = "powder", **changed: Any) -> Matched:
+    some = {"folder": "real", "images": 7, "simulations": 90, "side": 320, "doubts": ()}
+    return Matched(recipe=recipe, findings=findings, **some | {"outside": ()} | changed)
+
+
+@given(st.floats(0, 1), st.floats(0.01, 10), st.floats(1.1, 1e4), st.booleans())
+def test_a_value_lies_at_its_position(
+    position: float, low: float, factor: float, logarithmic: bool
+) -> None:
+    one = parameter(low=low, high=low * factor, logarithmic=logarithmic)
+    value = one.value(position)
+    assert one.positions(np.array([value]))[0] == pytest.approx(position, abs=1e-9)
+    assert one.value(-1) == low
+    assert one.value(2) == pytest.approx(one.high)
+
+
+def test_whole_numbers_share_the_range_evenly() -> None:
+    one = parameter(low=2, high=5, whole=True)
+    assert [one.value(n) for n in (0, 0.24, 0.26, 0.74, 0.76, 1)] == [2, 2, 3, 4, 5, 5]
+    assert one.positions(np.array([2.0, 5.0])).tolist() == [0.125, 0.875]
+
+
+def test_parameters_are_what_is_drawn_once_for_each_image(
+    powder: tuple[Composition, Recipe],
+) -> None:
+    by_name = {one.name: one for one in parameters_of(powder[1])}
+    gamma, size = by_name["Gamma"], by_name["BeadSize.geometric_mean"]
+    assert (gamma.column, gamma.low, gamma.high) == ("feature.gamma", 0.85, 1.25)
+    assert size.column == "variability.BeadSize.geometric_mean"
+    assert size.logarithmic
+    assert by_name["Satellites.high"].whole
+    # Of the two that draw a yield, one draws it for the ground, the other for every bead.
+    assert by_name["GroundYield"].column == "feature.secondary_electron_yield"
+    drawn_for_beads = {"BeadYield", "BeadPatches", "BeadPatchSize", "Embedding"}
+    assert not drawn_for_beads & set(by_name)
+    assert "AutomaticContrast" not in by_name
+
+
+def test_simulations_have_the_density_of_the_recipe(powder: tuple[Composition, Recipe]) -> None:
+    composition, recipe = powder
+    content = simulated_recipe(composition.document(), recipe, 320)
+    beads = content["blueprints"]["particles"]
+    assert {name: entry["number"] for name, entry in beads.items()} == {
+        "Bead": 18, "Satellited": 14, "Lump": 16,
+    }  # fmt: skip
+    small = parse(content, "", Registry([], []))
+    assert small.render.resolution == (320, 320)
+    assert [step.rendering_mode for step in content_steps(small)] == ["real"]
+    assert parameters_of(small) == parameters_of(recipe)
+
+
+def content_steps(recipe: Recipe) -> list[Any]:
+    return list(recipe.synth_chain.rendering_steps)
+
+
+def draws(count: int, *, noisy: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions, and two statistics of which the first says where they are."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random(count)
+    return truth, np.stack([truth + noisy * rng.normal(size=count), rng.random(count)], axis=1)
+
+
+def test_what_statistics_show_is_told_and_its_intervals_are_honest() -> None:
+    truth, statistics = draws(300, noisy=0.05)
+    posterior = Posterior(statistics, truth)
+    assert posterior.judgement.error < 0.06
+    others, shown = draws(200, noisy=0.05, seed=1)
+    low, middle, high = posterior.quantiles(posterior.weights(shown), (0.05, 0.5, 0.95)).T
+    assert np.abs(middle - others).mean() == pytest.approx(posterior.judgement.error, abs=0.02)
+    widening = posterior.judgement.widening
+    held = (low - widening <= others) & (others <= high + widening)
+    assert 0.8 <= held.mean() <= 0.97
+
+
+def test_what_statistics_do_not_show_is_said_to_be_unknown() -> None:
+    truth, _ = draws(300, noisy=0)
+    posterior = Posterior(np.random.default_rng(5).random((300, 2)), truth)
+    assert posterior.judgement.error > 0.2
+    kept = finding(parameter(), posterior, np.full((4, 2), 0.5), np.arange(4))
+    assert not kept.narrowed
+    assert kept.sureness == "hardly told"
+
+
+def test_a_range_covers_all_images_however_many_pieces_they_have() -> None:
+    truth, statistics = draws(300, noisy=0.02)
+    posterior = Posterior(statistics, truth)
+    # One image at 0.3, another at 0.7 of which 29 pieces were measured.
+    pieces_of = np.array([[0.3, 0.5]] + 29 * [[0.7, 0.5]])
+    one = parameter(low=0, high=1)
+    both = finding(one, posterior, pieces_of, np.array([0] + 29 * [1]))
+    assert both.narrowed
+    assert both.low < 0.3 < 0.7 < both.high
+    assert both.high - both.low < 0.65
+    assert both.sureness == "well told"
+    last = finding(one, posterior, np.array([[0.99, 0.5]]), np.zeros(1, int))
+    assert last.end == "upper"
+
+
+def test_a_value_that_an_image_does_not_allow_to_be_measured_is_no_obstacle() -> None:
+    truth, statistics = draws(200, noisy=0.02)
+    statistics[::3, 1] = np.nan
+    posterior = Posterior(statistics, truth)
+    weights = posterior.weights(np.array([[0.5, np.nan]]))
+    assert weights.sum() == pytest.approx(1)
+    assert posterior.quantiles(weights, (0.5,))[0, 0] == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_recipe_written_is_the_other_one_with_narrower_ranges(
+    powder: tuple[Composition, Recipe], tmp_path: Path
+) -> None:
+    composition, recipe = powder
+    by_name = {one.name: one for one in parameters_of(recipe)}
+    narrowed = [
+        found(by_name["Gamma"], 0.95123, 1.1),
+        found(by_name["BeadSize.geometric_mean"], 2.31, 3),
+        found(by_name["BeadLocation.parts.1.weight"], 0.1, 0.2),
+        found(by_name["Satellites.high"], 3, 5),
+    ]
+    kept = found(by_name["Contrast"], 0.6, 1.05, narrowed=False)
+    document = parse_mapping(composition.document(), "")
+    text = recipe_text(matched(*narrowed, kept), document)
+    (tmp_path / "mine.yaml").write_text(text)
+    mine, same = parsed(tmp_path / "mine.yaml", POWDER.parent)
+
+    now = {one.name: (one.low, one.high) for one in parameters_of(same)}
+    expected = {one.name: (one.low, one.high) for one in parameters_of(recipe)} | {
+        "Gamma": (0.951, 1.1),
+        "BeadSize.geometric_mean": (2.3, 3),  # an end this near is the recipe's own
+        "BeadLocation.parts.1.weight": (0.1, 0.2),
+        "Satellites.high": (3, 5),
+    }
+    assert now == expected
+    before, after = composition.resolve(), mine.resolve()
+    for tree in (before, after):
+        for name in ("Gamma", "BeadSize", "BeadLocation", "Satellites"):
+            del tree["process_conditions"]["feature_variabilities"][name]
+    assert before == after
+    assert "# about 1.03; was 0.85 to 1.25; well told" in text
+    assert "Contrast" in text
+    assert all(len(line) <= 160 for line in text.splitlines())
+
+
+def test_the_report_has_every_parameter_and_what_the_recipe_does_not_make() -> None:
+    one, other = found(parameter("A"), 1.5, 2), found(parameter("B"), 1, 3, narrowed=False)
+    text = report_text(matched(one, other, outside=("Noise is outside.",), doubts=("a.png.",)))
+    assert "| A | 1 to 3 | `▃█` | 1.75 | 1.5 to 2 | well told | 7% | 90% |" in text
+    assert "| B | 1 to 3 | `▃█` | 2 | as before |" in text
+    assert "- Noise is outside." in text
+    assert "- a.png." in text
+
+
+def test_statistics_that_no_simulation_has_are_named_the_farthest_first() -> None:
+    rng = np.random.default_rng(3)
+    made = rng.uniform(1, 2, (100, len(NAMES)))
+    seen = np.full((5, len(NAMES)), 1.5)
+    seen[:, NAMES.index("noise")] = 9
+    seen[:, NAMES.index("gray_50")] = 200
+    seen[:2, NAMES.index("rim")] = 9  # two of five are not most
+    told = outside(made, seen)
+    assert [one.words for one in told] == ["The median gray value", "Noise"]
+    assert sentences(told)[1].startswith(
+        "Noise of the images is outside of what the recipe makes: 9 against 1"
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(96, 700), st.integers(96, 700), st.integers(6, 20))
+def test_pieces_are_squares_that_do_not_overlap(height: int, width: int, sixteenths: int) -> None:
+    side = min(16 * sixteenths, height // 16 * 16, width // 16 * 16)
+    image = np.zeros((height, width), np.uint8)
+    cut = pieces(image, side)
+    assert 1 <= len(cut) <= 4
+    for piece in cut:
+        assert piece.shape == (side, side)
+        piece += 1
+    assert image.max() == 1
+
+
+def write(folder: Path, images: list[np.ndarray]) -> Path:
+    folder.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number}.png")
+    return folder
+
+
+def spheres_with(noisiness: float, seed: int) -> np.ndarray:
+    made = spheres(11, spread=0.3, shape=(SIDE, SIDE), seed=seed).levels
+    levels = ndimage.gaussian_filter(made, 0.8)
+    return eight_bit(levels + noisiness * noise((SIDE, SIDE), seed=seed))
+
+
+def test_the_noise_of_images_is_inferred(tmp_path: Path) -> None:
+    one = parameter("ReadNoise", low=2, high=20)
+    positions = np.random.default_rng(1).random((70, 1))
+    vectors = [
+        summary(spheres_with(one.value(float(at)), seed)).vector
+        for seed, at in enumerate(positions[:, 0])
+    ]
+    simulated = Simulations(positions, np.array(vectors), np.full(70, 10.0), failed=2)
+    real = measured(
+        str(write(tmp_path / "real", [spheres_with(8, 100 + n) for n in range(5)])), 320
+    )
+    assert real.side == SIDE
+    result = infer(real, simulated, [one], "spheres", "real")
+    (told,) = result.findings
+    assert told.narrowed
+    assert told.low < 8 < told.high
+    assert told.middle == pytest.approx(8, rel=0.15)
+    assert any("2 simulations failed" in doubt for doubt in result.doubts)
+
+
+def test_images_that_do_not_do_are_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "real", [micrograph(n) for n in range(4)])
+    (folder / "broken.png").write_bytes(b"no image")
+    Image.fromarray(micrograph(9)[:50]).save(folder / "small.png")
+    with pytest.raises(ConfigurationError) as refused:
+        measured(str(folder), 320)
+    text = str(refused.value)
+    assert "holds 4 usable images; at least 5 are needed" in text
+    assert "broken.png" in text
+    assert "small.png: is 300 x 50 pixels, fewer than 96 x 96" in text
+    colour = np.stack([micrograph(7)] * 3, axis=-1)
+    colour[..., 0] = 255 - colour[..., 0]
+    Image.fromarray(colour).save(folder / "colour.png")
+    doubts = " ".join(measured(str(folder), 320).doubts)
+    assert "colour.png is colourful" in doubts
+    assert "broken.png" in doubts
+
+
+TEXTS = [
+    (["--to", "{}/mine.txt"], "give a name that ends in .yaml"),
+    (["--to", "{}/there.yaml"], "exists and is not overwritten"),
+    (["--to", "{}/none/mine.yaml"], "there is no folder"),
+    (["--budget", "20 parsecs"], "expected a time such as 90s, 20m or 1.5h"),
+    (["--recipe", str(POWDER)], "is found by it only in the same folder"),
+    (["--recipe", "spheres_sem"], "so there is nothing to match"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), TEXTS)
+def test_bad_input_gets_a_sentence_and_nothing_is_written(
+    given: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "there.yaml").write_text("mine")
+    usual = ["--recipe", "spheres_sem_physical", "--to", f"{tmp_path}/mine.yaml"]
+    with pytest.raises(SystemExit) as ended:
+        app(
+            ["match", str(tmp_path), *usual, *(text.format(tmp_path) for text in given)],
+            prog_name="test",
+        )
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["there.yaml"]
+
+
+def test_a_folder_without_images_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="holds no image"):
+        match(
+            str(tmp_path), "spheres_sem_physical", str(tmp_path / "mine.yaml"),
+            seconds=60, simulations=50, side=320, say=print,
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+def test_shipped_recipes_have_something_to_match() -> None:
+    for name, many in (("spheres_sem_physical", 30), ("powder_sem", 30), ("sintered_sem", 5)):
+        composition, recipe = parsed(BUILTIN_RECIPES / f"{name}.yaml")
+        assert len(parameters_of(recipe)) >= many
+        content = simulated_recipe(composition.document(), recipe, 320)
+        again = parse_mapping(write_mapping(content), "")
+        assert parse(again, "", Registry([], [])).render.size == (320, 320)
+
+
+DRAWN = {"BeadSize": "AllParticles", "Contrast": "AllMeasurementTechniques"}
+RECIPE = """
+defaults: [spheres_sem_physical, _self_]
+synth_chain:
+  feature_generation_steps:
+    - {_target_: $builtins.InvokeBlueprints, affected_set_name: AllMeasurementTechniqueBlueprints}
+    - {_target_: $builtins.InvokeBlueprints, affected_set_name: AllParticleBlueprints}
+""" + "".join(
+    "    - {_target_: $builtins.TriggerFeatureUpdate, feature_variability_name: "
+    f"{name}, affected_set_name: {of}}}\n"
+    for name, of in DRAWN.items()
+)
+
+
+@final
+class StandIn:
+    """In place of `run_sweep`: images whose noise says what the contrast is, without Blender.
+
+    Parameters
+    ----------
+    most
+        Runs that are made in one call; the others are left.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rendered = 0
+
+    def __call__(self, sweep: Sweep, runs: Expansion, **how: Any) -> Any:
+        del how
+        folder = Path(sweep.output)
+        there = {path.name for path in (folder / "runs").glob("*")}
+        for run in [run for run in runs if run.run_id not in there][: self.most]:
+            self.rendered += 1
+            position = (run.index * 0.618) % 1
+            path = folder / run_folder(run.run_id)
+            path.mkdir(parents=True)
+            image = spheres_with(2 + 18 * position, run.index)
+            Image.fromarray(image).save(path / "real.png")
+        done = [result_of(run) for run in runs if (folder / run_folder(run.run_id)).exists()]
+        data_set(folder, done)
+        return SimpleNamespace(complete=len(done) == len(runs), failed=0)
+
+
+def result_of(run: Run) -> RunResult:
+    """Return what is recorded of a run of the stand-in."""
+    usual = result(run.index)
+    assert usual.outcome.record is not None
+    record = dataclasses.replace(
+        usual.outcome.record,
+        features={"contrast": 0.6 + 0.45 * ((run.index * 0.618) % 1)},
+        variabilities={
+            "BeadSize.geometric_mean": 1.4 + (run.index * 0.317) % 3,
+            "BeadSize.geometric_standard_deviation": 1.05 + (run.index * 0.777) % 1,
+        },
+        files=(FileRecord("real", "real.png", "", 0, SIDE, SIDE),),
+    )
+    outcome = dataclasses.replace(
+        usual.outcome, attempt=dataclasses.replace(usual.outcome.attempt, run=run), record=record
+    )
+    return dataclasses.replace(usual, run=run, outcome=outcome)
+
+
+def test_a_match_goes_on_where_it_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beads.yaml").write_text(RECIPE)
+    real = write(tmp_path / "real", [spheres_with(2 + 18 * 0.3, 200 + n) for n in range(5)])
+    to, kept = tmp_path / "mine.yaml", tmp_path / "mine.match"
+    stand_in = StandIn(most=30)
+    monkeypatch.setattr("orchestrator.matching.simulations.run_sweep", stand_in)
+
+    def matched_now() -> Written:
+        return match(
+            str(real), str(tmp_path / "beads.yaml"), str(to),
+            seconds=1000, simulations=50, side=320, say=lambda _: None,
+        )  # fmt: skip
+
+    with pytest.raises(KeyboardInterrupt):
+        matched_now()
+    assert not to.exists()
+    done = matched_now()
+    assert stand_in.rendered == 50
+    _, mine = parsed(to)
+    contrast, *_ = [one for one in parameters_of(mine) if one.name == "Contrast"]
+    assert contrast.low <= 0.6 + 0.45 * 0.3 <= contrast.high < 0.95
+    (told,) = [one for one in done.matched.findings if one.parameter.name == "Contrast"]
+    assert told.narrowed
+    assert "| Contrast | 0.6 to 1.05 |" in (kept / "report.md").read_text()
+
+    # Without the file, the same command finds the same, and renders and measures nothing.
+    text = to.read_text()
+    to.unlink()
+    monkeypatch.setattr("orchestrator.matching.simulations.summary", None)
+    matched_now()
+    assert stand_in.rendered == 50
+    assert to.read_text() == text
+
+    # Simulations of another recipe are not mixed with these.
+    to.unlink()
+    (tmp_path / "beads.yaml").write_text(RECIPE + "render: {scene_unit_nm: 200}\n")
+    with pytest.raises(ConfigurationError, match="holds simulations of another recipe"):
+        matched_now()
