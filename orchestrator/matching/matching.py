@@ -157,7 +157,12 @@ def infer(
             )
     found = []
     for number, parameter in enumerate(parameters):
-        posterior = Posterior(made, simulated.positions[:, number])
+        positions = simulated.positions[:, number]
+        drawn = np.isfinite(positions)  # a step may draw it in some runs alone
+        if drawn.sum() < FEWEST_SIMULATIONS:
+            doubts.append(f"{parameter.name} was drawn in too few runs to be told.")
+            continue
+        posterior = Posterior(made[drawn], positions[drawn])
         found.append(finding(parameter, posterior, seen, real.owners))
     return Matched(
         recipe=recipe,

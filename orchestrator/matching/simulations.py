@@ -122,9 +122,9 @@ def simulate(
     KeyboardInterrupt
         If it was interrupted before that.
     """
-    file = folder / _RECIPE
+    file, output = folder / _RECIPE, folder / _OUTPUT
     text = write_mapping(content)
-    if file.exists() and file.read_text(encoding="utf-8") != text:
+    if output.exists() and file.read_text(encoding="utf-8") != text:
         message = (
             "holds simulations of another recipe or of another size; remove it, or give another "
             "file with --to"
@@ -138,7 +138,7 @@ def simulate(
             "name": "simulations",
             "recipe": str(file),
             "overrides": [f"initial_runtime_state.seed=range({first},{first + count})"],
-            "output": str(folder / _OUTPUT),
+            "output": str(output),
         },
         **quietly,
     )

@@ -262,16 +262,19 @@ def test_the_noise_of_images_is_inferred(tmp_path: Path) -> None:
         for seed, at in enumerate(positions[:, 0])
     ]
     simulated = Simulations(positions, np.array(vectors), np.full(70, 10.0), failed=2)
+    positions = np.column_stack([positions, np.where(positions < 0.9, np.nan, 0.5)])
+    simulated = dataclasses.replace(simulated, positions=positions)
     real = measured(
         str(write(tmp_path / "real", [spheres_with(8, 100 + n) for n in range(5)])), 320
     )
     assert real.side == SIDE
-    result = infer(real, simulated, [one], "spheres", "real")
+    result = infer(real, simulated, [one, parameter("Seldom")], "spheres", "real")
     (told,) = result.findings
     assert told.narrowed
     assert told.low < 8 < told.high
     assert told.middle == pytest.approx(8, rel=0.15)
-    assert any("2 simulations failed" in doubt for doubt in result.doubts)
+    assert "2 simulations failed; the others are used." in result.doubts
+    assert "Seldom was drawn in too few runs to be told." in result.doubts
 
 
 def test_images_that_do_not_do_are_named(tmp_path: Path) -> None:
@@ -410,6 +413,8 @@ def test_a_match_goes_on_where_it_was_interrupted(
     (tmp_path / "beads.yaml").write_text(RECIPE)
     real = write(tmp_path / "real", [spheres_with(2 + 18 * 0.3, 200 + n) for n in range(5)])
     to, kept = tmp_path / "mine.yaml", tmp_path / "mine.match"
+    kept.mkdir()
+    (kept / "simulated.yaml").write_text("of a recipe that could not be run")
     stand_in = StandIn(most=30)
     monkeypatch.setattr("orchestrator.matching.simulations.run_sweep", stand_in)
 
