@@ -163,7 +163,7 @@ def outside(simulated: Floats, real: Floats) -> list[Outside]:
 def sentences(found: Sequence[Outside]) -> list[str]:
     """Return statistics outside of what a recipe makes, in sentences."""
     return [
-        f"{one.words} of the images is outside of what the recipe makes: {one.real:.3g} against "
-        f"{one.low:.3g} to {one.high:.3g}{f' {one.unit}' if one.unit else ''}."
+        f"{one.words} is outside of what the recipe makes: {one.real:.3g} in the images, "
+        f"{one.low:.3g} to {one.high:.3g} in simulations{f' ({one.unit})' if one.unit else ''}."
         for one in found
     ]

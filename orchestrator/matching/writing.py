@@ -123,7 +123,7 @@ def _head(matched: Matched) -> Iterable[str]:
     yield "differ, or do not tell a value precisely, it is wide. The report says more."
     kept = [finding.parameter.name for finding in matched.findings if not finding.narrowed]
     if kept:
-        yield "As in the recipe, since the images do not tell more:"
+        yield "As in the recipe, since the images differ as much, or do not tell it:"
         line = ""
         for name in kept:
             if len(line) + len(name) > 110:

@@ -224,7 +224,7 @@ def test_statistics_that_no_simulation_has_are_named_the_farthest_first() -> Non
     told = outside(made, seen)
     assert [one.words for one in told] == ["The median gray value", "Noise"]
     assert sentences(told)[1].startswith(
-        "Noise of the images is outside of what the recipe makes: 9 against 1"
+        "Noise is outside of what the recipe makes: 9 in the images, 1"
     )
 
 
