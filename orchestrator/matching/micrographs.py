@@ -16,7 +16,7 @@ from orchestrator.statistics.summary import summary
 from scene.errors import ConfigurationError, Problem
 
 FEWEST, MOST = 5, 50
-"""Images that ranges can be inferred from."""
+"""Images: with fewer, ranges are doubtful; of more, so many are used."""
 
 SMALLEST = 96
 """Pixels; a smaller piece shows too little for statistics."""
@@ -68,7 +68,7 @@ def measured(folder: str, side: int) -> Measured:
     Raises
     ------
     ConfigurationError
-        If there is no such folder, or fewer than five usable images in it.
+        If there is no such folder, or no usable image in it.
     """
     files = image_files(folder)
     doubts = []
@@ -87,10 +87,13 @@ def measured(folder: str, side: int) -> Measured:
             images.append(image)
         except ConfigurationError as error:
             problems += error.problems
+    if not images:
+        raise ConfigurationError(problems)
     if len(images) < FEWEST:
-        found = f"holds {counted(len(images), 'usable image')}"
-        few = Problem(folder, "", f"{found}; at least {FEWEST} are needed to tell a range")
-        raise ConfigurationError([*problems, few])
+        doubts.append(
+            f"There {'is' if len(images) == 1 else 'are'} only {counted(len(images), 'image')}; "
+            f"with fewer than {FEWEST}, others may well lie outside of the ranges."
+        )
     doubts += [f"{problem}; it is left out." for problem in problems]
     side = min(side, *(min(image.image.shape) for image in images)) // 16 * 16
     rows, owners = [], []
