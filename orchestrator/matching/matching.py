@@ -13,6 +13,7 @@ import numpy as np
 from orchestrator.execution.progress import Shown
 from orchestrator.matching.findings import finding, outside, sentences
 from orchestrator.matching.micrographs import Measured, measured
+from orchestrator.matching.numbers import with_ranges
 from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.posterior import Posterior
 from orchestrator.matching.simulations import Simulations, simulate, simulated_recipe
@@ -97,7 +98,8 @@ def match(
         [str(folder) for folder in options.get("plugins") or ()],
         [str(folder) for folder in options.get("prototypes") or ()],
     )
-    parsed = parse(composition.resolve(), str(source), registry)
+    document = with_ranges(parse_mapping(composition.document(), str(source)), str(source))
+    parsed = parse(with_ranges(composition.resolve(), str(source)), str(source), registry)
     parameters = parameters_of(parsed)
     if not parameters:
         message = "draws nothing once for each image from a range, so there is nothing to match"
@@ -107,10 +109,8 @@ def match(
         f"{len(real.names)} images, of which {len(real.statistics)} pieces of {real.side} x "
         f"{real.side} pixels are compared with simulations"
     )
-    document = composition.document()
     found = simulate(
         simulated_recipe(document, parsed, real.side),
-        parameters,
         target.with_suffix(".match"),
         simulations,
         max(0.0, seconds * _FOR_SIMULATIONS - (time.monotonic() - start)),
@@ -128,7 +128,7 @@ def match(
     report = target.with_suffix(".match") / "report.md"
     report.write_text(report_text(matched), encoding="utf-8")
     with target.open("x", encoding="utf-8") as file:
-        file.write(recipe_text(matched, parse_mapping(document, str(source))))
+        file.write(recipe_text(matched, document))
     return Written(target, report, matched)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.common.words import counted
+from orchestrator.matching.features import features
 from orchestrator.statistics.gray import Floats
 from orchestrator.statistics.micrographs import Micrograph, image_files, read_micrograph
-from orchestrator.statistics.summary import summary
 from scene.errors import ConfigurationError, Problem
 
 FEWEST, MOST = 5, 50
@@ -40,7 +40,7 @@ class Measured:
     side
         Pixels along each side of the pieces that were measured.
     statistics
-        Of each piece, a row; see `STATISTICS`.
+        Of each piece, a row; see `features`.
     owners
         Number of the image that each piece is of.
     pixel_nm
@@ -99,7 +99,7 @@ def measured(folder: str, side: int) -> Measured:
     rows, owners = [], []
     for number, image in enumerate(images):
         for piece in pieces(image.image, side):
-            rows.append(summary(piece).vector)
+            rows.append(features(piece))
             owners.append(number)
     statistics, of_image = np.array(rows), np.array(owners)
     pixel_nm, scale_doubts = _scale(images)

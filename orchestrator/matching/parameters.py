@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from orchestrator.dataset.schema import FEATURE, VARIABILITY
+from orchestrator.matching.numbers import RANGES, number_place
 from orchestrator.statistics.gray import Floats
 from scene.language.canonical import Place, at_place
 from scene.language.element import Members
@@ -17,10 +18,7 @@ from scene.recipe.varying import varying_parameters
 from scene.steps.update import TriggerFeatureUpdate
 
 _VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
-_TARGETS = {
-    f"$builtins.{kind}": kind
-    for kind in ("UniformDistribution", "LogUniform", "UniformDistributionInt")
-}
+_TARGETS = {f"$builtins.{kind}": kind for kind in RANGES}
 
 
 @final
@@ -34,7 +32,8 @@ class Parameter:
     Parameters
     ----------
     name
-        Of the variability, and with dots of the parameter in it: ``BeadSize.geometric_mean``.
+        Of the variability, and with dots of the parameter in it: ``BeadSize.geometric_mean``. For a
+        number of particles, of the blueprint: ``Bead.number``.
     place
         Where its distribution stands in the recipe.
     column
@@ -54,6 +53,11 @@ class Parameter:
     high: float
     logarithmic: bool = False
     whole: bool = False
+
+    @property
+    def of_particles(self) -> bool:
+        """Whether it is a number of particles."""
+        return self.place[0] == "blueprints"
 
     def positions(self, values: Floats) -> Floats:
         """Return where values lie in the range."""
@@ -76,7 +80,7 @@ class Parameter:
 
 
 def parameters_of(recipe: Recipe) -> list[Parameter]:
-    """Return the parameters of a recipe, in the order of its variabilities.
+    """Return the parameters of a recipe: numbers of particles, then in the order of variabilities.
 
     These are features of the microscope and parameters of distributions, where they are drawn from
     `UniformDistribution`, `LogUniform` or `UniformDistributionInt`. What is drawn anew for each
@@ -86,6 +90,13 @@ def parameters_of(recipe: Recipe) -> list[Parameter]:
     varying = set(varying_parameters(recipe))
     techniques = _of_techniques(recipe)
     found = []
+    for name in recipe.blueprints.particles:
+        place = number_place(name)
+        key, node = ".".join(map(str, place)), at_place(recipe.document, place)
+        if key in varying and (
+            one := _parameter(f"{name}.number", place, f"{VARIABILITY}{key}", node)
+        ):
+            found.append(one)
     for name, entry in entries.items():
         places: Iterator[tuple[Place, str, str]] = (
             (place, key, f"{VARIABILITY}{key}")

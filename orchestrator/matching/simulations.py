@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import threading
@@ -19,15 +20,15 @@ from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.execution.launch import run_sweep
 from orchestrator.execution.progress import Shown
-from orchestrator.matching.parameters import Parameter
-from orchestrator.plan.checking import expand
+from orchestrator.matching.features import LAYOUT, features
+from orchestrator.matching.numbers import scaled
+from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.plan.checking import expand, first_recipe
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.options import Options
 from orchestrator.statistics.gray import Floats
-from orchestrator.statistics.summary import NAMES, summary
 from scene.errors import ConfigurationError, Problem
 from scene.language.yaml_files import write_mapping
-from scene.language.yaml_texts import parse_mapping
 from scene.recipe.schema import Recipe
 
 _REAL = {"_target_": "$builtins.RenderParticlesTogether", "rendering_mode": "real"}
@@ -47,7 +48,7 @@ class Simulations:
     positions
         Of each of the parameters, in its range.
     statistics
-        See `STATISTICS`.
+        See `features`.
     pixel_nm
         Sides of their pixels in nm.
     failed
@@ -60,23 +61,19 @@ class Simulations:
     failed: int
 
 
-def simulated_recipe(document: str, recipe: Recipe, side: int) -> dict[str, Any]:
+def simulated_recipe(document: Mapping[str, Any], recipe: Recipe, side: int) -> dict[str, Any]:
     """Return a recipe for images of `side` pixels with the scale and the density of another one.
 
     Parameters
     ----------
     document
-        That recipe, composed, as YAML.
+        That recipe, composed, its numbers of particles as ranges.
     recipe
         The same, parsed.
     """
-    changed = parse_mapping(document, "recipe")
     render = recipe.render
     size = math.ceil(side * 100 / render.resolution_percentage)
-    area = (size / max(render.resolution)) ** 2
-    for blueprint in changed.get("blueprints", {}).get("particles", {}).values():
-        if isinstance(number := blueprint.get("number"), int):
-            blueprint["number"] = max(1, round(number * area))
+    changed = copy.deepcopy(scaled(document, (size / max(render.resolution)) ** 2))
     changed["synth_chain"]["rendering_steps"] = [_REAL]
     changed["initial_runtime_state"] = {"seed": 0}
     changed["render"] = {
@@ -89,7 +86,6 @@ def simulated_recipe(document: str, recipe: Recipe, side: int) -> dict[str, Any]
 
 def simulate(
     content: Mapping[str, Any],
-    parameters: Sequence[Parameter],
     folder: Path,
     count: int,
     seconds: float,
@@ -104,8 +100,6 @@ def simulate(
     ----------
     content
         The recipe, as `simulated_recipe` returns it.
-    parameters
-        What is looked for.
     folder
         Where recipe, renders and statistics are kept.
     count
@@ -153,12 +147,24 @@ def simulate(
         timer.cancel()
     if not done.complete and time.monotonic() - start < seconds:
         raise KeyboardInterrupt
-    return _collected(DataSet.open(sweep.output), parameters, folder, done.failed)
+    parameters = parameters_of(first_recipe(runs, sweep))
+    return collected(DataSet.open(sweep.output), parameters, folder, failed=done.failed)
 
 
-def _collected(
-    data: DataSet, parameters: Sequence[Parameter], folder: Path, failed: int
+def collected(
+    data: DataSet, parameters: Sequence[Parameter], folder: Path, *, failed: int = 0
 ) -> Simulations:
+    """Return what was drawn and measured of the runs of a data set.
+
+    Parameters
+    ----------
+    parameters
+        Of the recipe that was simulated.
+    folder
+        Where statistics are kept.
+    failed
+        Runs that failed.
+    """
     columns = [parameter.column for parameter in parameters]
     table = data.manifest(["run_id", "status", "pixel_size_nm", *columns])
     rows = [row for row in table.to_pylist() if row["status"] == "succeeded"]
@@ -181,14 +187,14 @@ def _statistics(data: DataSet, run_ids: Sequence[str], cache: Path) -> Floats:
     known: dict[str, Floats] = {}
     if cache.exists():
         with np.load(cache) as kept:
-            if tuple(kept["names"]) == NAMES:
+            if tuple(kept["layout"]) == LAYOUT:
                 known = dict(zip(kept["run_ids"].tolist(), kept["statistics"], strict=True))
     missing = [run_id for run_id in run_ids if run_id not in known]
     known |= zip(missing, _measured(list(data.runs_of(missing))), strict=True)
-    vectors = np.array([known[run_id] for run_id in run_ids]).reshape(len(run_ids), len(NAMES))
+    vectors = np.array([known[run_id] for run_id in run_ids]).reshape(len(run_ids), -1)
     if missing:
         part = cache.with_suffix(".part.npz")
-        np.savez(part, names=np.array(NAMES), run_ids=np.array(run_ids), statistics=vectors)
+        np.savez(part, layout=np.array(LAYOUT), run_ids=np.array(run_ids), statistics=vectors)
         part.replace(cache)
     return vectors
 
@@ -203,4 +209,4 @@ def _measured(runs: Sequence[RecordedRun]) -> Iterator[Floats]:
 
 
 def _vector(run: RecordedRun) -> Floats:
-    return summary(run.image("real")).vector
+    return features(run.image("real"))

@@ -59,21 +59,24 @@ def recipe_text(matched: Matched, document: Mapping[str, Any]) -> str:
     Parameters
     ----------
     document
-        The recipe matched, composed: lists are replaced as a whole, so they are written as one.
+        The recipe matched, composed, its numbers of particles as ranges: lists are replaced as a
+        whole, so they are written as one.
     """
-    comments: dict[str, list[str]] = {}
+    comments: dict[tuple[str, str], list[str]] = {}
     tree: dict[str, Any] = {}
     for finding in matched.narrowed:
-        parameter = finding.parameter
-        name = str(parameter.place[2])
-        comments.setdefault(name, []).append(_comment(finding))
-        _set(tree, document, parameter, finding)
+        section, _, name, *_ = map(str, finding.parameter.place)
+        comments.setdefault((section, name), []).append(_comment(finding))
+        _set(tree, document, finding.parameter, finding)
     content = {"defaults": [matched.recipe, "_self_"], **tree}
     lines = [f"# {line}" for line in _head(matched)]
+    section = ""
     for line in write_mapping(content).splitlines():
         name = line.strip().removesuffix(":")
+        if line == f"{name}:":
+            section = name
         if line == f"    {name}:":
-            lines += [f"    # {comment}" for comment in comments[name]]
+            lines += [f"    # {comment}" for comment in comments[section, name]]
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -89,6 +92,8 @@ def _set(
             whole = at_place(document, parameter.place[: depth + 1]) if in_list else {}
             node[key] = copy.deepcopy(whole)
         node = node[key]
+    if parameter.of_particles:  # the recipe may have one number there, which has no ends
+        node["_target_"] = at_place(document, parameter.place)["_target_"]
     low, high = _written(parameter, finding)
     node["low"], node["high"] = low, high
 
@@ -108,9 +113,10 @@ def _written(parameter: Parameter, finding: Finding) -> tuple[float, float]:
 def _comment(finding: Finding) -> str:
     parameter = finding.parameter
     inner = parameter.name.partition(".")[2]
+    before = "of" if parameter.of_particles else "was"
     return (
-        f"{f'{inner}: ' if inner else ''}about {finding.middle:.3g}; was {parameter.low:g} to "
-        f"{parameter.high:g}; {finding.sureness} (typical error {finding.judgement.error:.0%} of "
+        f"{f'{inner}: ' if inner else ''}about {finding.middle:.3g}; {before} {parameter.low:.3g} "
+        f"to {parameter.high:.3g}; {finding.sureness} (typical error {finding.judgement.error:.0%} of "
         f"that range)"
     )
 
@@ -188,7 +194,7 @@ def _row(finding: Finding) -> str:
     if finding.end:
         sureness += f"; crowded at the {finding.end} end, the truth may lie beyond"
     return (
-        f"| {parameter.name} | {parameter.low:g} to {parameter.high:g} | "
+        f"| {parameter.name} | {parameter.low:.4g} to {parameter.high:.4g} | "
         f"`{_bars(finding.histogram)}` | {finding.middle:.3g} | {shown} | {sureness} | "
         f"{judgement.error:.0%} | {judgement.coverage:.0%} |"
     )

@@ -64,11 +64,11 @@ def test_images_become_a_recipe_and_what_was_rendered_is_kept(
     done = orchestrate(*command)
     assert done.code == 0, done.err
     assert "5 images, of which 5 pieces of 96 x 96 pixels" in done.err
-    assert "of 3 ranges narrowed" in done.out
+    assert "of 4 ranges narrowed" in done.out
     written = yaml.safe_load(to.read_text())
     assert written["defaults"] == ["beads", "_self_"]
     report = (kept / "report.md").read_text()
-    assert report.count("\n| ") == 1 + 1 + 3
+    assert report.count("\n| ") == 1 + 1 + 4
     with np.load(kept / "statistics.npz") as table:
         assert len(table["run_ids"]) == 50
 

@@ -17,9 +17,11 @@ from scipy import ndimage
 from orchestrator.cli.app import app
 from orchestrator.dataset.layout import run_folder
 from orchestrator.dataset.results import RunResult
+from orchestrator.matching.features import features
 from orchestrator.matching.findings import Finding, finding, outside, sentences
 from orchestrator.matching.matching import Written, infer, match
 from orchestrator.matching.micrographs import measured, pieces
+from orchestrator.matching.numbers import scaled, with_ranges
 from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.posterior import Judgement, Posterior
 from orchestrator.matching.simulations import Simulations, simulated_recipe
@@ -27,7 +29,7 @@ from orchestrator.matching.writing import Matched, recipe_text, report_text
 from orchestrator.plan.expansion import Expansion
 from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Sweep
-from orchestrator.statistics.summary import NAMES, summary
+from orchestrator.statistics.summary import NAMES
 from scene.errors import ConfigurationError
 from scene.imaging.files import FileRecord
 from scene.language.yaml_files import write_mapping
@@ -103,15 +105,46 @@ def test_parameters_are_what_is_drawn_once_for_each_image(
 
 def test_simulations_have_the_density_of_the_recipe(powder: tuple[Composition, Recipe]) -> None:
     composition, recipe = powder
-    content = simulated_recipe(composition.document(), recipe, 320)
+    document = with_ranges(parse_mapping(composition.document(), ""), "")
+    content = simulated_recipe(document, recipe, 320)
     beads = content["blueprints"]["particles"]
-    assert {name: entry["number"] for name, entry in beads.items()} == {
-        "Bead": 18, "Satellited": 14, "Lump": 16,
+    assert {name: (entry["number"]["low"], entry["number"]["high"])
+            for name, entry in beads.items()} == {
+        "Bead": (70 / 16, 70.0), "Satellited": (55 / 16, 55.0), "Lump": (65 / 16, 65.0),
     }  # fmt: skip
     small = parse(content, "", Registry([], []))
     assert small.render.resolution == (320, 320)
     assert [step.rendering_mode for step in content_steps(small)] == ["real"]
-    assert parameters_of(small) == parameters_of(recipe)
+    (number, *_, last), before = parameters_of(small), parameters_of(recipe)
+    assert number.column == "variability.blueprints.particles.Bead.number"
+    assert number.positions(np.array([70.0 / 4]))[0] == pytest.approx(0.5)
+    assert parameters_of(small)[3:] == before
+    assert not last.of_particles
+
+
+@pytest.mark.parametrize(
+    ("number", "tried", "smaller"),
+    [
+        (100, ("LogUniform", 25, 400), ("LogUniform", 2.5, 40)),
+        (1, ("LogUniform", 1, 4), ("LogUniform", 1, 1)),
+        (60_000, ("LogUniform", 54_931, 65_535), ("LogUniform", 5_493, 6_554)),
+        (
+            {"_target_": "$builtins.UniformDistributionInt", "low": 4, "high": 68},
+            ("UniformDistributionInt", 4, 68),
+            ("UniformDistributionInt", 1, 7),
+        ),
+    ],
+)
+def test_a_number_of_particles_is_a_range_that_follows_the_area(
+    number: Any, tried: tuple[str, float, float], smaller: tuple[str, float, float]
+) -> None:
+    recipe = {"blueprints": {"particles": {"Bead": {"number": number}}}, "render": {}}
+    ranged = with_ranges(recipe, "")
+    for document, expected in ((ranged, tried), (scaled(ranged, 0.1), smaller)):
+        found = document["blueprints"]["particles"]["Bead"]["number"]
+        assert found["_target_"] == f"$builtins.{expected[0]}"
+        assert (found["low"], found["high"]) == pytest.approx(expected[1:], rel=1e-4)
+    assert recipe["blueprints"]["particles"]["Bead"]["number"] == number
 
 
 def content_steps(recipe: Recipe) -> list[Any]:
@@ -174,15 +207,17 @@ def test_the_recipe_written_is_the_other_one_with_narrower_ranges(
     powder: tuple[Composition, Recipe], tmp_path: Path
 ) -> None:
     composition, recipe = powder
-    by_name = {one.name: one for one in parameters_of(recipe)}
+    document = with_ranges(parse_mapping(composition.document(), ""), "")
+    ranged = parse(with_ranges(composition.resolve(), ""), "", Registry([], []))
+    by_name = {one.name: one for one in parameters_of(ranged)}
     narrowed = [
+        found(by_name["Lump.number"], 20, 71.26),
         found(by_name["Gamma"], 0.95123, 1.1),
         found(by_name["BeadSize.geometric_mean"], 2.31, 3),
         found(by_name["BeadLocation.parts.1.weight"], 0.1, 0.2),
         found(by_name["Satellites.high"], 3, 5),
     ]
     kept = found(by_name["Contrast"], 0.6, 1.05, narrowed=False)
-    document = parse_mapping(composition.document(), "")
     text = recipe_text(matched(*narrowed, kept), document)
     (tmp_path / "mine.yaml").write_text(text)
     mine, same = parsed(tmp_path / "mine.yaml", POWDER.parent)
@@ -193,14 +228,17 @@ def test_the_recipe_written_is_the_other_one_with_narrower_ranges(
         "BeadSize.geometric_mean": (2.3, 3),  # an end this near is the recipe's own
         "BeadLocation.parts.1.weight": (0.1, 0.2),
         "Satellites.high": (3, 5),
+        "Lump.number": (20, 71.3),
     }
     assert now == expected
     before, after = composition.resolve(), mine.resolve()
     for tree in (before, after):
+        del tree["blueprints"]["particles"]["Lump"]["number"]
         for name in ("Gamma", "BeadSize", "BeadLocation", "Satellites"):
             del tree["process_conditions"]["feature_variabilities"][name]
     assert before == after
     assert "# about 1.03; was 0.85 to 1.25; well told" in text
+    assert "    # number: about 45.6; of 16.2 to 260; well told" in text
     assert "Contrast" in text
     assert all(len(line) <= 160 for line in text.splitlines())
 
@@ -258,7 +296,7 @@ def test_the_noise_of_images_is_inferred(tmp_path: Path) -> None:
     one = parameter("ReadNoise", low=2, high=20)
     positions = np.random.default_rng(1).random((70, 1))
     vectors = [
-        summary(spheres_with(one.value(float(at)), seed)).vector
+        features(spheres_with(one.value(float(at)), seed))
         for seed, at in enumerate(positions[:, 0])
     ]
     simulated = Simulations(positions, np.array(vectors), np.full(70, 10.0), failed=2)
@@ -295,13 +333,27 @@ def test_images_that_do_not_do_are_named(tmp_path: Path) -> None:
     assert "broken.png" in doubts
 
 
+EMPTY = """
+blueprints:
+  measurement_techniques:
+    SEM: {measurement_technique_prototype_name: scanning_electron_microscope}
+  particles: {}
+synth_chain: {}
+"""
+CHOSEN = """
+defaults: [spheres_sem_physical, _self_]
+blueprints:
+  particles:
+    Bead: {number: {_target_: $builtins.Choice, values: [20, 40]}}
+"""
 TEXTS = [
     (["--to", "{}/mine.txt"], "give a name that ends in .yaml"),
     (["--to", "{}/there.yaml"], "exists and is not overwritten"),
     (["--to", "{}/none/mine.yaml"], "there is no folder"),
     (["--budget", "20 parsecs"], "expected a time such as 90s, 20m or 1.5h"),
     (["--recipe", str(POWDER)], "is found by it only in the same folder"),
-    (["--recipe", "spheres_sem"], "so there is nothing to match"),
+    (["--recipe", "{}/empty.yaml"], "so there is nothing to match"),
+    (["--recipe", "{}/chosen.yaml"], "blueprints.particles.Bead.number: can't be matched"),
 ]
 
 
@@ -313,6 +365,9 @@ def test_bad_input_gets_a_sentence_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "there.yaml").write_text("mine")
+    (tmp_path / "empty.yaml").write_text(EMPTY)
+    (tmp_path / "chosen.yaml").write_text(CHOSEN)
+    there = set(tmp_path.iterdir())
     usual = ["--recipe", "spheres_sem_physical", "--to", f"{tmp_path}/mine.yaml"]
     with pytest.raises(SystemExit) as ended:
         app(
@@ -323,7 +378,7 @@ def test_bad_input_gets_a_sentence_and_nothing_is_written(
     assert ended.value.code == 2
     assert said in error
     assert len(error.splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["there.yaml"]
+    assert set(tmp_path.iterdir()) == there
 
 
 def test_a_folder_without_images_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -339,7 +394,8 @@ def test_shipped_recipes_have_something_to_match() -> None:
     for name, many in (("spheres_sem_physical", 30), ("powder_sem", 30), ("sintered_sem", 5)):
         composition, recipe = parsed(BUILTIN_RECIPES / f"{name}.yaml")
         assert len(parameters_of(recipe)) >= many
-        content = simulated_recipe(composition.document(), recipe, 320)
+        document = with_ranges(parse_mapping(composition.document(), ""), "")
+        content = simulated_recipe(document, recipe, 320)
         again = parse_mapping(write_mapping(content), "")
         assert parse(again, "", Registry([], [])).render.size == (320, 320)
 
@@ -398,6 +454,7 @@ def result_of(run: Run) -> RunResult:
         variabilities={
             "BeadSize.geometric_mean": 1.4 + (run.index * 0.317) % 3,
             "BeadSize.geometric_standard_deviation": 1.05 + (run.index * 0.777) % 1,
+            "blueprints.particles.Bead.number": 4 + (run.index * 0.531) % 1 * 50,
         },
         files=(FileRecord("real", "real.png", "", 0, SIDE, SIDE),),
     )
@@ -439,7 +496,7 @@ def test_a_match_goes_on_where_it_was_interrupted(
     # Without the file, the same command finds the same, and renders and measures nothing.
     text = to.read_text()
     to.unlink()
-    monkeypatch.setattr("orchestrator.matching.simulations.summary", None)
+    monkeypatch.setattr("orchestrator.matching.simulations.features", None)
     matched_now()
     assert stand_in.rendered == 50
     assert to.read_text() == text
