@@ -2,13 +2,13 @@
 
 ::
 
-    uv run python bench/match.py RECIPE OUTPUT [--size 320] [--hidden 20]
+    uv run python bench/match.py RECIPE MY.match [--hidden 200]
 
-OUTPUT is a data set of a sweep of RECIPE over seeds. One piece of each image is measured. Some runs
-are hidden: their parameters are inferred from the other runs, by the forests of ``match`` and by
-two other methods, and compared with the truth. Each method's columns are the error of the median
-and the fraction of truths that intervals of 90 % hold; for the forests also as they judge
-themselves. Errors are fractions of the range.
+MY.match is what ``match`` has kept of RECIPE: its simulations. Some of these are hidden: their
+parameters are inferred from the others, by the forests of ``match`` and by two other methods, and
+compared with the truth. Each method's columns are the error of the median and the fraction of
+truths that intervals of 90 % hold; for the forests also as they judge themselves. Errors are
+fractions of the range. Behind the parameters come what images show of several of them together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import typer
-from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import NearestNeighbors
@@ -25,11 +25,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from orchestrator.dataset.dataset import DataSet
-from orchestrator.matching.micrographs import pieces
+from orchestrator.matching.numbers import with_ranges
 from orchestrator.matching.parameters import parameters_of
 from orchestrator.matching.posterior import Posterior
+from orchestrator.matching.simulations import collected
 from orchestrator.statistics.gray import Floats
-from orchestrator.statistics.summary import summary
 from scene.recipe.compose import Composition, recipe_file
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -37,44 +37,82 @@ from scene.recipe.registry import Registry
 LEVELS = (0.05, 0.5, 0.95)
 NEIGHBOURS = 40
 
+TOGETHER = {
+    "mean size in pixels": {"BeadSize.geometric_mean": 1, "Magnification": 1},
+    "probe in pixels": {"ProbeDiameter": 1, "Magnification": 1},
+    "electrons a pixel": {"BeamCurrent": 1, "DwellTime": 1, "CollectionEfficiency": 1},
+}
+"""Products of powers of parameters that images depend on, where they can't be told apart."""
 
-def main(recipe: str, output: str, size: int = 320, hidden: int = 20) -> None:
+
+def main(recipe: str, kept: Path, hidden: int = 200, scale: bool = False) -> None:
     """Print a line for each parameter, the best told first."""
     source = recipe_file(Path(recipe))
-    parameters = parameters_of(parse(Composition(source).resolve(), str(source), Registry([], [])))
-    data = DataSet.open(output)
-    runs = list(data.runs(status="succeeded"))
-    vectors = np.array([summary(pieces(run.image("real"), size)[0]).vector for run in runs])
-    columns = {row["run_id"]: row for row in data.manifest().to_pylist()}
-    known, asked = vectors[hidden:], vectors[:hidden]
+    composed = with_ranges(Composition(source).resolve(), str(source))
+    own = parameters_of(parse(composed, str(source), Registry([], [])))
+    simulated = parse(
+        Composition(kept / "simulated.yaml").resolve(), "simulated.yaml", Registry([], [])
+    )
+    found = collected(DataSet.open(str(kept / "simulations")), parameters_of(simulated), kept)
+    names, truths = [one.name for one in own], found.positions
+    values = {
+        one.name: np.array([one.value(float(at)) for at in column])
+        for one, column in zip(own, truths.T, strict=True)
+    }
+    for name, powers in TOGETHER.items():
+        if powers.keys() <= values.keys():
+            names.append(name)
+            truths = np.column_stack([truths, product(values, powers)])
+    if (sizes := covered(values)) is not None:
+        names.append("coverage by all beads")
+        truths = np.column_stack([truths, sizes])
+    statistics = found.statistics
+    if scale:
+        statistics = np.column_stack([statistics, np.log(found.pixel_nm)])
+    known, asked = statistics[hidden:], statistics[:hidden]
     typer.echo(f"{len(known)} simulations, {hidden} hidden; error and held by 90 % intervals")
     typer.echo(f"{'parameter':42}  forests      judged       boosting     neighbours")
-    truths = np.array(
-        [
-            [
-                float(one.positions(np.float64(columns[run.run_id][one.column])))
-                for one in parameters
-            ]
-            for run in runs
-        ]
-    )
     reduced = regressed(known, asked, truths[hidden:])
     lines = []
-    for parameter, truth in zip(parameters, truths.T, strict=True):
+    for name, truth in zip(names, truths.T, strict=True):
         posterior = Posterior(known, truth[hidden:])
         judged = posterior.judgement
-        found = posterior.quantiles(posterior.weights(asked), LEVELS)
-        found += np.array([-1, 0, 1]) * judged.widening
+        told = posterior.quantiles(posterior.weights(asked), LEVELS)
+        told += np.array([-1, 0, 1]) * judged.widening
         scores = [
-            score(found, truth[:hidden]),
+            score(told, truth[:hidden]),
             (judged.error, judged.coverage),
             score(boosted(known, truth[hidden:], asked), truth[:hidden]),
             score(near(*reduced, truth[hidden:]), truth[:hidden]),
         ]
         cells = "  ".join(f"{error:5.3f} {held:5.2f}" for error, held in scores)
-        lines.append((judged.error, f"{parameter.name:42}  {cells}"))
+        lines.append((scores[0][0], f"{name:42}  {cells}"))
     for _, line in sorted(lines):
         typer.echo(line)
+
+
+def product(values: dict[str, Floats], powers: dict[str, float]) -> Floats:
+    """Return the logarithm of a product of powers, from 0 to 1 for the middle 90 % of all."""
+    logs = np.sum([power * np.log(values[name]) for name, power in powers.items()], axis=0)
+    return spread_out(logs)
+
+
+def covered(values: dict[str, Floats]) -> Floats | None:
+    """Return the logarithm of the area of all beads, as `product` does."""
+    mean, spread = (
+        values.get(f"BeadSize.geometric_{what}") for what in ("mean", "standard_deviation")
+    )
+    numbers = [value for name, value in values.items() if name.endswith(".number")]
+    if mean is None or spread is None or not numbers:
+        return None
+    # The mean of squares of a log-normal distribution.
+    return spread_out(np.log(np.sum(numbers, axis=0)) + 2 * np.log(mean) + 2 * np.log(spread) ** 2)
+
+
+def spread_out(numbers: Floats) -> Floats:
+    """Return numbers so that the middle 90 % of them lie from 0 to 1."""
+    low, high = np.quantile(numbers, (0.05, 0.95))
+    return (numbers - low) / (high - low)
 
 
 def score(found: Floats, truth: Floats) -> tuple[float, float]:
@@ -85,18 +123,12 @@ def score(found: Floats, truth: Floats) -> tuple[float, float]:
 
 def boosted(known: Floats, truth: Floats, asked: Floats) -> Floats:
     """Return quantiles by gradient boosting of each."""
-    fill = SimpleImputer(strategy="median").fit(known)
     found = [
-        GradientBoostingRegressor(
-            loss="quantile",
-            alpha=level,
-            n_estimators=80,
-            max_depth=3,
-            subsample=0.7,
-            random_state=0,
+        HistGradientBoostingRegressor(
+            loss="quantile", quantile=level, max_iter=150, learning_rate=0.06, random_state=0
         )
-        .fit(fill.transform(known), truth)
-        .predict(fill.transform(asked))
+        .fit(known, truth)
+        .predict(asked)
         for level in LEVELS
     ]
     return np.stack(found, axis=1)

@@ -10,7 +10,7 @@ from scene.language.canonical import Place
 from scene.specimen.specimen import LARGEST_PARTICLE_ID
 
 TRIED = 4
-"""Up to so many times as many particles as the recipe has, and down to as small a part, are tried."""
+"""As many times more and fewer particles than the recipe has are tried."""
 
 RANGES = ("LogUniform", "UniformDistribution", "UniformDistributionInt")
 """The distributions that are known by two ends, `low` and `high`."""
@@ -52,7 +52,13 @@ def with_ranges(document: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def scaled(document: Mapping[str, Any], area: float) -> dict[str, Any]:
-    """Return a recipe of `with_ranges` for images of so many times the area, of the same density."""
+    """Return a recipe of `with_ranges` for images of another area, at the same density.
+
+    Parameters
+    ----------
+    area
+        Of the images, over that of the recipe's.
+    """
     blueprints = document["blueprints"].get("particles", {})
     changed = []
     for name, entry in blueprints.items():

@@ -191,7 +191,9 @@ def _statistics(data: DataSet, run_ids: Sequence[str], cache: Path) -> Floats:
                 known = dict(zip(kept["run_ids"].tolist(), kept["statistics"], strict=True))
     missing = [run_id for run_id in run_ids if run_id not in known]
     known |= zip(missing, _measured(list(data.runs_of(missing))), strict=True)
-    vectors = np.array([known[run_id] for run_id in run_ids]).reshape(len(run_ids), -1)
+    if not run_ids:
+        return np.empty((0, 0))
+    vectors = np.array([known[run_id] for run_id in run_ids])
     if missing:
         part = cache.with_suffix(".part.npz")
         np.savez(part, layout=np.array(LAYOUT), run_ids=np.array(run_ids), statistics=vectors)

@@ -116,8 +116,8 @@ def _comment(finding: Finding) -> str:
     before = "of" if parameter.of_particles else "was"
     return (
         f"{f'{inner}: ' if inner else ''}about {finding.middle:.3g}; {before} {parameter.low:.3g} "
-        f"to {parameter.high:.3g}; {finding.sureness} (typical error {finding.judgement.error:.0%} of "
-        f"that range)"
+        f"to {parameter.high:.3g}; {finding.sureness} (typical error "
+        f"{finding.judgement.error:.0%} of that range)"
     )
 
 
