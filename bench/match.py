@@ -2,17 +2,21 @@
 
 ::
 
-    uv run python bench/match.py RECIPE MY.match [--hidden 200]
+    uv run python bench/match.py RECIPE MY.match [--images OUTPUT]
 
 MY.match is what ``match`` has kept of RECIPE: its simulations. Some of these are hidden: their
 parameters are inferred from the others, by the forests of ``match`` and by two other methods, and
 compared with the truth. Each method's columns are the error of the median and the fraction of
 truths that intervals of 90 % hold; for the forests also as they judge themselves. Errors are
-fractions of the range. Behind the parameters come what images show of several of them together.
+fractions of the range. Among the parameters stands what images show of several of them together.
+
+OUTPUT is a data set of the same ranges, its images of the recipe's own size: each is asked for its
+parameters as a folder with a single micrograph is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +29,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from orchestrator.dataset.dataset import DataSet
+from orchestrator.matching.findings import population
+from orchestrator.matching.micrographs import pieces
 from orchestrator.matching.numbers import with_ranges
-from orchestrator.matching.parameters import parameters_of
+from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.posterior import Posterior
 from orchestrator.matching.simulations import collected
 from orchestrator.statistics.gray import Floats
+from orchestrator.statistics.summary import summary
+from scene.language.yaml_texts import parse_mapping
 from scene.recipe.compose import Composition, recipe_file
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
@@ -45,7 +53,7 @@ TOGETHER = {
 """Products of powers of parameters that images depend on, where they can't be told apart."""
 
 
-def main(recipe: str, kept: Path, hidden: int = 200, scale: bool = False) -> None:
+def main(recipe: str, kept: Path, images: str | None = None, hidden: int = 200) -> None:
     """Print a line for each parameter, the best told first."""
     source = recipe_file(Path(recipe))
     composed = with_ranges(Composition(source).resolve(), str(source))
@@ -54,41 +62,80 @@ def main(recipe: str, kept: Path, hidden: int = 200, scale: bool = False) -> Non
         Composition(kept / "simulated.yaml").resolve(), "simulated.yaml", Registry([], [])
     )
     found = collected(DataSet.open(str(kept / "simulations")), parameters_of(simulated), kept)
-    names, truths = [one.name for one in own], found.positions
-    values = {
-        one.name: np.array([one.value(float(at)) for at in column])
-        for one, column in zip(own, truths.T, strict=True)
-    }
-    for name, powers in TOGETHER.items():
-        if powers.keys() <= values.keys():
-            names.append(name)
-            truths = np.column_stack([truths, product(values, powers)])
-    if (sizes := covered(values)) is not None:
-        names.append("coverage by all beads")
-        truths = np.column_stack([truths, sizes])
-    statistics = found.statistics
-    if scale:
-        statistics = np.column_stack([statistics, np.log(found.pixel_nm)])
-    known, asked = statistics[hidden:], statistics[:hidden]
+    truths = targets(own, found.positions)
+    known, asked = found.statistics[hidden:], found.statistics[:hidden]
     typer.echo(f"{len(known)} simulations, {hidden} hidden; error and held by 90 % intervals")
-    typer.echo(f"{'parameter':42}  forests      judged       boosting     neighbours")
-    reduced = regressed(known, asked, truths[hidden:])
+    heads = "forests      judged       boosting     neighbours   whole images"
+    typer.echo(f"{'parameter':42}  {heads}")
+    reduced = regressed(known, asked, np.column_stack(list(truths.values()))[hidden:])
     lines = []
-    for name, truth in zip(names, truths.T, strict=True):
+    shown = None if images is None else whole_images(images, own, kept)
+    for name, truth in truths.items():
         posterior = Posterior(known, truth[hidden:])
         judged = posterior.judgement
         told = posterior.quantiles(posterior.weights(asked), LEVELS)
-        told += np.array([-1, 0, 1]) * judged.widening
         scores = [
             score(told, truth[:hidden]),
             (judged.error, judged.coverage),
             score(boosted(known, truth[hidden:], asked), truth[:hidden]),
             score(near(*reduced, truth[hidden:]), truth[:hidden]),
         ]
+        if shown is not None and name in shown[1]:
+            scores.append(of_images(posterior, shown[0], shown[1][name]))
         cells = "  ".join(f"{error:5.3f} {held:5.2f}" for error, held in scores)
         lines.append((scores[0][0], f"{name:42}  {cells}"))
     for _, line in sorted(lines):
         typer.echo(line)
+
+
+def targets(parameters: Sequence[Parameter], positions: Floats) -> dict[str, Floats]:
+    """Return what is to be told, by name: parameters, and what images show of several together."""
+    found = {one.name: column for one, column in zip(parameters, positions.T, strict=True)}
+    values = {
+        one.name: np.array([one.value(float(at)) for at in found[one.name]]) for one in parameters
+    }
+    for name, powers in TOGETHER.items():
+        if powers.keys() <= values.keys():
+            found[name] = product(values, powers)
+    if (beads := covered(values)) is not None:
+        found["coverage by all beads"] = beads
+    return found
+
+
+def whole_images(
+    output: str, parameters: Sequence[Parameter], kept: Path
+) -> tuple[list[Floats], dict[str, Floats]]:
+    """Return the statistics of the pieces of each image, and the parameters of all."""
+    side = yaml_side(kept)
+    data = DataSet.open(output)
+    runs = list(data.runs(status="succeeded"))
+    rows = {row["run_id"]: row for row in data.manifest().to_pylist()}
+    statistics = [
+        np.array([summary(piece).vector for piece in pieces(run.image("real"), side)])
+        for run in runs
+    ]
+    positions = [
+        one.positions(np.array([rows[run.run_id][one.column] for run in runs], float))
+        for one in parameters
+    ]
+    return statistics, dict(zip([one.name for one in parameters], positions, strict=True))
+
+
+def yaml_side(kept: Path) -> int:
+    """Return the pixels along each side of the simulations."""
+    render = parse_mapping((kept / "simulated.yaml").read_text(encoding="utf-8"), "")["render"]
+    return int(render["resolution"][0] * render.get("resolution_percentage", 100) / 100)
+
+
+def of_images(
+    posterior: Posterior, statistics: Sequence[Floats], truth: Floats
+) -> tuple[float, float]:
+    """Return the error of single images of several pieces, and how many truths ranges hold."""
+    told = []
+    for of_one in statistics:
+        medians = posterior.quantiles(posterior.weights(of_one), (0.5,))[:, 0]
+        told.append(population(medians, np.zeros(len(medians), np.int64), posterior.judgement))
+    return score(np.array(told), truth)
 
 
 def product(values: dict[str, Floats], powers: dict[str, float]) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.matching.parameters import Parameter
-from orchestrator.matching.posterior import INTERVAL, Judgement, Posterior
+from orchestrator.matching.posterior import Judgement, Posterior
 from orchestrator.statistics.comparison import on_scale
 from orchestrator.statistics.gray import Floats
 from orchestrator.statistics.summary import STATISTICS
@@ -20,6 +21,12 @@ WELL, ROUGHLY = 0.1, 0.18
 
 _WIDEST = 0.75
 """A range that covers more of the recipe's is left as it is."""
+
+_LEAST_SLOPE = 0.2
+"""What images tell less of is left to the recipe."""
+
+_OF_A_NORMAL = 1.645
+"""Standard deviations within which a normal distribution has 90 %."""
 
 _AT_AN_END = 0.08
 _BINS = 12
@@ -39,10 +46,9 @@ class Finding:
     judgement
         How well it is told from images of this recipe.
     low, high
-        Ends of the range that covers all images: 5 to 95 % of their distributions together, widened
-        by what simulations showed to be missing.
+        Ends of the range that 90 % of such images lie in; see `population`.
     middle
-        The median.
+        Where the middle of all images is.
     narrowed
         Whether that is so much less than the recipe's range that it takes its place.
     end
@@ -84,12 +90,10 @@ def finding(
         Which image each piece is of; all images count the same.
     """
     weights = posterior.weights(statistics)
-    each = [weights[owners == owner].mean(axis=0) for owner in np.unique(owners)]
-    together = np.mean(each, axis=0)
-    tail = (1 - INTERVAL) / 2
-    ((low, middle, high),) = posterior.quantiles(together[None], (tail, 0.5, 1 - tail))
-    widening = max(0.0, posterior.judgement.widening)
-    low, high = max(0.0, low - widening), min(1.0, high + widening)
+    images = np.unique(owners)
+    together = np.mean([weights[owners == one].mean(axis=0) for one in images], axis=0)
+    medians = posterior.quantiles(weights, (0.5,))[:, 0]
+    low, middle, high = population(medians, owners, posterior.judgement)
     end = "lower" if middle < _AT_AN_END else "upper" if middle > 1 - _AT_AN_END else ""
     return Finding(
         parameter,
@@ -101,6 +105,48 @@ def finding(
         end=end,
         histogram=tuple(posterior.histogram(together, _BINS).tolist()),
     )
+
+
+def population(
+    medians: Floats, owners: NDArray[np.int64], judgement: Judgement
+) -> tuple[float, float, float]:
+    """Return the range that images of one kind lie in, as positions: its low end, middle and high.
+
+    What pieces tell of a value scatters for three reasons. Each shows other particles: how much
+    that makes is seen where pieces are of one image, and the more pieces there are, the better
+    their mean is known. The other values of the instrument are taken for this one: what is left of
+    the error that simulations showed, and since images of one instrument share these values, more
+    images do not help. And images differ: what is left of the variance between them. The range is
+    that of a normal distribution with the sum of these variances.
+
+    Parameters
+    ----------
+    medians
+        (pieces,), of what each tells.
+    owners
+        Which image each piece is of; all images count the same.
+    judgement
+        How pieces tell it.
+    """
+    if judgement.slope < _LEAST_SLOPE:
+        return 0.0, 0.5, 1.0
+    error = judgement.scatter / judgement.slope
+    told = (medians - judgement.offset) / judgement.slope
+    parts = [told[owners == one] for one in np.unique(owners)]
+    images = np.array([part.mean() for part in parts])
+    more = len(told) - len(parts)
+    within = sum(float(((part - part.mean()) ** 2).sum()) for part in parts) / max(1, more)
+    within = min(within, error**2)
+    of_an_image = within * float(np.mean([1 / len(part) for part in parts]))
+    between = float(images.var(ddof=1)) if len(parts) > 1 else 0.0
+    variance = max(0.0, between - of_an_image) + error**2 - within + of_an_image / len(parts)
+    centre, half = float(images.mean()), _OF_A_NORMAL * math.sqrt(variance)
+    reach = _OF_A_NORMAL * error
+    low = max(centre - half, float(images.min()) - reach)
+    high = min(centre + half, float(images.max()) + reach)
+    # What crowds beyond an end of the range leaves its outermost part, as wide as the error.
+    low, high = max(0.0, min(low, 1 - error)), min(1.0, max(high, error))
+    return low, min(max(centre, 0.0), 1.0), high
 
 
 @final

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.common.words import counted
-from orchestrator.matching.features import features
 from orchestrator.statistics.gray import Floats
 from orchestrator.statistics.micrographs import Micrograph, image_files, read_micrograph
+from orchestrator.statistics.summary import summary
 from scene.errors import ConfigurationError, Problem
 
 FEWEST, MOST = 5, 50
@@ -21,7 +21,7 @@ FEWEST, MOST = 5, 50
 SMALLEST = 96
 """Pixels; a smaller piece shows too little for statistics."""
 
-_PIECES = 4
+_PIECES = 9
 """Most pieces of one image that are measured."""
 
 _ALIKE = 1.2
@@ -40,7 +40,7 @@ class Measured:
     side
         Pixels along each side of the pieces that were measured.
     statistics
-        Of each piece, a row; see `features`.
+        Of each piece, a row; see `STATISTICS`.
     owners
         Number of the image that each piece is of.
     pixel_nm
@@ -99,7 +99,7 @@ def measured(folder: str, side: int) -> Measured:
     rows, owners = [], []
     for number, image in enumerate(images):
         for piece in pieces(image.image, side):
-            rows.append(features(piece))
+            rows.append(summary(piece).vector)
             owners.append(number)
     statistics, of_image = np.array(rows), np.array(owners)
     pixel_nm, scale_doubts = _scale(images)
@@ -108,7 +108,7 @@ def measured(folder: str, side: int) -> Measured:
 
 
 def pieces(image: NDArray[Any], side: int) -> list[NDArray[Any]]:
-    """Return square pieces of an image, which do not overlap, at most four, evenly chosen."""
+    """Return square pieces of an image, which do not overlap, at most nine, evenly chosen."""
     height, width = image.shape
     across, down = width // side, height // side
     chosen = np.unique(np.linspace(0, across * down - 1, _PIECES).round().astype(int))

@@ -5,9 +5,9 @@ of a recipe. The leaves in which an image ends weigh the simulations that end th
 weighted simulations are the distribution of the parameter given the image (Meinshausen 2006,
 Journal of Machine Learning Research 7, 983; Raynal et al. 2019, Bioinformatics 35, 1720). Trees see
 only a part of the simulations, so each simulation is judged by the trees that did not see it: that
-says how far off values are, and by how much intervals have to be widened to hold as many truths as
-they promise (Romano, Patterson and Candès 2019, Advances in Neural Information Processing Systems
-32, with out-of-bag predictions as by Johansson et al. 2014, Machine Learning 97, 155).
+says how far off values are, how far they are drawn to the middle of the range, and whether
+intervals hold as many truths as they promise (out-of-bag predictions, as by Johansson et al. 2014,
+Machine Learning 97, 155).
 """
 
 from __future__ import annotations
@@ -43,14 +43,18 @@ class Judgement:
     error
         Mean distance of the median from the truth; 0.25 where images say nothing.
     coverage
-        Fraction of the truths that intervals of 90 % hold, before they are widened.
-    widening
-        By how much both ends of an interval have to move outwards for 90 %; inwards if negative.
+        Fraction of the truths that intervals of 90 % hold.
+    slope, offset
+        Medians over truths, as a straight line: what images tell badly is drawn to the middle.
+    scatter
+        Standard deviation of medians about that line.
     """
 
     error: float
     coverage: float
-    widening: float
+    slope: float
+    offset: float
+    scatter: float
 
 
 @final
@@ -127,10 +131,11 @@ class Posterior:
         weights = self._weights(self._leaves[chosen], unseen)
         low, middle, high = self.quantiles(weights, (_TAIL, 0.5, 1 - _TAIL)).T
         truth = self._positions[chosen]
-        outside = np.maximum(low - truth, truth - high)
-        level = min(1.0, INTERVAL * (len(truth) + 1) / len(truth))
+        slope, offset = np.polyfit(truth, middle, 1)
         return Judgement(
             error=float(np.abs(middle - truth).mean()),
-            coverage=float((outside <= 0).mean()),
-            widening=float(np.quantile(outside, level, method="higher")),
+            coverage=float(((low <= truth) & (truth <= high)).mean()),
+            slope=float(slope),
+            offset=float(offset),
+            scatter=float(np.std(middle - offset - slope * truth)),
         )

@@ -20,13 +20,13 @@ from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.execution.launch import run_sweep
 from orchestrator.execution.progress import Shown
-from orchestrator.matching.features import LAYOUT, features
 from orchestrator.matching.numbers import scaled
 from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.plan.checking import expand, first_recipe
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.options import Options
 from orchestrator.statistics.gray import Floats
+from orchestrator.statistics.summary import NAMES, summary
 from scene.errors import ConfigurationError, Problem
 from scene.language.yaml_files import write_mapping
 from scene.recipe.schema import Recipe
@@ -48,7 +48,7 @@ class Simulations:
     positions
         Of each of the parameters, in its range.
     statistics
-        See `features`.
+        See `STATISTICS`.
     pixel_nm
         Sides of their pixels in nm.
     failed
@@ -187,16 +187,14 @@ def _statistics(data: DataSet, run_ids: Sequence[str], cache: Path) -> Floats:
     known: dict[str, Floats] = {}
     if cache.exists():
         with np.load(cache) as kept:
-            if tuple(kept["layout"]) == LAYOUT:
+            if tuple(kept["names"]) == NAMES:
                 known = dict(zip(kept["run_ids"].tolist(), kept["statistics"], strict=True))
     missing = [run_id for run_id in run_ids if run_id not in known]
     known |= zip(missing, _measured(list(data.runs_of(missing))), strict=True)
-    if not run_ids:
-        return np.empty((0, 0))
-    vectors = np.array([known[run_id] for run_id in run_ids])
+    vectors = np.array([known[run_id] for run_id in run_ids]).reshape(len(run_ids), len(NAMES))
     if missing:
         part = cache.with_suffix(".part.npz")
-        np.savez(part, layout=np.array(LAYOUT), run_ids=np.array(run_ids), statistics=vectors)
+        np.savez(part, names=np.array(NAMES), run_ids=np.array(run_ids), statistics=vectors)
         part.replace(cache)
     return vectors
 
@@ -211,4 +209,4 @@ def _measured(runs: Sequence[RecordedRun]) -> Iterator[Floats]:
 
 
 def _vector(run: RecordedRun) -> Floats:
-    return features(run.image("real"))
+    return summary(run.image("real")).vector

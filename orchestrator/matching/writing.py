@@ -173,10 +173,10 @@ def report_text(matched: Matched) -> str:
             "`probability` runs over the recipe's range; before, it was level. `error` is the mean "
             "distance of the median from the truth, in simulations whose truth is known, as a "
             "fraction of that range; 25 % is what guessing its middle gives. `in 90 %` is how many "
-            "of those truths lie in intervals of 90 %, before these are widened to hold as many."
+            "of those truths lie in intervals of 90 %."
         ),
         "",
-        "| parameter | recipe | probability | median | range | | error | in 90 % |",
+        "| parameter | recipe | probability | middle | range | | error | in 90 % |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *map(_row, sorted(matched.findings, key=lambda one: one.judgement.error)),
     ]
