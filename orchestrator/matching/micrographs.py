@@ -16,7 +16,7 @@ from orchestrator.statistics.summary import summary
 from scene.errors import ConfigurationError, Problem
 
 FEWEST, MOST = 5, 50
-"""Images: with fewer, ranges are doubtful; of more, so many are used."""
+"""Fewer images make ranges doubtful; of more than the most, that many are used."""
 
 SMALLEST = 96
 """Pixels; a smaller piece shows too little for statistics."""
