@@ -78,6 +78,11 @@ class Comparison:
     neighbours: int
     used: Sequence[str]
 
+    @property
+    def distance(self) -> float:
+        """Mean of the distances of all statistics."""
+        return float(np.mean([one.distance for one in self.differences]))
+
 
 def compare(reference: Sequence[Summary], others: Sequence[Summary]) -> Comparison:
     """Compare a set of images with a reference.

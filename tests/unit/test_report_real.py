@@ -85,6 +85,9 @@ def test_what_gives_images_away_stands_on_the_page_the_worst_first(
         :80
     ]
     assert "Coverage is 0.00, the fraction of the real images" in shown
+    mean = re.search(r"The mean distance of all statistics is (\d+\.\d\d), in their", shown)
+    assert mean is not None
+    assert float(mean[1]) > 1
     assert "Naeem et al. 2020" in shown
     for name in ("real_contact_sheet", "real_curves", "real_distances"):
         assert files[f"{name}.png"].startswith(b"\x89PNG")

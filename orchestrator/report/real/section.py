@@ -84,12 +84,16 @@ def beside_real(data: DataSet, sample: Sample, folder: str) -> Beside:
 
 
 def _together(comparison: Comparison) -> str:
+    mean = (
+        f"The mean distance of all statistics is {comparison.distance:.2f}, in their spreads among "
+        "the real images. "
+    )
     if math.isnan(comparison.density):
-        return "Density and coverage need three real images."
+        return f"{mean}Density and coverage need three real images."
     count = comparison.neighbours
     neighbours = f"{count} neighbour{'' if count == 1 else 's'}"
     return (
-        f"Coverage is {comparison.coverage:.2f}, the fraction of the real images that have a "
+        f"{mean}Coverage is {comparison.coverage:.2f}, the fraction of the real images that have a "
         f"synthetic one near them; density is {comparison.density:.2f}, how many real images a "
         "synthetic one lies near. Both are about 1 for two samples of the same, and 0 if the sets "
         f"are apart (Naeem et al. 2020, of {len(comparison.used)} statistics, "
