@@ -44,7 +44,7 @@ HELP = f"""Sweep a recipe for a synthetic microscopy image into a labelled data 
   # For training
   {program()} export coco outputs/sem --to sem.json
   # Ranges of a recipe from micrographs of your own, without labels
-  {program()} match real/ --recipe spheres_sem_physical --to mine.yaml
+  {program()} match real/ --recipe powder_sem --to mine.yaml
   # What the sweep no longer asks for: shown, and removed if you say yes
   {program()} prune outputs/sem
 
