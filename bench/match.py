@@ -2,13 +2,14 @@
 
 ::
 
-    uv run python bench/match.py RECIPE MY.match [--images OUTPUT]
+    uv run python -m bench.match RECIPE MY.match [--images OUTPUT] [--others]
 
 MY.match is what ``match`` has kept of RECIPE: its simulations. Some of these are hidden: their
-parameters are inferred from the others, by the forests of ``match`` and by two other methods, and
-compared with the truth. Each method's columns are the error of the median and the fraction of
-truths that intervals of 90 % hold; for the forests also as they judge themselves. Errors are
-fractions of the range. Among the parameters stands what images show of several of them together.
+parameters are inferred from the others by the forests of ``match``, with ``--others`` by two other
+methods, too, which takes minutes, and compared with the truth. Each method's columns are the error
+of the median and the fraction of truths that intervals of 90 % hold; for the forests also as they
+judge themselves. Errors are fractions of the range. Among the parameters stands what images show
+of several of them together.
 
 OUTPUT is a data set of the same ranges, its images of the recipe's own size: each is asked for its
 parameters as a folder with a single micrograph is.
@@ -53,7 +54,14 @@ TOGETHER = {
 """Products of powers of parameters that images depend on, where they can't be told apart."""
 
 
-def main(recipe: str, kept: Path, images: str | None = None, hidden: int = 200) -> None:
+def main(
+    recipe: str,
+    kept: Path,
+    images: str | None = None,
+    *,
+    hidden: int = 200,
+    others: bool = False,
+) -> None:
     """Print a line for each parameter, the best told first."""
     source = recipe_file(Path(recipe))
     composed = with_ranges(Composition(source).resolve(), str(source))
@@ -62,26 +70,32 @@ def main(recipe: str, kept: Path, images: str | None = None, hidden: int = 200) 
         Composition(kept / "simulated.yaml").resolve(), "simulated.yaml", Registry([], [])
     )
     found = collected(DataSet.open(str(kept / "simulations")), parameters_of(simulated), kept)
-    truths = targets(own, found.positions)
+    count, positions = len(found.positions), found.positions
+    if images:
+        shown, theirs = whole_images(images, own, kept)
+        positions = np.concatenate([positions, theirs])
+    every = targets(own, positions)
+    truths = {name: truth[:count] for name, truth in every.items()}
     known, asked = found.statistics[hidden:], found.statistics[:hidden]
     typer.echo(f"{len(known)} simulations, {hidden} hidden; error and held by 90 % intervals")
-    heads = "forests      judged       boosting     neighbours   whole images"
-    typer.echo(f"{'parameter':42}  {heads}")
-    reduced = regressed(known, asked, np.column_stack(list(truths.values()))[hidden:])
+    heads = ["forests", "judged", *(["whole images"] if images else [])]
+    if others:
+        heads += ["boosting", "neighbours"]
+        reduced = regressed(known, asked, np.column_stack(list(truths.values()))[hidden:])
+    typer.echo(f"{'parameter':42}  {'  '.join(f'{head:11}' for head in heads)}")
     lines = []
-    shown = None if images is None else whole_images(images, own, kept)
     for name, truth in truths.items():
         posterior = Posterior(known, truth[hidden:])
         judged = posterior.judgement
         told = posterior.quantiles(posterior.weights(asked), LEVELS)
-        scores = [
-            score(told, truth[:hidden]),
-            (judged.error, judged.coverage),
-            score(boosted(known, truth[hidden:], asked), truth[:hidden]),
-            score(near(*reduced, truth[hidden:]), truth[:hidden]),
-        ]
-        if shown is not None and name in shown[1]:
-            scores.append(of_images(posterior, shown[0], shown[1][name]))
+        scores = [score(told, truth[:hidden]), (judged.error, judged.coverage)]
+        if images:
+            scores.append(of_images(posterior, shown, every[name][count:]))
+        if others:
+            scores += [
+                score(boosted(known, truth[hidden:], asked), truth[:hidden]),
+                score(near(*reduced, truth[hidden:]), truth[:hidden]),
+            ]
         cells = "  ".join(f"{error:5.3f} {held:5.2f}" for error, held in scores)
         lines.append((scores[0][0], f"{name:42}  {cells}"))
     for _, line in sorted(lines):
@@ -104,8 +118,8 @@ def targets(parameters: Sequence[Parameter], positions: Floats) -> dict[str, Flo
 
 def whole_images(
     output: str, parameters: Sequence[Parameter], kept: Path
-) -> tuple[list[Floats], dict[str, Floats]]:
-    """Return the statistics of the pieces of each image, and the parameters of all."""
+) -> tuple[list[Floats], Floats]:
+    """Return statistics of each image's pieces, and positions of parameters, (images, k)."""
     side = yaml_side(kept)
     data = DataSet.open(output)
     runs = list(data.runs(status="succeeded"))
@@ -118,7 +132,7 @@ def whole_images(
         one.positions(np.array([rows[run.run_id][one.column] for run in runs], float))
         for one in parameters
     ]
-    return statistics, dict(zip([one.name for one in parameters], positions, strict=True))
+    return statistics, np.stack(positions, axis=1)
 
 
 def yaml_side(kept: Path) -> int:
@@ -172,7 +186,7 @@ def boosted(known: Floats, truth: Floats, asked: Floats) -> Floats:
     """Return quantiles by gradient boosting of each."""
     found = [
         HistGradientBoostingRegressor(
-            loss="quantile", quantile=level, max_iter=150, learning_rate=0.06, random_state=0
+            loss="quantile", quantile=level, max_iter=60, learning_rate=0.1, random_state=0
         )
         .fit(known, truth)
         .predict(asked)
