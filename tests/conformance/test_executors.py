@@ -55,8 +55,8 @@ class TestRay(ExecutorConformance):
         else:
             log = tmp_path / "log"
             executor.submit(attempt_of(f"{LOG}.file={log}", f"{SLEEP}.seconds=600.0"))
-            while not log.exists():
-                time.sleep(0.05)
+            while not (log.exists() and log.read_text().endswith("\n")):
+                time.sleep(0.05)  # a file is there before its line is
             psutil.Process(int(log.read_text())).kill()
         (died,) = outcomes(executor, 1)
         assert died.failure is not None
