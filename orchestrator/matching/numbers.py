@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scene.errors import ConfigurationError, Problem
-from scene.language.canonical import Place
+from scene.recipe.varying import number_place
 from scene.specimen.specimen import LARGEST_PARTICLE_ID
 
 TRIED = 4
@@ -14,11 +14,6 @@ TRIED = 4
 
 RANGES = ("LogUniform", "UniformDistribution", "UniformDistributionInt")
 """The distributions that are known by two ends, `low` and `high`."""
-
-
-def number_place(blueprint: str) -> Place:
-    """Return where the number of particles of a blueprint stands in a recipe."""
-    return "blueprints", "particles", blueprint, "number"
 
 
 def with_ranges(document: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -33,7 +28,7 @@ def with_ranges(document: Mapping[str, Any], source: str) -> dict[str, Any]:
     fixed = [entry["number"] for entry in blueprints.values() if _is_fixed(entry["number"])]
     factor = min(TRIED, LARGEST_PARTICLE_ID / max(1, sum(fixed)))
     problems = [
-        Problem(source, ".".join(map(str, number_place(name))), _UNKNOWN)
+        Problem(source, ".".join(number_place(name)), _UNKNOWN)
         for name, entry in blueprints.items()
         if not _is_fixed(entry["number"]) and not _is_range(entry["number"])
     ]

@@ -9,12 +9,12 @@ from typing import Any, final
 import numpy as np
 
 from orchestrator.dataset.schema import FEATURE, VARIABILITY
-from orchestrator.matching.numbers import RANGES, number_place
+from orchestrator.matching.numbers import RANGES
 from orchestrator.statistics.gray import Floats
 from scene.language.canonical import Place, at_place
 from scene.language.element import Members
 from scene.recipe.schema import Recipe
-from scene.recipe.varying import varying_parameters
+from scene.recipe.varying import number_place, varying_parameters
 from scene.steps.update import TriggerFeatureUpdate
 
 _VARIABILITIES: Place = ("process_conditions", "feature_variabilities")
@@ -91,10 +91,10 @@ def parameters_of(recipe: Recipe) -> list[Parameter]:
     techniques = _of_techniques(recipe)
     found = []
     for name in recipe.blueprints.particles:
-        place = number_place(name)
-        key, node = ".".join(map(str, place)), at_place(recipe.document, place)
+        at = number_place(name)
+        key, node = ".".join(at), at_place(recipe.document, at)
         if key in varying and (
-            one := _parameter(f"{name}.number", place, f"{VARIABILITY}{key}", node)
+            one := _parameter(f"{name}.number", at, f"{VARIABILITY}{key}", node)
         ):
             found.append(one)
     for name, entry in entries.items():

@@ -54,7 +54,7 @@ def varying_parameters(recipe: Recipe) -> tuple[str, ...]:
     ]
     for name, blueprint in recipe.blueprints.particles.items():
         if isinstance(blueprint.number, Distribution):
-            place = _number_place(name)
+            place = number_place(name)
             found += [_key(*place), *(_key(*place, *at) for at in blueprint.number.varying())]
     return tuple(sorted(found))
 
@@ -92,7 +92,7 @@ def drawn_variabilities(recipe: Recipe) -> DrawnVariabilities:
         if isinstance(blueprint.number, int):
             numbers[name] = blueprint.number
             continue
-        place = _number_place(name)
+        place = number_place(name)
         draw = drawing(Streams(start.seed), *place)
         number = _settled(blueprint.number, draw, _key(*place))
         numbers[name] = round(draw((), number))
@@ -127,7 +127,8 @@ def _used(recipe: Recipe) -> dict[str, bool]:
     return used
 
 
-def _number_place(blueprint: str) -> tuple[str, ...]:
+def number_place(blueprint: str) -> tuple[str, ...]:
+    """Return where the number of particles of a blueprint stands in a recipe."""
     return "blueprints", "particles", blueprint, "number"
 
 
