@@ -50,12 +50,12 @@ def render_buffers(
         not written.
     """
     with buffers_scene(truth, shown) as scene:
-        passes = render_passes(scene, truth.size, combined_channels=1)
+        passes = render_passes(scene, truth.size, combined_channels=0)
     kept_ids, present_ids = np.zeros((2, _NUMBER_OF_IDS), dtype=bool)
     kept_ids[list(interest)] = True
     present_ids[[0, *overlapping]] = True
     depth = passes["Depth"][..., 0]
-    ids = _exact_ids(passes["Combined"][..., 0], depth, kept_ids | present_ids)
+    ids = _exact_ids(passes[PARTICLE_ID][..., 0], depth, kept_ids | present_ids)
     kept = kept_ids[ids]
     return GeometryBuffers(
         depth=np.where(kept, depth, np.float32(np.inf)),
@@ -70,8 +70,11 @@ def buffers_scene(
 ) -> Iterator[bpy.types.Scene]:
     """Make a scene whose render gives depth, normals and ids, until the block ends."""
     with truth.scene(shown, _id_material()) as scene:
-        scene.view_layers[0].use_pass_z = True
-        scene.view_layers[0].use_pass_normal = True
+        layer = scene.view_layers[0]
+        layer.use_pass_z = True
+        layer.use_pass_normal = True
+        layer.aovs.add().name = PARTICLE_ID
+        layer.aovs[0].type = "VALUE"
         yield scene
 
 
@@ -111,8 +114,9 @@ def _facing_normals(
 
 
 def _id_material() -> bpy.types.Material:
-    """Make a material that shines with the particle's id, of an object or of a cloud's point.
+    """Make a material that writes the particle's id to a pass, of an object or of a cloud's point.
 
+    As light it would be lost where a ray touches an edge at a right angle to the surface's normal.
     Blender's object index ends at 32767; what the shader reads here is exact up to 2**24.
     """
     shader = Shader("ParticleId")
@@ -125,5 +129,5 @@ def _id_material() -> bpy.types.Material:
     none = shader.node("Math", {0: own, 1: 0.5}, operation="LESS_THAN").outputs["Value"]
     both = {0: none, 1: read("GEOMETRY"), 2: own}
     either = shader.node("Math", both, operation="MULTIPLY_ADD").outputs["Value"]
-    inputs = {"Color": (1.0, 1.0, 1.0, 1.0), "Strength": either}
-    return shader.finish(shader.node("Emission", inputs).outputs["Emission"])
+    shader.node("OutputAOV", {"Value": either}, aov_name=PARTICLE_ID)
+    return shader.finish(shader.node("Emission").outputs["Emission"])

@@ -43,7 +43,7 @@ def render_passes(
     size
         Width and height in pixels that the image has to have.
     combined_channels
-        Channels of ``Combined`` that are read: reading costs a tenth of a cheap render.
+        Channels of ``Combined`` that are read, or 0: reading costs a tenth of a cheap render.
 
     Returns
     -------
@@ -205,10 +205,11 @@ def _read_passes(file: Path, layer: str, combined_channels: int) -> Passes:
             owner, name, _ = spec.channelnames[0].rsplit(".", 2)
             if owner == layer:
                 channels = combined_channels if name == "Combined" else spec.nchannels
-                passes[name] = image.read_image(index, 0, 0, channels, oiio.FLOAT)
+                if channels:
+                    passes[name] = image.read_image(index, 0, 0, channels, oiio.FLOAT)
     finally:
         image.close()
-    if "Combined" not in passes:
+    if not passes:
         raise RenderError(f"Blender rendered no image of the view layer {layer!r}")
     return passes
 

@@ -75,6 +75,20 @@ def test_a_point_is_the_analytic_sphere(new_stage: StageFactory) -> None:
     np.testing.assert_allclose(buffers.normal[inside], normal, atol=1e-3)
 
 
+def test_what_a_ray_only_touches_has_an_id(new_stage: StageFactory) -> None:
+    import bpy
+
+    # The ray through the centre of pixel (665, 764) meets this bead's edge at a right angle to its
+    # normal, to the last bit: no light of the bead's goes that way.
+    stage = new_stage(resolution=(1184, 1184), resolution_percentage=100)
+    place = 8.639510238964986, 2.092872457334372, 38.175065454109394
+    stage.sync(specimen(bead(606, place, diameter=12.396246154327107)))
+    (camera,) = bpy.data.cameras
+    camera.ortho_scale = 64 / 1.81665866351387 * (1184 / 640)
+    buffers = stage.frame(frozenset({606})).buffers
+    assert buffers.instance[665, 764] == 606
+
+
 def test_normals_have_unit_length_and_face_the_camera(new_stage: StageFactory) -> None:
     particles = scattered(40)
     stage = new_stage()
