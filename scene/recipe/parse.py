@@ -25,6 +25,7 @@ from scene.recipe.blueprint_checks import (
     named_prototypes,
 )
 from scene.recipe.chain_checks import chain_problems
+from scene.recipe.choices import together_problems
 from scene.recipe.custom_links import with_custom_links
 from scene.recipe.looked_through import opaque_materials
 from scene.recipe.names import Features, RecipeNames
@@ -125,6 +126,7 @@ def parse(resolved: Mapping[str, Any], source: str, registry: Registry) -> Recip
     found += chain_problems(generation, rendering, names)
     if recipe is not None:
         found += _scan_problems(recipe, technique_features, used)
+        found += together_problems(resolved)
     if recipe is None or found:
         ordered = sorted(dict.fromkeys(found), key=lambda item: [str(part) for part in item[0]])
         raise ConfigurationError(

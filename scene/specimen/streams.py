@@ -9,10 +9,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
 type StreamKey = tuple[str | int, ...]
+
+
+def shared(rng: np.random.Generator, *key: str | int) -> np.random.Generator:
+    """Return the stream `key` of the root that a stream has: the same for all streams of a root.
+
+    Parameters
+    ----------
+    rng
+        Any stream of a `Streams`.
+    """
+    seeds: Any = rng.bit_generator.seed_seq
+    return Streams(seeds.entropy).counted(*key)
 
 
 class Streams:

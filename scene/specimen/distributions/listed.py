@@ -14,6 +14,7 @@ from scene.specimen.distributions.base import Distribution
 from scene.specimen.distributions.numbers import NonNegative
 from scene.specimen.features import FeatureValue
 from scene.specimen.specimen import MeasurementVolume
+from scene.specimen.streams import shared
 
 
 def _plain(value: Any) -> Any:
@@ -29,10 +30,15 @@ type _Value = Annotated[Any, AfterValidator(_plain)]
 
 @final
 class Choice(Distribution):
-    """One of `values`, each as likely as the others, or by `probabilities`."""
+    """One of `values`, each as likely as the others, or by `probabilities`.
+
+    With `together`, a name, the choice is made once a run for all that have the same name, so that
+    each gives the value at the same place of its list.
+    """
 
     values: Annotated[tuple[_Value, ...], Field(min_length=1)]
     probabilities: tuple[NonNegative, ...] | None = None
+    together: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _weighted(self) -> Self:
@@ -49,6 +55,8 @@ class Choice(Distribution):
 
     @override
     def sample(self, rng: np.random.Generator, volume: MeasurementVolume) -> FeatureValue:
+        if self.together is not None:
+            rng = shared(rng, "together", self.together)
         if self._edges is None:
             index = int(rng.integers(len(self.values)))
         else:
