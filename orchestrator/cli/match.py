@@ -108,6 +108,7 @@ def match(
             typer.echo(sentence)
         typer.echo(f"{len(found.narrowed)} of {len(found.findings)} ranges narrowed")
         typer.echo(f"recipe: {written.recipe}")
+        typer.echo(f"        {written.draws}, {len(found.draws)} draws that look most like them")
         typer.echo(f"report: {written.report}")
 
 

@@ -67,6 +67,13 @@ class Finding:
     histogram: tuple[float, ...]
 
     @property
+    def uncertainty(self) -> float:
+        """Standard deviation of what one piece tells, as a fraction of the recipe's range."""
+        if self.judgement.slope < _LEAST_SLOPE:
+            return math.inf
+        return self.judgement.scatter / self.judgement.slope
+
+    @property
     def sureness(self) -> str:
         """How well it is told, in words."""
         if self.judgement.error <= WELL:

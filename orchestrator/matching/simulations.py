@@ -21,8 +21,8 @@ from orchestrator.dataset.recorded_run import RecordedRun
 from orchestrator.execution.launch import run_sweep
 from orchestrator.execution.progress import Shown
 from orchestrator.matching.numbers import scaled
-from orchestrator.matching.parameters import Parameter, parameters_of
-from orchestrator.plan.checking import expand, first_recipe
+from orchestrator.matching.parameters import Parameter
+from orchestrator.plan.checking import expand
 from orchestrator.plan.loading import load_sweep
 from orchestrator.plan.options import Options
 from orchestrator.statistics.gray import Floats
@@ -60,6 +60,15 @@ class Simulations:
     pixel_nm: Floats
     failed: int
 
+    def and_more(self, others: Simulations) -> Simulations:
+        """Return these and others."""
+        return Simulations(
+            np.concatenate([self.positions, others.positions]),
+            np.concatenate([self.statistics, others.statistics]),
+            np.concatenate([self.pixel_nm, others.pixel_nm]),
+            self.failed + others.failed,
+        )
+
 
 def simulated_recipe(document: Mapping[str, Any], recipe: Recipe, side: int) -> dict[str, Any]:
     """Return a recipe for images of `side` pixels with the scale and the density of another one.
@@ -86,11 +95,11 @@ def simulated_recipe(document: Mapping[str, Any], recipe: Recipe, side: int) -> 
 
 def simulate(
     content: Mapping[str, Any],
+    parameters: Sequence[Parameter],
     folder: Path,
     count: int,
     seconds: float,
     *,
-    first: int = 0,
     progress: Shown = None,
     **options: Unpack[Options],
 ) -> Simulations:
@@ -100,10 +109,12 @@ def simulate(
     ----------
     content
         The recipe, as `simulated_recipe` returns it.
+    parameters
+        Whose positions are asked for; the recipe's own ranges may be narrower.
     folder
         Where recipe, renders and statistics are kept.
     count
-        Most simulations; their seeds begin with `first`.
+        Most simulations.
     seconds
         When no more are started.
     progress, options
@@ -116,22 +127,17 @@ def simulate(
     KeyboardInterrupt
         If it was interrupted before that.
     """
+    text = _checked(content, folder)
     file, output = folder / _RECIPE, folder / _OUTPUT
-    text = write_mapping(content)
-    if output.exists() and file.read_text(encoding="utf-8") != text:
-        message = (
-            "holds simulations of another recipe or of another size; remove it, or give another "
-            "file with --to"
-        )
-        raise ConfigurationError([Problem(str(folder), "", message)])
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    quietly: Options = {**options, "mlflow": False}
+    # A draw that can't be rendered, such as too many particles, can't be rendered the next time.
+    quietly: Options = {**options, "mlflow": False, "max_attempts": 1}
     sweep = load_sweep(
         {
             "name": "simulations",
             "recipe": str(file),
-            "overrides": [f"initial_runtime_state.seed=range({first},{first + count})"],
+            "overrides": [f"initial_runtime_state.seed=range({count})"],
             "output": str(output),
         },
         **quietly,
@@ -147,27 +153,50 @@ def simulate(
         timer.cancel()
     if not done.complete and time.monotonic() - start < seconds:
         raise KeyboardInterrupt
-    parameters = parameters_of(first_recipe(runs, sweep))
-    return collected(DataSet.open(sweep.output), parameters, folder, failed=done.failed)
+    return collected(parameters, folder)
 
 
-def collected(
-    data: DataSet, parameters: Sequence[Parameter], folder: Path, *, failed: int = 0
-) -> Simulations:
-    """Return what was drawn and measured of the runs of a data set.
+def kept(content: Mapping[str, Any], parameters: Sequence[Parameter], folder: Path) -> Simulations:
+    """Return the simulations that there are, without any more.
 
     Parameters
     ----------
-    parameters
-        Of the recipe that was simulated.
-    folder
-        Where statistics are kept.
-    failed
-        Runs that failed.
+    content, parameters, folder
+        As for `simulate`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the folder holds simulations of another recipe.
     """
+    _checked(content, folder)
+    return collected(parameters, folder)
+
+
+def _checked(content: Mapping[str, Any], folder: Path) -> str:
+    """Return the text of a recipe, of which nothing else may have been simulated in a folder."""
+    text = write_mapping(content)
+    if (folder / _OUTPUT).exists() and (folder / _RECIPE).read_text(encoding="utf-8") != text:
+        message = (
+            "holds simulations of another recipe or of another size; remove it, or give another "
+            "file with --to"
+        )
+        raise ConfigurationError([Problem(str(folder), "", message)])
+    return text
+
+
+def collected(parameters: Sequence[Parameter], folder: Path) -> Simulations:
+    """Return what was drawn and measured of the runs in a folder.
+
+    Parameters
+    ----------
+    parameters, folder
+        As for `simulate`.
+    """
+    data = DataSet.open(str(folder / _OUTPUT))
     columns = [parameter.column for parameter in parameters]
-    table = data.manifest(["run_id", "status", "pixel_size_nm", *columns])
-    rows = [row for row in table.to_pylist() if row["status"] == "succeeded"]
+    table = data.manifest(["run_id", "status", "pixel_size_nm", *columns]).to_pylist()
+    rows = [row for row in table if row["status"] == "succeeded"]
     rows.sort(key=lambda row: str(row["run_id"]))
     found = _statistics(data, [row["run_id"] for row in rows], folder / _STATISTICS)
     positions = [
@@ -178,7 +207,7 @@ def collected(
         positions=np.stack(positions, axis=1),
         statistics=found,
         pixel_nm=np.array([row["pixel_size_nm"] or np.nan for row in rows], float),
-        failed=failed,
+        failed=sum(row["status"] == "failed" for row in table),
     )
 
 

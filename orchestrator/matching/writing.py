@@ -11,10 +11,17 @@ import numpy as np
 
 from orchestrator.matching.findings import Finding
 from orchestrator.matching.parameters import Parameter
-from scene.language.canonical import at_place
+from orchestrator.statistics.gray import Floats
+from scene.language.canonical import Place, at_place
 from scene.language.yaml_files import write_mapping
 
 _BARS = "▁▂▃▄▅▆▇█"
+
+_NEAR = 0.05
+"""So near to an end of the recipe's range, in fractions of it, an end of another is the same."""
+
+_MARGIN = 0.25
+"""Of a range, beyond each of its ends, that simulations between its ends have as well."""
 
 
 @final
@@ -34,6 +41,9 @@ class Matched:
         Pixels along each side of what was compared.
     findings
         Of each parameter.
+    draws
+        Positions of all parameters, (draws, parameters), in the simulations that look most like the
+        images; NaN where a run did not draw one.
     doubts, outside
         What the reader has to know, and what the recipe does not make, in sentences.
     """
@@ -44,6 +54,7 @@ class Matched:
     simulations: int
     side: int
     findings: Sequence[Finding]
+    draws: Floats
     doubts: Sequence[str]
     outside: Sequence[str]
 
@@ -67,7 +78,7 @@ def recipe_text(matched: Matched, document: Mapping[str, Any]) -> str:
     for finding in matched.narrowed:
         section, _, name, *_ = map(str, finding.parameter.place)
         comments.setdefault((section, name), []).append(_comment(finding))
-        _set(tree, document, finding.parameter, finding)
+        set_range(tree, document, finding.parameter, *_ends(finding))
     content = {"defaults": [matched.recipe, "_self_"], **tree}
     lines = [f"# {line}" for line in _head(matched)]
     section = ""
@@ -81,33 +92,101 @@ def recipe_text(matched: Matched, document: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _set(
-    tree: dict[str, Any], document: Mapping[str, Any], parameter: Parameter, finding: Finding
+def draws_text(
+    matched: Matched, document: Mapping[str, Any], parameters: Sequence[Parameter]
+) -> str:
+    """Return a recipe that derives from the one matched, and draws what looks like the images.
+
+    Parameters
+    ----------
+    document
+        As for `recipe_text`.
+    parameters
+        All of the recipe.
+    """
+    tree: dict[str, Any] = {}
+    for parameter, positions in zip(parameters, matched.draws.T, strict=True):
+        if not np.isfinite(positions).all():
+            continue
+        values = [_rounded(parameter, parameter.value(at)) for at in positions.tolist()]
+        choice = {"_target_": "$builtins.Choice", "together": "matched", "values": values}
+        node, key = _node(tree, document, parameter.place[:-1]), parameter.place[-1]
+        node[key] = choice
+    content = {"defaults": [matched.recipe, "_self_"], **tree}
+    head = (
+        f"# {matched.recipe}, matched to {matched.images} images. Every run takes one of "
+        f"{len(matched.draws)} draws, all of its values together: of {matched.simulations}\n"
+        "# simulations, these look most like the images.\n"
+    )
+    return head + write_mapping(content, lists_in_lines=True)
+
+
+def narrowed_recipe(findings: Iterable[Finding], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe with ranges that hold those found, and something beyond their ends.
+
+    Parameters
+    ----------
+    document
+        As for `recipe_text`.
+    """
+    changed = copy.deepcopy(dict(document))
+    for finding in findings:
+        if finding.narrowed:
+            set_range(changed, document, finding.parameter, *_ends(finding, _MARGIN))
+    return changed
+
+
+def set_range(
+    tree: dict[str, Any],
+    document: Mapping[str, Any],
+    parameter: Parameter,
+    low: float,
+    high: float,
 ) -> None:
-    node: Any = tree
-    for depth, key in enumerate(parameter.place):
-        inside = parameter.place[depth + 1 : depth + 2]
-        if isinstance(node, dict) and key not in node:
-            in_list = bool(inside) and isinstance(inside[0], int)
-            whole = at_place(document, parameter.place[: depth + 1]) if in_list else {}
-            node[key] = copy.deepcopy(whole)
-        node = node[key]
+    """Give a parameter another range in a recipe, or in what derives from it.
+
+    Parameters
+    ----------
+    tree
+        What is changed.
+    document
+        As for `recipe_text`.
+    """
+    node = _node(tree, document, parameter.place)
     if parameter.of_particles:  # the recipe may have one number there, which has no ends
         node["_target_"] = at_place(document, parameter.place)["_target_"]
-    low, high = _written(parameter, finding)
     node["low"], node["high"] = low, high
 
 
-def _written(parameter: Parameter, finding: Finding) -> tuple[float, float]:
+def _node(tree: dict[str, Any], document: Mapping[str, Any], place: Place) -> Any:
+    """Return what stands at a place, made where it is missing; lists are made as they are."""
+    node: Any = tree
+    for depth, key in enumerate(place):
+        inside = place[depth + 1 : depth + 2]
+        if isinstance(node, dict) and key not in node:
+            in_list = bool(inside) and isinstance(inside[0], int)
+            whole = at_place(document, place[: depth + 1]) if in_list else {}
+            node[key] = copy.deepcopy(whole)
+        node = node[key]
+    return node
+
+
+def _ends(finding: Finding, margin: float = 0.0) -> tuple[float, float]:
     """Return the ends to three digits; those near an end of the recipe's range are that."""
+    parameter = finding.parameter
+    low, high = parameter.positions(np.array([finding.low, finding.high])).tolist()
+    beyond = margin * (high - low)
     ends = []
-    for value, end in ((finding.low, parameter.low), (finding.high, parameter.high)):
-        ends_in_range = parameter.positions(np.array([value, end]))
-        near = abs(ends_in_range[0] - ends_in_range[1])
-        rounded = end if near < 0.05 else float(f"{value:.3g}")
-        rounded = min(max(rounded, parameter.low), parameter.high)
-        ends.append(int(rounded) if parameter.whole or rounded.is_integer() else rounded)
+    for position, end in ((low - beyond, 0.0), (high + beyond, 1.0)):
+        near = abs(position - end) < _NEAR or not 0 < position < 1
+        ends.append(_rounded(parameter, parameter.value(end if near else position)))
     return ends[0], ends[1]
+
+
+def _rounded(parameter: Parameter, value: float) -> float:
+    """Return a value to three digits, or the end of the range that this would lie beyond."""
+    rounded = min(max(float(f"{value:.3g}"), parameter.low), parameter.high)
+    return int(rounded) if parameter.whole or rounded.is_integer() else rounded
 
 
 def _comment(finding: Finding) -> str:
@@ -186,7 +265,7 @@ def report_text(matched: Matched) -> str:
 def _row(finding: Finding) -> str:
     parameter, judgement = finding.parameter, finding.judgement
     if finding.narrowed:
-        low, high = _written(parameter, finding)
+        low, high = _ends(finding)
         shown = f"{low:g} to {high:g}"
     else:
         shown = "as before"

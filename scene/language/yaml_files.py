@@ -16,6 +16,8 @@ from scene.language.yaml_texts import parse_mapping
 
 YAML_ENDINGS = (".yaml", ".yml")
 
+_WIDTH = 120
+
 LARGEST_FILE = 16 * 2**20
 """Bytes; what is larger was not written by hand."""
 
@@ -31,9 +33,23 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return parse_mapping(read_text(path), str(path))
 
 
-def write_mapping(content: Any) -> str:
-    """Return plain data as YAML that `parse_mapping` and other readers take for the same data."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+def write_mapping(content: Any, *, lists_in_lines: bool = False) -> str:
+    """Return plain data as YAML that `parse_mapping` and other readers take for the same data.
+
+    Parameters
+    ----------
+    lists_in_lines
+        Whether lists, and mappings, that hold nothing but values have no line for each.
+    """
+    style = None if lists_in_lines else False
+    return yaml.dump(
+        content,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=style,
+        width=_WIDTH,
+    )
 
 
 def read_text(path: Path, kind: str = "YAML") -> str:

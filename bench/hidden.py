@@ -1,0 +1,121 @@
+"""Whether ``match`` finds hidden instruments: renders of known parameters, matched as a folder.
+
+::
+
+    uv run python -m bench.hidden RECIPE --instruments 6 --images 20 --to FOLDER
+
+Each instrument is a draw of all of the recipe's ranges; its images are of its parameters and differ
+by their specimens alone. Simulations of the whole recipe are those of the first match for all. The
+table has, for each parameter, the mean distance of the middle that was told from the truth, as a
+fraction of the recipe's range, and how many of the ranges written hold the truth. The middle of the
+recipe's range, which is told by saying nothing, has an error of 0.25.
+
+The same command goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+import blendsweep as bs
+from orchestrator.matching.matching import ROUNDS, match
+from orchestrator.matching.numbers import with_ranges
+from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.matching.writing import set_range
+from orchestrator.statistics.gray import Floats
+from scene.language.yaml_files import write_mapping
+from scene.language.yaml_texts import parse_mapping
+from scene.recipe.compose import Composition, recipe_file
+from scene.recipe.parse import parse
+from scene.recipe.registry import Registry
+
+REAL = [{"_target_": "$builtins.RenderParticlesTogether", "rendering_mode": "real"}]
+
+
+def main(
+    recipe: str,
+    to: Path,
+    *,
+    instruments: int = 6,
+    images: int = 20,
+    budget: float = 300,
+    simulations: int = 1000,
+    size: int = 320,
+) -> None:
+    """Print a line for each parameter, the best told first."""
+    source = recipe_file(Path(recipe))
+    composition = Composition(source)
+    document = with_ranges(parse_mapping(composition.document(), str(source)), str(source))
+    whole = with_ranges(composition.resolve(), str(source))
+    parameters = parameters_of(parse(whole, str(source), Registry([], [])))
+    rng = np.random.default_rng(0)
+    errors, held, widths = (np.full((instruments, len(parameters)), np.nan) for _ in range(3))
+    for number in range(instruments):
+        truth = rng.random(len(parameters))
+        real = render(document, parameters, truth, to / f"instrument-{number}", images)
+        mine = to / f"instrument-{number}.yaml"
+        first, kept = (to / f"instrument-{n}.match" / ROUNDS[0] for n in (0, number))
+        if not kept.exists() and first.exists():
+            shutil.copytree(first, kept)
+        mine.unlink(missing_ok=True)
+        own = to / source.name  # a recipe that derives from another lies beside it
+        shutil.copy(source, own)
+        written = match(
+            str(real), str(own), str(mine),
+            seconds=budget, simulations=simulations, side=size, say=typer.echo, progress="auto",
+        )  # fmt: skip
+        found = {one.parameter.name: one for one in written.matched.findings}
+        for column, one in enumerate(parameters):
+            told = found[one.name]
+            ends = one.positions(np.array([told.low, told.middle, told.high]))
+            errors[number, column] = abs(ends[1] - truth[column])
+            held[number, column] = ends[0] <= truth[column] <= ends[2]
+            widths[number, column] = min(1.0, ends[2] - ends[0])
+    typer.echo(f"{instruments} instruments, {images} images each; error, held, width of the range")
+    for column in np.argsort(errors.mean(axis=0)):
+        cells = (table[:, column].mean() for table in (errors, held, widths))
+        typer.echo(f"{parameters[column].name:42}  " + "  ".join(f"{cell:5.3f}" for cell in cells))
+    typer.echo(f"{'all':42}  {errors.mean():5.3f}  {held.mean():5.3f}  {widths.mean():5.3f}")
+
+
+def render(
+    document: Mapping[str, Any],
+    parameters: Sequence[Parameter],
+    truth: Floats,
+    folder: Path,
+    images: int,
+) -> Path:
+    """Render images whose parameters are at these positions, and return their folder."""
+    shown = folder.with_suffix(".images")
+    if shown.exists():
+        return shown
+    content = copy.deepcopy(dict(document))
+    for one, position in zip(parameters, truth.tolist(), strict=True):
+        value = one.value(position)
+        # A range has to have two ends; of a whole number they may be the same.
+        beside = value if one.whole else value + 1e-9 * (one.high - one.low)
+        set_range(content, document, one, int(value) if one.whole else value, beside)
+    content["synth_chain"]["rendering_steps"] = REAL
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    recipe = folder.with_suffix(".hidden.yaml")
+    recipe.write_text(write_mapping(content), encoding="utf-8")
+    seeds = f"initial_runtime_state.seed=range(100000,{100000 + images})"
+    result = bs.run(str(recipe), [seeds], output=str(folder), mlflow=False)
+    part = folder.with_suffix(".part")
+    part.mkdir(exist_ok=True)
+    for rendered in result.data.runs(status="succeeded"):
+        Image.fromarray(rendered.image("real")).save(part / f"{rendered.run_id}.png")
+    part.rename(shown)
+    return shown
+
+
+if __name__ == "__main__":
+    typer.run(main)
