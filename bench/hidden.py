@@ -26,9 +26,10 @@ import typer
 from PIL import Image
 
 import blendsweep as bs
-from orchestrator.matching.matching import ROUNDS, match
+from orchestrator.matching.matching import match
 from orchestrator.matching.numbers import with_ranges
 from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.matching.rounds import ROUNDS
 from orchestrator.matching.writing import set_range
 from orchestrator.statistics.gray import Floats
 from scene.language.yaml_files import write_mapping

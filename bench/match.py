@@ -4,7 +4,8 @@
 
     uv run python -m bench.match RECIPE MY.match [--images OUTPUT] [--others]
 
-MY.match is what ``match`` has kept of RECIPE: its simulations. Some of these are hidden: their
+MY.match is what ``match`` has kept of RECIPE: its simulations, of which those of the first round,
+of the whole recipe, are used. Some of these are hidden: their
 parameters are inferred from the others by the forests of ``match``, with ``--others`` by two other
 methods, too, which takes minutes, and compared with the truth. Each method's columns are the error
 of the median and the fraction of truths that intervals of 90 % hold; for the forests also as they
@@ -35,6 +36,7 @@ from orchestrator.matching.micrographs import pieces
 from orchestrator.matching.numbers import with_ranges
 from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.posterior import Posterior
+from orchestrator.matching.rounds import ROUNDS
 from orchestrator.matching.simulations import collected
 from orchestrator.statistics.gray import Floats
 from orchestrator.statistics.summary import summary
@@ -63,13 +65,14 @@ def main(
     others: bool = False,
 ) -> None:
     """Print a line for each parameter, the best told first."""
+    kept /= ROUNDS[0]
     source = recipe_file(Path(recipe))
     composed = with_ranges(Composition(source).resolve(), str(source))
     own = parameters_of(parse(composed, str(source), Registry([], [])))
     simulated = parse(
         Composition(kept / "simulated.yaml").resolve(), "simulated.yaml", Registry([], [])
     )
-    found = collected(DataSet.open(str(kept / "simulations")), parameters_of(simulated), kept)
+    found = collected(parameters_of(simulated), kept)
     count, positions = len(found.positions), found.positions
     if images:
         shown, theirs = whole_images(images, own, kept)

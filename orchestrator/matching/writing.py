@@ -44,6 +44,9 @@ class Matched:
     draws
         Positions of all parameters, (draws, parameters), in the simulations that look most like the
         images; NaN where a run did not draw one.
+    distances
+        Mean distance of all statistics from those of the images: of simulations of the recipe, and
+        of these.
     doubts, outside
         What the reader has to know, and what the recipe does not make, in sentences.
     """
@@ -55,6 +58,7 @@ class Matched:
     side: int
     findings: Sequence[Finding]
     draws: Floats
+    distances: tuple[float, float]
     doubts: Sequence[str]
     outside: Sequence[str]
 
@@ -245,7 +249,17 @@ def report_text(matched: Matched) -> str:
     if matched.doubts:
         lines += ["## What to know of the images", "", *(f"- {text}" for text in matched.doubts)]
         lines.append("")
+    before, after = matched.distances
     lines += [
+        "## Draws",
+        "",
+        (
+            f"{len(matched.draws)} of the simulations look most like the images. The mean distance "
+            f"of all statistics is {after:.2f} for these and {before:.2f} for all of the recipe, "
+            "in spreads of the images; new images of the same draws have other particles and are "
+            "somewhat farther away."
+        ),
+        "",
         "## Ranges",
         "",
         (

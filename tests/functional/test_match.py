@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from orchestrator.dataset.dataset import DataSet
 from tests.standins.micrographs import micrograph
 
 pytestmark = pytest.mark.blender
@@ -69,18 +70,37 @@ def test_images_become_a_recipe_and_what_was_rendered_is_kept(
     assert written["defaults"] == ["beads", "_self_"]
     report = (kept / "report.md").read_text()
     assert report.count("\n| ") == 1 + 1 + 4
-    with np.load(kept / "statistics.npz") as table:
+    with np.load(kept / "round-1/statistics.npz") as table:
         assert len(table["run_ids"]) == 50
+
+    # Draws are a recipe, too, and every run has the values of one simulation.
+    draws = tmp_path / "mine_draws.yaml"
+    (tmp_path / "sweep.yaml").write_text(f"""
+recipe: mine_draws
+recipe_dirs: ["{tmp_path}"]
+overrides: [initial_runtime_state.seed=range(3)]
+output: {tmp_path}/drawn
+""")
+    drawn = orchestrate(tmp_path / "sweep.yaml", "--executor", "inline", "--no-mlflow")
+    assert drawn.code == 0, drawn.err
+    ranges = yaml.safe_load(draws.read_text())["process_conditions"]["feature_variabilities"]
+    contrasts = ranges["Contrast"]["variability"]["values"]
+    means = ranges["BeadSize"]["variability"]["geometric_mean"]["values"]
+    columns = ["feature.contrast", "variability.BeadSize.geometric_mean"]
+    for row in DataSet.open(str(tmp_path / "drawn")).manifest(columns).to_pylist():
+        assert (row[columns[0]], row[columns[1]]) in set(zip(contrasts, means, strict=True))
 
     # Without the file, the same command only infers again, and finds the same.
     text = to.read_text()
     to.unlink()
+    draws.unlink()
     again = orchestrate(*command)
     assert again.code == 0, again.err
     assert to.read_text() == text
 
     # Simulations of another recipe are not mixed with these.
     to.unlink()
+    draws.unlink()
     (tmp_path / "beads.yaml").write_text(RECIPE.replace("0.2", "0.3"))
     other = orchestrate(*command)
     assert other.code == 2

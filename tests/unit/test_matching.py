@@ -18,26 +18,36 @@ from scipy import ndimage
 from orchestrator.cli.app import app
 from orchestrator.dataset.layout import run_folder
 from orchestrator.dataset.results import RunResult
+from orchestrator.matching.draws import alike
 from orchestrator.matching.findings import Finding, finding, outside, population, sentences
-from orchestrator.matching.matching import Written, infer, match
+from orchestrator.matching.inference import infer, surer
+from orchestrator.matching.matching import Written, match
 from orchestrator.matching.micrographs import measured, pieces
 from orchestrator.matching.numbers import scaled, with_ranges
 from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.posterior import Judgement, Posterior
 from orchestrator.matching.simulations import Simulations, simulated_recipe
-from orchestrator.matching.writing import Matched, recipe_text, report_text
+from orchestrator.matching.writing import (
+    Matched,
+    draws_text,
+    narrowed_recipe,
+    recipe_text,
+    report_text,
+)
 from orchestrator.plan.expansion import Expansion
 from orchestrator.plan.run import Run
 from orchestrator.plan.sweep import Sweep
 from orchestrator.statistics.summary import NAMES, summary
 from scene.errors import ConfigurationError
 from scene.imaging.files import FileRecord
+from scene.language.canonical import at_place
 from scene.language.yaml_files import write_mapping
 from scene.language.yaml_texts import parse_mapping
 from scene.recipe.compose import BUILTIN_RECIPES, Composition
 from scene.recipe.parse import parse
 from scene.recipe.registry import Registry
 from scene.recipe.schema import Recipe
+from scene.recipe.varying import drawn_variabilities
 from tests.standins.micrographs import eight_bit, micrograph, noise, spheres
 from tests.unit.test_report import data_set, result
 
@@ -66,8 +76,15 @@ def found(of: Parameter, low: float, high: float, *, narrowed: bool = True) -> F
 
 
 def matched(*findings: Finding, recipe: str = "powder", **changed: Any) -> Matched:
-    some = {"folder": "real", "images": 7, "simulations": 90, "side": 320, "doubts": ()}
-    return Matched(recipe=recipe, findings=findings, **some | {"outside": ()} | changed)
+    some: dict[str, Any] = {
+        "folder": "real",
+        "images": 7,
+        "simulations": 90,
+        "side": 320,
+        "doubts": (),
+    }
+    empty = {"outside": (), "draws": np.empty((0, 0)), "distances": (2.0, 1.0)}
+    return Matched(recipe=recipe, findings=findings, **some | empty | changed)
 
 
 @given(st.floats(0, 1), st.floats(0.01, 10), st.floats(1.1, 1e4), st.booleans())
@@ -284,6 +301,111 @@ def test_the_recipe_written_is_the_other_one_with_narrower_ranges(
     assert all(len(line) <= 160 for line in text.splitlines())
 
 
+def test_the_second_round_has_ranges_that_hold_those_found(
+    powder: tuple[Composition, Recipe],
+) -> None:
+    composition, _ = powder
+    document = with_ranges(parse_mapping(composition.document(), ""), "")
+    before = parameters_of(parse(with_ranges(composition.resolve(), ""), "", Registry([], [])))
+    by_name = {one.name: one for one in before}
+    findings = [
+        found(by_name["Gamma"], 0.95, 1.05),
+        found(by_name["BeadLocation.parts.1.weight"], 0.1, 0.2),
+        found(by_name["Bead.number"], 20, 40),
+        found(by_name["Satellites.high"], 2, 5),
+        found(by_name["Contrast"], 0.6, 0.7, narrowed=False),
+    ]
+    narrowed = narrowed_recipe(findings, document)
+    state = {"initial_runtime_state": {"seed": 0}}
+    now = {one.name: one for one in parameters_of(parse(narrowed | state, "", Registry([], [])))}
+    assert (now["Gamma"].low, now["Gamma"].high) == pytest.approx((0.925, 1.075), abs=0.01)
+    assert (now["Bead.number"].low, now["Bead.number"].high) == (17.5, 47.6)  # a quarter of logs
+    assert (now["Satellites.high"].low, now["Satellites.high"].high) == (2, 6)
+    kept = {one.name for one in before} - {finding.parameter.name for finding in findings[:4]}
+    assert all(now[name] == by_name[name] for name in kept)
+    weight = now["BeadLocation.parts.1.weight"]
+    assert 0.05 < weight.low < 0.1 < 0.2 < weight.high < 0.3
+
+
+def test_of_two_rounds_the_one_that_tells_more_is_believed() -> None:
+    one = parameter()
+    wide, narrow = found(one, 1, 2), found(one, 1.2, 1.4)
+    vague = Judgement(error=0.05, coverage=0.9, slope=0.1, offset=0.4, scatter=0.01)
+    sharp = Judgement(error=0.05, coverage=0.9, slope=0.8, offset=0.1, scatter=0.05)
+    assert surer([wide], [dataclasses.replace(narrow, judgement=vague)]) == [wide]
+    better = dataclasses.replace(narrow, judgement=sharp)
+    assert surer([wide], [better]) == [better]
+    assert surer([wide], []) == [wide]
+
+
+def statistics_of(*images: np.ndarray) -> np.ndarray:
+    return np.array([summary(image).vector for image in images])
+
+
+def test_draws_that_look_like_the_images_are_found() -> None:
+    quiet, loud = (
+        statistics_of(*(spheres_with(level, 10 * level + n) for n in range(15)))
+        for level in (3, 14)
+    )
+    simulated = np.concatenate([loud[:12], quiet[:12]])
+    assert alike(simulated, quiet[12:], np.arange(3)).tolist()[-1] == 23
+    assert np.mean(alike(simulated, quiet[12:], np.arange(3)) >= 12) >= 0.8
+    # Of two kinds of images, both have some, however many pieces were measured of each.
+    both = alike(simulated, np.concatenate([loud[12:13], quiet[12:]]), np.array([0, 1, 1, 1]))
+    assert 0.3 <= np.mean(both >= 12) <= 0.7
+    # What is known of the scale counts; what can't be measured is no obstacle.
+    scales = np.where(np.arange(24) % 2, 1.0, 2.0)
+    assert np.mean(alike(simulated, quiet[12:], np.arange(3), scales) % 2) >= 0.8
+    simulated[:, NAMES.index("rim")] = np.nan
+    assert len(alike(simulated, quiet[12:], np.arange(3))) >= 10
+
+
+@pytest.mark.parametrize(("simulations", "kept"), [(4, 4), (50, 10), (400, 20), (5000, 60)])
+def test_one_simulation_in_twenty_is_kept_at_most_sixty(simulations: int, kept: int) -> None:
+    rng = np.random.default_rng(2)
+    near = alike(
+        rng.random((simulations, len(NAMES))), rng.random((1, len(NAMES))), np.zeros(1, int)
+    )
+    assert len(near) == kept
+
+
+def test_a_recipe_of_draws_has_values_that_were_simulated_together(
+    powder: tuple[Composition, Recipe], tmp_path: Path
+) -> None:
+    composition, _ = powder
+    whole = parse(with_ranges(composition.resolve(), ""), "", Registry([], []))
+    document, ranged = (
+        with_ranges(parse_mapping(composition.document(), ""), ""),
+        parameters_of(whole),
+    )
+    draws = np.random.default_rng(4).random((12, len(ranged)))
+    draws[3, 5] = np.nan  # a step of some runs alone draws it
+    text = draws_text(matched(draws=draws), document, ranged)
+    (tmp_path / "mine_draws.yaml").write_text(text)
+    composed = Composition(tmp_path / "mine_draws.yaml", (POWDER.parent,)).resolve()
+    values = {one.name: at_place(composed, one.place).get("values") for one in ranged}
+    assert values.pop(ranged[5].name) is None
+    for column, one in enumerate(ranged):
+        if one.name in values:
+            told = one.positions(np.array(values[one.name], float))
+            assert told == pytest.approx(draws[:, column], abs=0.5 / 7 if one.whole else 0.02)
+
+    names = ("BeadSize.geometric_mean", "Satellites.high", "Bead.number")
+    rows = set(zip(*(values[name] for name in names), strict=True))
+    seen = set()
+    for seed in range(20):
+        composed["initial_runtime_state"] = {"seed": seed}
+        drawn = drawn_variabilities(parse(composed, "", Registry([], [])))
+        (row,) = [
+            row
+            for row in rows
+            if row[:2] == tuple(drawn.parameters[name] for name in names[:2])
+            and round(row[2]) == drawn.numbers["Bead"]
+        ]
+        seen.add(row)
+    assert len(seen) > 5
+
+
 def test_the_report_has_every_parameter_and_what_the_recipe_does_not_make() -> None:
     one, other = found(parameter("A"), 1.5, 2), found(parameter("B"), 1, 3, narrowed=False)
     text = report_text(matched(one, other, outside=("Noise is outside.",), doubts=("a.png.",)))
@@ -347,13 +469,11 @@ def test_the_noise_of_images_is_inferred(tmp_path: Path) -> None:
         str(write(tmp_path / "real", [spheres_with(8, 100 + n) for n in range(5)])), 320
     )
     assert real.side == SIDE
-    result = infer(real, simulated, [one, parameter("Seldom")], "spheres", "real")
-    (told,) = result.findings
+    (told,), doubts = infer(real, simulated, [one, parameter("Seldom")])
     assert told.narrowed
     assert told.low < 8 < told.high
     assert told.middle == pytest.approx(8, rel=0.15)
-    assert "2 simulations failed; the others are used." in result.doubts
-    assert "Seldom was drawn in too few runs to be told." in result.doubts
+    assert doubts == ["Seldom was drawn in too few runs to be told."]
 
 
 def test_images_that_do_not_do_are_named(tmp_path: Path) -> None:
@@ -390,6 +510,7 @@ blueprints:
 TEXTS = [
     (["--to", "{}/mine.txt"], "give a name that ends in .yaml"),
     (["--to", "{}/there.yaml"], "exists and is not overwritten"),
+    (["--to", "{}/other.yaml"], "other_draws.yaml exists and is not overwritten"),
     (["--to", "{}/none/mine.yaml"], "there is no folder"),
     (["--budget", "20 parsecs"], "expected a time such as 90s, 20m or 1.5h"),
     (["--recipe", str(POWDER)], "is found by it only in the same folder"),
@@ -406,6 +527,7 @@ def test_bad_input_gets_a_sentence_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "there.yaml").write_text("mine")
+    (tmp_path / "other_draws.yaml").write_text("mine")
     (tmp_path / "empty.yaml").write_text(EMPTY)
     (tmp_path / "chosen.yaml").write_text(CHOSEN)
     there = set(tmp_path.iterdir())
@@ -511,39 +633,51 @@ def test_a_match_goes_on_where_it_was_interrupted(
     (tmp_path / "beads.yaml").write_text(RECIPE)
     real = write(tmp_path / "real", [spheres_with(2 + 18 * 0.3, 200 + n) for n in range(5)])
     to, kept = tmp_path / "mine.yaml", tmp_path / "mine.match"
-    kept.mkdir()
-    (kept / "simulated.yaml").write_text("of a recipe that could not be run")
-    stand_in = StandIn(most=30)
+    (kept / "round-1").mkdir(parents=True)
+    (kept / "round-1/simulated.yaml").write_text("of a recipe that could not be run")
+    stand_in = StandIn(most=70)
     monkeypatch.setattr("orchestrator.matching.simulations.run_sweep", stand_in)
 
     def matched_now() -> Written:
         return match(
             str(real), str(tmp_path / "beads.yaml"), str(to),
-            seconds=1000, simulations=50, side=320, say=lambda _: None,
+            seconds=1000, simulations=180, side=320, say=lambda _: None,
         )  # fmt: skip
 
-    with pytest.raises(KeyboardInterrupt):
-        matched_now()
-    assert not to.exists()
+    for rendered in (70, 108 + 70):
+        with pytest.raises(KeyboardInterrupt):
+            matched_now()
+        assert not to.exists()
+        assert stand_in.rendered == rendered
     done = matched_now()
-    assert stand_in.rendered == 50
+    assert stand_in.rendered == 180
+    assert done.matched.simulations == 180
+    before, after = done.matched.distances
+    assert after < before / 2
+    assert f"is {after:.2f} for these and {before:.2f}" in (kept / "report.md").read_text()
     _, mine = parsed(to)
     contrast, *_ = [one for one in parameters_of(mine) if one.name == "Contrast"]
     assert contrast.low <= 0.6 + 0.45 * 0.3 <= contrast.high < 0.95
     (told,) = [one for one in done.matched.findings if one.parameter.name == "Contrast"]
     assert told.narrowed
     assert "| Contrast | 0.6 to 1.05 |" in (kept / "report.md").read_text()
+    drawn = Composition(done.draws).resolve()
+    variability = drawn["process_conditions"]["feature_variabilities"]["Contrast"]["variability"]
+    assert variability["together"] == "matched"
+    assert np.median(variability["values"]) == pytest.approx(0.6 + 0.45 * 0.3, abs=0.03)
 
-    # Without the file, the same command finds the same, and renders and measures nothing.
-    text = to.read_text()
+    # Without the files, the same command finds the same, and renders and measures nothing.
+    texts = to.read_text(), done.draws.read_text()
     to.unlink()
+    done.draws.unlink()
     monkeypatch.setattr("orchestrator.matching.simulations.summary", None)
     matched_now()
-    assert stand_in.rendered == 50
-    assert to.read_text() == text
+    assert stand_in.rendered == 180
+    assert (to.read_text(), done.draws.read_text()) == texts
 
     # Simulations of another recipe are not mixed with these.
     to.unlink()
+    done.draws.unlink()
     (tmp_path / "beads.yaml").write_text(RECIPE + "render: {scene_unit_nm: 200}\n")
     with pytest.raises(ConfigurationError, match="holds simulations of another recipe"):
         matched_now()
