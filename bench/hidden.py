@@ -66,7 +66,8 @@ def main(
         first, kept = (to / f"instrument-{n}.match" / ROUNDS[0] for n in (0, number))
         if not kept.exists() and first.exists():
             shutil.copytree(first, kept)
-        mine.unlink(missing_ok=True)
+        for written_before in (mine, mine.with_stem(f"{mine.stem}_draws")):
+            written_before.unlink(missing_ok=True)
         own = to / source.name  # a recipe that derives from another lies beside it
         shutil.copy(source, own)
         written = match(

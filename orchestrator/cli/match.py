@@ -35,8 +35,9 @@ def match(
         str,
         typer.Option(
             metavar="MY.yaml",
-            help="The recipe to write. It derives from the other one; renders, statistics and "
-            "report are kept beside it in MY.match.",
+            help="The recipe to write, of narrower ranges. It derives from the other one; beside "
+            "it are MY_draws.yaml, which draws values that go together, and MY.match with "
+            "renders, statistics and report.",
         ),
     ],
     budget: Annotated[
@@ -78,8 +79,9 @@ def match(
 
     Draws of the recipe are rendered small and compared with the images by their statistics; what
     draws that look alike have in common becomes the ranges of a new recipe. Its comments and the
-    report say how sure each range is, and what images do not tell. The same command goes on where
-    it was interrupted.
+    report say how sure each range is, and what images do not tell. A second new recipe takes whole
+    draws that look most like the images, so that values go together as they do there. The same
+    command goes on where it was interrupted.
     """
     with errors_as_sentences(debug=debug):
         seconds = _seconds(budget)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 SEED = "initial_runtime_state.seed"
 LOOK_SEED = "initial_runtime_state.look_seed"
+SEEDS = (SEED, LOOK_SEED)
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

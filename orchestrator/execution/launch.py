@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from orchestrator.common.interruption import Interruption, TerminationLimit
+from orchestrator.common.names import SEEDS
 from orchestrator.common.uris import local_folder
 from orchestrator.dataset.layout import ATTEMPTS, SWEEP, recipe_file
 from orchestrator.dataset.plan_table import PlanWriter
@@ -88,7 +89,9 @@ def run_sweep(
     start = time.monotonic()
     if runs is None:
         runs = expand(sweep)
-    shown = make_progress(progress, TimeLeft([axis.values for axis in runs.axes], len(runs)))
+    seeds = {number for number, axis in enumerate(runs.axes) if axis.key in SEEDS}
+    time_left = TimeLeft([axis.values for axis in runs.axes], len(runs), seeds)
+    shown = make_progress(progress, time_left)
     folder = local_folder(sweep.output)
     # A database inside the output does not matter where the output itself can't be written.
     writable = folder is None or os.access(folder, os.W_OK)

@@ -12,7 +12,7 @@ What it keeps does not grow with the number of runs. No clock is read here.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -42,11 +42,18 @@ class TimeLeft:
         The values of each of the sweep's overrides in order, the last one varying fastest.
     runs
         How many runs the sweep has.
+    seeds
+        Numbers of the axes whose values are seeds: a larger one costs neither more nor less.
     """
 
-    def __init__(self, axes: Sequence[Sequence[Any]], runs: int) -> None:
-        self._axes = [axis for axis in axes if len(axis) > 1]
-        self._numbers = [_are_positive_numbers(axis) for axis in self._axes]
+    def __init__(
+        self, axes: Sequence[Sequence[Any]], runs: int, seeds: Collection[int] = ()
+    ) -> None:
+        several = [number for number, axis in enumerate(axes) if len(axis) > 1]
+        self._axes = [axes[number] for number in several]
+        self._numbers = [
+            number not in seeds and _are_positive_numbers(axes[number]) for number in several
+        ]
         self._runs = runs
         bins = [min(len(axis), MOST_BINS) for axis in self._axes]
         # A constant, a slope for each axis, and a term for each bin.

@@ -131,6 +131,18 @@ def test_a_failed_attempt_says_nothing_of_cost_and_costs_time() -> None:
     assert estimate.seconds(3, 0, 1) == pytest.approx(30, rel=0.3)
 
 
+@pytest.mark.parametrize("first", [0, 3000])
+def test_runs_that_start_slowly_do_not_make_larger_seeds_cheap(first: int) -> None:
+    estimate = TimeLeft((range(first, first + 500),), 500, seeds={0})
+    now = 0.0
+    estimate.see(now, 1)
+    for index in range(60):
+        cost = 3.0 if index < 20 else 1.0  # another program ran beside it
+        estimate.add(index, cost, succeeded=True)
+        estimate.see(now := now + cost, 1)
+    assert estimate.seconds(440, 0, 1) == pytest.approx(440 * 1.5, rel=0.5)
+
+
 def test_more_workers_take_less_time() -> None:
     estimate = TimeLeft((range(100),), 100)
     estimate.see(0.0, 1)
