@@ -111,9 +111,16 @@ def targets(parameters: Sequence[Parameter], positions: Floats) -> dict[str, Flo
     values = {
         one.name: np.array([one.value(float(at)) for at in found[one.name]]) for one in parameters
     }
-    for name, powers in TOGETHER.items():
-        if powers.keys() <= values.keys():
-            found[name] = product(values, powers)
+    return found | {name: spread_out(logs) for name, logs in together(values).items()}
+
+
+def together(values: dict[str, Floats]) -> dict[str, Floats]:
+    """Return logarithms of what images show of several parameters together, by name."""
+    found = {
+        name: np.sum([power * np.log(values[one]) for one, power in powers.items()], axis=0)
+        for name, powers in TOGETHER.items()
+        if powers.keys() <= values.keys()
+    }
     if (beads := covered(values)) is not None:
         found["coverage by all beads"] = beads
     return found
@@ -155,14 +162,8 @@ def of_images(
     return score(np.array(told), truth)
 
 
-def product(values: dict[str, Floats], powers: dict[str, float]) -> Floats:
-    """Return the logarithm of a product of powers, from 0 to 1 for the middle 90 % of all."""
-    logs = np.sum([power * np.log(values[name]) for name, power in powers.items()], axis=0)
-    return spread_out(logs)
-
-
 def covered(values: dict[str, Floats]) -> Floats | None:
-    """Return the logarithm of the area of all beads, as `product` does."""
+    """Return the logarithm of the area of all beads in a frame, in pixels."""
     mean, spread = (
         values.get(f"BeadSize.geometric_{what}") for what in ("mean", "standard_deviation")
     )
@@ -170,7 +171,8 @@ def covered(values: dict[str, Floats]) -> Floats | None:
     if mean is None or spread is None or not numbers:
         return None
     # The mean of squares of a log-normal distribution.
-    return spread_out(np.log(np.sum(numbers, axis=0)) + 2 * np.log(mean) + 2 * np.log(spread) ** 2)
+    area = np.log(np.sum(numbers, axis=0)) + 2 * np.log(mean) + 2 * np.log(spread) ** 2
+    return area + 2 * np.log(values.get("Magnification", np.ones(1)))
 
 
 def spread_out(numbers: Floats) -> Floats:
