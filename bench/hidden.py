@@ -148,7 +148,8 @@ def render(
     recipe = folder.with_suffix(".hidden.yaml")
     recipe.write_text(write_mapping(content), encoding="utf-8")
     seeds = f"initial_runtime_state.seed=range(100000,{100000 + images})"
-    result = bs.run(str(recipe), [seeds], output=str(folder), mlflow=False)
+    sweep = {"recipe": str(recipe), "overrides": [seeds], "output": str(folder)}
+    result = bs.run(sweep, mlflow=False)
     part = folder.with_suffix(".part")
     part.mkdir(exist_ok=True)
     for rendered in result.data.runs(status="succeeded"):

@@ -214,7 +214,7 @@ def test_a_range_covers_all_images_however_many_pieces_they_have() -> None:
 
 @pytest.mark.parametrize(
     ("images", "pieces", "shared", "widest"),
-    [(1, 1, 0.0, 0.9), (1, 4, 0.0, 0.7), (16, 4, 0.0, 0.3), (16, 4, 0.12, 0.6)],
+    [(1, 1, 0.0, 0.6), (1, 4, 0.0, 0.5), (16, 4, 0.0, 0.42), (16, 4, 0.12, 0.5)],
 )
 def test_a_range_holds_the_value_of_images_that_agree(
     images: int, pieces: int, shared: float, widest: float
@@ -241,15 +241,22 @@ def test_a_range_holds_nine_tenths_of_images_that_differ() -> None:
     owners = np.repeat(np.arange(4000), 2)
     seen = values[owners] + 0.05 * np.random.default_rng(4).normal(size=8000)
     low, middle, high = population(seen, owners, judged)
-    assert np.mean((low <= values) & (values <= high)) == pytest.approx(0.9, abs=0.02)
+    # Somewhat more: half of the error is taken for one that all images share.
+    assert np.mean((low <= values) & (values <= high)) == pytest.approx(0.93, abs=0.02)
     assert middle == pytest.approx(0.5, abs=0.01)
 
 
 def test_what_crowds_beyond_an_end_leaves_the_outermost_part() -> None:
     judged = Judgement(0.05, 0.9, slope=1, offset=0, scatter=0.05)
     owners = np.arange(9)
-    assert population(np.full(9, 1.3), owners, judged) == pytest.approx((0.95, 1, 1))
-    assert population(np.full(9, -0.3), owners, judged) == pytest.approx((0, 0, 0.05))
+    for medians, ends in ((np.full(9, 1.3), (0.95, 1, 1)), (np.full(9, -0.3), (0, 0, 0.05))):
+        assert population(medians, owners, judged) == pytest.approx(ends, abs=0.02)
+    # However far beyond, and however sure.
+    certain = Judgement(0, 0.9, slope=1, offset=0, scatter=0)
+    for far in (-40.0, 0.0, 0.4, 1.0, 40.0):
+        low, middle, high = population(np.full(9, far), owners, certain)
+        assert low <= middle <= high
+        assert middle == pytest.approx(min(max(far, 0), 1), abs=0.01)
 
 
 def test_a_value_that_an_image_does_not_allow_to_be_measured_is_no_obstacle() -> None:
