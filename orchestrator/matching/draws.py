@@ -18,7 +18,7 @@ MOST, FEWEST = 60, 10
 """Draws that are kept."""
 
 _ONE_IN = 20
-"""At most one in so many simulations is kept: the others do not look like the images."""
+"""At most one in so many simulations is kept, as the others do not look like the images."""
 
 _SAME_SCALE = 0.05
 """Difference of logarithms of pixel sizes that counts as much as a spread of a statistic."""
