@@ -52,6 +52,7 @@ def main(
     budget: float = 300,
     simulations: int = 1000,
     size: int = 320,
+    seed: int = 0,
 ) -> None:
     """Print a line for each parameter, the best told first."""
     source = recipe_file(Path(recipe))
@@ -59,7 +60,7 @@ def main(
     document = with_ranges(parse_mapping(composition.document(), str(source)), str(source))
     whole = with_ranges(composition.resolve(), str(source))
     parameters = parameters_of(parse(whole, str(source), Registry([], [])))
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     combined: dict[str, list[Sequence[float]]] = {}
     errors, held, widths = (np.full((instruments, len(parameters)), np.nan) for _ in range(3))
     for number in range(instruments):
