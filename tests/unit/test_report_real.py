@@ -16,7 +16,7 @@ from scipy import ndimage
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.dataset.layout import run_folder
 from orchestrator.dataset.storage.storage import Storage
-from orchestrator.report.real.looks import real_looks, synthetic_looks
+from orchestrator.report.real.looks import looks, real_images, synthetic_images
 from orchestrator.report.real.sentences import doubts, giveaways, sentence
 from orchestrator.report.report import build_report, write_report
 from orchestrator.report.sample import read_sample
@@ -67,8 +67,8 @@ def real(tmp_path: Path) -> Path:
 def said(storage: Storage, real: Path) -> str:
     """Return all sentences of the comparison, without the drawings, which take their time."""
     data = DataSet(storage)
-    micrographs, left_out = real_looks(str(real))
-    made = synthetic_looks(data, read_sample(data))
+    images, left_out = real_images(str(real))
+    micrographs, made = looks(images, synthetic_images(data, read_sample(data)))
     found = compare([look.summary for look in micrographs], [look.summary for look in made])
     return "\n".join([*left_out, *doubts(micrographs, made), *giveaways(found)])
 
@@ -154,9 +154,26 @@ def test_runs_whose_image_is_gone_are_passed_over(tmp_path: Path) -> None:
     (gone / "real.png").unlink()
     (damaged / "real.png").write_bytes(b"")
     data = DataSet(storage)
-    (look,) = synthetic_looks(data, read_sample(data))
-    assert look.micrograph.name not in {gone.name, damaged.name}
-    assert look.size == (200, 160)
+    (image,) = synthetic_images(data, read_sample(data))
+    assert image.name not in {gone.name, damaged.name}
+    assert image.image.shape == SHAPE
+
+
+def test_larger_images_are_measured_in_a_frame_of_the_same_size(tmp_path: Path, real: Path) -> None:
+    storage = synthetic(tmp_path / "out")
+    same = said(storage, real)
+    for path in real.iterdir():
+        image = np.array(Image.open(path))
+        framed = np.zeros((900, 1000), np.uint8)
+        top, left = (900 - SHAPE[0]) // 2, (1000 - SHAPE[1]) // 2
+        framed[top : top + SHAPE[0], left : left + SHAPE[1]] = image
+        Image.fromarray(framed).save(path)
+    sentence, _, rest = said(storage, real).partition("\n")
+    assert sentence.startswith(
+        "Real images are 1000 x 900 pixels, synthetic ones 200 x 160: of each the middle, at most "
+        "200 x 160, is measured"
+    )
+    assert rest == same
 
 
 def test_without_images_to_compare_there_is_one_sentence(tmp_path: Path, real: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from orchestrator.dataset.dataset import DataSet
@@ -42,6 +43,8 @@ class Look:
         Its name, its size, what was left out and done to it; without its pixels.
     size
         Its width and height in pixels, without a data bar.
+    measured
+        Width and height of its middle, of which the statistics are.
     summary, histogram, noise, spectrum, profile, diameters
         Its statistics.
     whole, detail
@@ -50,6 +53,7 @@ class Look:
 
     micrograph: Micrograph
     size: tuple[int, int]
+    measured: tuple[int, int]
     summary: Summary
     histogram: Floats
     noise: NoiseCurve
@@ -60,15 +64,31 @@ class Look:
     detail: Image.Image
 
 
-def synthetic_looks(data: DataSet, sample: Sample) -> list[Look]:
-    """Return the looks of some of a data set's runs, by run id: those of the smallest ids.
+def looks(real: Sequence[Micrograph], synthetic: Sequence[Micrograph]) -> tuple[list[Look], ...]:
+    """Return the looks of both sets of images, each measured in a frame of the same size.
+
+    Some statistics depend on how much an image shows: the largest thing that can be in it, the
+    smallest in one that is binned before it is measured. So of larger images the middle counts.
+    """
+    common = [
+        min(
+            int(np.median([image.image.shape[axis] for image in each]))
+            for each in (real, synthetic)
+        )
+        for axis in (0, 1)
+    ]
+    return tuple([_look(image, common) for image in each] for each in (real, synthetic))
+
+
+def synthetic_images(data: DataSet, sample: Sample) -> list[Micrograph]:
+    """Return the images of some of a data set's runs, by run id: those of the smallest ids.
 
     Raises
     ------
     ConfigurationError
         If no run has an image to compare.
     """
-    found: list[Look] = []
+    found: list[Micrograph] = []
     run_ids = sorted(sample.rows["run_id"].to_pylist())
     for run in data.runs_of(run_ids[: 4 * MOST_RUNS]):
         if len(found) == MOST_RUNS:
@@ -85,16 +105,15 @@ def synthetic_looks(data: DataSet, sample: Sample) -> list[Look]:
             continue
         rows = specimen_rows(image)
         pixel_nm = run.row.get("pixel_size_nm")
-        shown = Micrograph(run.run_id, image[:rows], len(image) - rows, pixel_nm, ())
-        found.append(_look(shown))
+        found.append(Micrograph(run.run_id, image[:rows], len(image) - rows, pixel_nm, ()))
     if not found:
         message = f"has no image of the mode {MODE!r} yet to compare with real ones"
         raise ConfigurationError([Problem(data.storage.public_uri, "", message)])
     return found
 
 
-def real_looks(folder: str) -> tuple[list[Look], list[str]]:
-    """Return the looks of the images in a folder, and what can't be used, in sentences.
+def real_images(folder: str) -> tuple[list[Micrograph], list[str]]:
+    """Return the images in a folder, and what can't be used, in sentences.
 
     Raises
     ------
@@ -102,14 +121,14 @@ def real_looks(folder: str) -> tuple[list[Look], list[str]]:
         If there is no such folder, no image in it, or none that can be read.
     """
     files = image_files(folder)
-    found: list[Look] = []
+    found: list[Micrograph] = []
     left_out: list[str] = []
     problems: list[Problem] = []
     if len(files) > MOST_REAL:
         left_out.append(f"{MOST_REAL} of the {len(files)} real images are compared.")
     for path in _spread(files, MOST_REAL):
         try:
-            found.append(_look(read_micrograph(path)))
+            found.append(read_micrograph(path))
         except ConfigurationError as error:
             problems += error.problems
     if not found:
@@ -120,12 +139,11 @@ def real_looks(folder: str) -> tuple[list[Look], list[str]]:
     return found, left_out
 
 
-def _look(micrograph: Micrograph) -> Look:
-    image = micrograph.image
+def _look(micrograph: Micrograph, most: Sequence[int]) -> Look:
+    image = _middle(micrograph.image, most)
     measured = Measurements(image)
-    levels = np.rint(gray_levels(image)).clip(0, WHITE).astype(np.uint8)
+    levels = np.rint(gray_levels(micrograph.image)).clip(0, WHITE).astype(np.uint8)
     height, width = levels.shape
-    top, left = max(0, height - TILE) // 2, max(0, width - TILE) // 2
     whole = Image.fromarray(levels)
     factor = min(1.0, TILE / max(whole.size))
     small = max(1, round(width * factor)), max(1, round(height * factor))
@@ -138,6 +156,7 @@ def _look(micrograph: Micrograph) -> Look:
             micrograph.remarks,
         ),
         size=(width, height),
+        measured=(image.shape[1], image.shape[0]),
         summary=measured.summary,
         histogram=histogram(image),
         noise=measured.noise.curve,
@@ -145,8 +164,13 @@ def _look(micrograph: Micrograph) -> Look:
         profile=measured.profile,
         diameters=measured.diameters,
         whole=whole.resize(small, Image.Resampling.LANCZOS),
-        detail=Image.fromarray(levels[top : top + TILE, left : left + TILE]),
+        detail=Image.fromarray(_middle(levels, (TILE, TILE))),
     )
+
+
+def _middle(image: NDArray[Any], most: Sequence[int]) -> NDArray[Any]:
+    top, left = (max(0, have - want) // 2 for have, want in zip(image.shape, most, strict=True))
+    return image[top : top + most[0], left : left + most[1]]
 
 
 def _spread(files: Sequence[Path], most: int) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from orchestrator.dataset.dataset import DataSet
 from orchestrator.report.contact_sheet import SheetRow, Tile
 from orchestrator.report.figures import Picture
 from orchestrator.report.real.figures import curves, distances
-from orchestrator.report.real.looks import Look, real_looks, synthetic_looks
+from orchestrator.report.real.looks import Look, looks, real_images, synthetic_images
 from orchestrator.report.real.sentences import doubts, giveaways
 from orchestrator.report.sample import Sample
 from orchestrator.statistics.comparison import Comparison, compare
@@ -62,8 +62,8 @@ def beside_real(data: DataSet, sample: Sample, folder: str) -> Beside:
     ConfigurationError
         If one of the two has no image that can be compared.
     """
-    real, left_out = real_looks(folder)
-    synthetic = synthetic_looks(data, sample)
+    images, left_out = real_images(folder)
+    real, synthetic = looks(images, synthetic_images(data, sample))
     comparison = compare([look.summary for look in real], [look.summary for look in synthetic])
     return Beside(
         folder=folder,

@@ -119,9 +119,11 @@ def _of_scale(real: Sequence[Look], synthetic: Sequence[Look]) -> list[str]:
     found = []
     sizes = [_common_size(looks) for looks in (real, synthetic)]
     if sizes[0] != sizes[1]:
+        width, height = (max(look.measured[axis] for look in real) for axis in (0, 1))
         found.append(
-            f"Real images are {sizes[0]} pixels, synthetic ones {sizes[1]}: sizes, edges and noise "
-            "are compared pixel by pixel, not by the width of the field."
+            f"Real images are {sizes[0]} pixels, synthetic ones {sizes[1]}: of each the middle, at "
+            f"most {width} x {height}, is measured, and sizes, edges and noise are compared pixel "
+            "by pixel, not by the width of the field."
         )
     known = [
         [look.micrograph.pixel_nm for look in looks if look.micrograph.pixel_nm]
