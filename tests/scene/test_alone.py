@@ -62,6 +62,7 @@ def test_one_run_fills_its_folder_and_tells_where_the_time_went(
     assert "Saved" not in done.out + done.err, "Blender's chatter is captured"
 
 
+@pytest.mark.usefixtures("session")  # imports Blender so that the search path stays as it is
 def test_a_dry_run_leaves_its_bodies_and_their_motion(alone: Alone, tmp_path: Path) -> None:
     import bpy
 
