@@ -2,7 +2,7 @@
 
 ::
 
-    uv run python -m bench.hidden RECIPE --instruments 6 --images 20 --to FOLDER
+    uv run python -m bench.hidden RECIPE FOLDER --instruments 4 --images 10
 
 Each instrument is a draw of all of the recipe's ranges; its images are of its parameters and differ
 by their specimens alone. Simulations of the whole recipe are those of the first match for all. The

@@ -5,12 +5,12 @@
     uv run python -m bench.match RECIPE MY.match [--images OUTPUT] [--others]
 
 MY.match is what ``match`` has kept of RECIPE: its simulations, of which those of the first round,
-of the whole recipe, are used. Some of these are hidden: their
-parameters are inferred from the others by the forests of ``match``, with ``--others`` by two other
-methods, too, which takes minutes, and compared with the truth. Each method's columns are the error
-of the median and the fraction of truths that intervals of 90 % hold; for the forests also as they
-judge themselves. Errors are fractions of the range. Among the parameters stands what images show
-of several of them together.
+of the whole recipe, are used. Some of these are hidden: their parameters are inferred from the
+others by the forests of ``match``, with ``--others`` by two other methods, too, which takes
+minutes, and compared with the truth. Each method's columns are the error of the median and the
+fraction of truths that intervals of 90 % hold; for the forests also as they judge themselves.
+Errors are fractions of the range. Among the parameters stands what images show of several of them
+together.
 
 OUTPUT is a data set of the same ranges, its images of the recipe's own size: each is asked for its
 parameters as a folder with a single micrograph is.

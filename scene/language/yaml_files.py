@@ -16,10 +16,11 @@ from scene.language.yaml_texts import parse_mapping
 
 YAML_ENDINGS = (".yaml", ".yml")
 
-_WIDTH = 120
-
 LARGEST_FILE = 16 * 2**20
 """Bytes; what is larger was not written by hand."""
+
+_WIDTH = 120
+"""Columns of a file with lists in lines."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -41,15 +42,11 @@ def write_mapping(content: Any, *, lists_in_lines: bool = False) -> str:
     lists_in_lines
         Whether lists, and mappings, that hold nothing but values have no line for each.
     """
-    style = None if lists_in_lines else False
-    return yaml.dump(
-        content,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=style,
-        width=_WIDTH,
-    )
+    lines: dict[str, Any] = {}
+    if lists_in_lines:
+        lines = {"default_flow_style": None, "width": _WIDTH}
+    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **lines)
+    return text
 
 
 def read_text(path: Path, kind: str = "YAML") -> str:
