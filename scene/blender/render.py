@@ -209,7 +209,7 @@ def _read_passes(file: Path, layer: str, combined_channels: int) -> Passes:
                     passes[name] = image.read_image(index, 0, 0, channels, oiio.FLOAT)
     finally:
         image.close()
-    if not passes:
+    if not passes or (combined_channels and "Combined" not in passes):
         raise RenderError(f"Blender rendered no image of the view layer {layer!r}")
     return passes
 
