@@ -5,11 +5,12 @@
     uv run python -m bench.hidden RECIPE FOLDER --instruments 4 --images 10
 
 Each instrument is a draw of all of the recipe's ranges; its images are of its parameters and differ
-by their specimens alone. Simulations of the whole recipe are those of the first match for all. The
-table has, for each parameter, the mean distance of the middle that was told from the truth, as a
-fraction of the recipe's range, and how many of the ranges written hold the truth. The middle of the
-recipe's range, which is told by saying nothing, has an error of 0.25. What images show of several
-parameters together is told by the draws that look most like them.
+by their specimens alone. Their files say the size of a pixel, as those of most instruments do, or,
+with ``--no-pixel-size``, do not. Simulations of the whole recipe are those of the first match for
+all. The table has, for each parameter, the mean distance of the middle that was told from the
+truth, as a fraction of the recipe's range, and how many of the ranges written hold the truth. The
+middle of the recipe's range, which is told by saying nothing, has an error of 0.25. What images
+show of several parameters together is told by the draws that look most like them.
 
 The same command goes on where it was interrupted.
 """
@@ -24,7 +25,6 @@ from typing import Any
 
 import numpy as np
 import typer
-from PIL import Image
 
 import blendsweep as bs
 from bench.match import together
@@ -34,6 +34,7 @@ from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.rounds import ROUNDS
 from orchestrator.matching.writing import set_range
 from orchestrator.statistics.gray import Floats
+from scene.imaging.png import FASTEST, write_png
 from scene.language.yaml_files import write_mapping
 from scene.language.yaml_texts import parse_mapping
 from scene.recipe.compose import Composition, recipe_file
@@ -53,6 +54,7 @@ def main(
     simulations: int = 1000,
     size: int = 320,
     seed: int = 0,
+    pixel_size: bool = True,
 ) -> None:
     """Print a line for each parameter, the best told first."""
     source = recipe_file(Path(recipe))
@@ -68,8 +70,9 @@ def main(
         # From half to twice the recipe's number: all particles have to fit.
         of_particles = np.array([one.of_particles for one in parameters])
         truth[of_particles] = 0.25 + truth[of_particles] / 2
-        real = render(document, parameters, truth, to / f"instrument-{number}", images)
-        mine = to / f"instrument-{number}.yaml"
+        instrument = to / f"instrument-{number}"
+        real = render(document, parameters, truth, instrument, images, pixel_size=pixel_size)
+        mine = instrument.with_suffix(".yaml")
         first, kept = (to / f"instrument-{n}.match" / ROUNDS[0] for n in (0, number))
         if not kept.exists() and first.exists():
             shutil.copytree(first, kept)
@@ -133,9 +136,11 @@ def render(
     truth: Floats,
     folder: Path,
     images: int,
+    *,
+    pixel_size: bool,
 ) -> Path:
     """Render images whose parameters are at these positions, and return their folder."""
-    shown = folder.with_suffix(".images")
+    shown = folder.with_suffix(".images" if pixel_size else ".unscaled")
     if shown.exists():
         return shown
     content = copy.deepcopy(dict(document))
@@ -154,7 +159,8 @@ def render(
     part = folder.with_suffix(".part")
     part.mkdir(exist_ok=True)
     for rendered in result.data.runs(status="succeeded"):
-        Image.fromarray(rendered.image("real")).save(part / f"{rendered.run_id}.png")
+        size = rendered.pixel_size_nm if pixel_size else None
+        write_png(part / f"{rendered.run_id}.png", rendered.image("real"), size, FASTEST)
     part.rename(shown)
     return shown
 
