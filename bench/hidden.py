@@ -29,16 +29,14 @@ import typer
 import blendsweep as bs
 from bench.match import together
 from orchestrator.matching.matching import match
-from orchestrator.matching.numbers import with_ranges
-from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.matching.parameters import Parameter
+from orchestrator.matching.ranged import RangedRecipe
 from orchestrator.matching.rounds import ROUNDS
 from orchestrator.matching.writing import set_range
 from orchestrator.statistics.gray import Floats
 from scene.imaging.png import FASTEST, write_png
 from scene.language.yaml_files import write_mapping
-from scene.language.yaml_texts import parse_mapping
-from scene.recipe.compose import Composition, recipe_file
-from scene.recipe.parse import parse
+from scene.recipe.compose import recipe_file
 from scene.recipe.registry import Registry
 
 REAL = [{"_target_": "$builtins.RenderParticlesTogether", "rendering_mode": "real"}]
@@ -58,10 +56,8 @@ def main(
 ) -> None:
     """Print a line for each parameter, the best told first."""
     source = recipe_file(Path(recipe))
-    composition = Composition(source)
-    document = with_ranges(parse_mapping(composition.document(), str(source)), str(source))
-    whole = with_ranges(composition.resolve(), str(source))
-    parameters = parameters_of(parse(whole, str(source), Registry([], [])))
+    ranged = RangedRecipe.of(source, Registry([], []))
+    document, parameters = ranged.document, ranged.parameters
     rng = np.random.default_rng(seed)
     combined: dict[str, list[Sequence[float]]] = {}
     errors, held, widths = (np.full((instruments, len(parameters)), np.nan) for _ in range(3))

@@ -33,9 +33,9 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from orchestrator.dataset.dataset import DataSet
 from orchestrator.matching.findings import population
 from orchestrator.matching.micrographs import pieces
-from orchestrator.matching.numbers import with_ranges
 from orchestrator.matching.parameters import Parameter, parameters_of
 from orchestrator.matching.posterior import Posterior
+from orchestrator.matching.ranged import RangedRecipe
 from orchestrator.matching.rounds import ROUNDS
 from orchestrator.matching.simulations import collected
 from orchestrator.statistics.gray import Floats
@@ -66,9 +66,7 @@ def main(
 ) -> None:
     """Print a line for each parameter, the best told first."""
     kept /= ROUNDS[0]
-    source = recipe_file(Path(recipe))
-    composed = with_ranges(Composition(source).resolve(), str(source))
-    own = parameters_of(parse(composed, str(source), Registry([], [])))
+    own = RangedRecipe.of(recipe_file(Path(recipe)), Registry([], [])).parameters
     simulated = parse(
         Composition(kept / "simulated.yaml").resolve(), "simulated.yaml", Registry([], [])
     )

@@ -22,9 +22,6 @@ WELL, ROUGHLY = 0.1, 0.18
 _WIDEST = 0.75
 """A range that covers more of the recipe's is left as it is."""
 
-_LEAST_SLOPE = 0.2
-"""What images tell less of is left to the recipe."""
-
 _SHARED = 0.5
 """Least fraction of the variance of what pieces tell that all images of an instrument share.
 
@@ -74,13 +71,6 @@ class Finding:
     narrowed: bool
     end: str
     histogram: tuple[float, ...]
-
-    @property
-    def uncertainty(self) -> float:
-        """Standard deviation of what one piece tells, as a fraction of the recipe's range."""
-        if self.judgement.slope < _LEAST_SLOPE:
-            return math.inf
-        return self.judgement.scatter / self.judgement.slope
 
     @property
     def sureness(self) -> str:
@@ -147,9 +137,9 @@ def population(
     """
     from scipy.stats import truncnorm  # takes half a second
 
-    if judgement.slope < _LEAST_SLOPE:
+    if math.isinf(judgement.uncertainty):
         return 0.0, 0.5, 1.0
-    error = max(judgement.scatter / judgement.slope, _LEAST_ERROR)
+    error = max(judgement.uncertainty, _LEAST_ERROR)
     told = (medians - judgement.offset) / judgement.slope
     parts = [told[owners == one] for one in np.unique(owners)]
     images = np.array([part.mean() for part in parts])

@@ -48,7 +48,10 @@ def surer(first: Sequence[Finding], second: Sequence[Finding]) -> list[Finding]:
     """Return of each parameter the finding of the round that tells it better."""
     again = {one.parameter.name: one for one in second}
     return [
-        min((one, again.get(one.parameter.name, one)), key=lambda finding: finding.uncertainty)
+        min(
+            (one, again.get(one.parameter.name, one)),
+            key=lambda finding: finding.judgement.uncertainty,
+        )
         for one in first
     ]
 

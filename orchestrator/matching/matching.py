@@ -13,8 +13,8 @@ from orchestrator.execution.progress import Shown
 from orchestrator.matching.draws import alike
 from orchestrator.matching.findings import outside, sentences
 from orchestrator.matching.micrographs import measured
-from orchestrator.matching.numbers import with_ranges
-from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.matching.parameters import Parameter
+from orchestrator.matching.ranged import RangedRecipe
 from orchestrator.matching.rounds import in_two_rounds
 from orchestrator.matching.simulations import Simulations, simulate
 from orchestrator.matching.writing import (
@@ -30,9 +30,7 @@ from orchestrator.statistics.summary import Summary
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 from scene.language.paths import is_there
 from scene.language.yaml_files import YAML_ENDINGS
-from scene.language.yaml_texts import parse_mapping
-from scene.recipe.compose import BUILTIN_RECIPES, Composition, recipe_file
-from scene.recipe.parse import parse
+from scene.recipe.compose import BUILTIN_RECIPES, recipe_file
 from scene.recipe.registry import Registry
 
 
@@ -97,14 +95,12 @@ def match(
     target, draws = _targets(to)
     source = recipe_file(Path(recipe))
     name = _name_for(source, target)
-    composition = Composition(source)
     registry = Registry(
         [str(folder) for folder in options.get("plugins") or ()],
         [str(folder) for folder in options.get("prototypes") or ()],
     )
-    document = with_ranges(parse_mapping(composition.document(), str(source)), str(source))
-    parsed = parse(with_ranges(composition.resolve(), str(source)), str(source), registry)
-    parameters = parameters_of(parsed)
+    ranged = RangedRecipe.of(source, registry)
+    document, parameters = ranged.document, ranged.parameters
     if not parameters:
         message = "draws nothing once for each image from a range, so there is nothing to match"
         raise ConfigurationError([Problem(str(source), "", message)])
@@ -121,7 +117,7 @@ def match(
         left = max(0.0, seconds * until - (time.monotonic() - start))
         return simulate(content, drawn, to, count, left, progress=progress, **options)
 
-    told = in_two_rounds(real, document, parsed, registry, kept, simulations, simulated, say)
+    told = in_two_rounds(real, ranged, kept, simulations, simulated, say)
     first, every, doubts = told.first, told.every, [*real.doubts, *told.doubts]
     if every.failed:
         doubts.append(f"{counted(every.failed, 'simulation')} failed; the others are used.")

@@ -12,6 +12,7 @@ Machine Learning 97, 155).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ INTERVAL = 0.9
 
 _TAIL = (1 - INTERVAL) / 2
 _TREES = 200
+_LEAST_SLOPE = 0.2
+"""What images tell less of is left to the recipe."""
+
 _JUDGED = 300
 """Most simulations that a forest is judged by."""
 
@@ -55,6 +59,11 @@ class Judgement:
     slope: float
     offset: float
     scatter: float
+
+    @property
+    def uncertainty(self) -> float:
+        """Standard deviation of what a median tells of the truth; infinite if it tells nothing."""
+        return self.scatter / self.slope if self.slope >= _LEAST_SLOPE else math.inf
 
 
 @final

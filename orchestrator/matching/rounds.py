@@ -17,12 +17,11 @@ from orchestrator.matching.findings import Finding
 from orchestrator.matching.inference import FEWEST_SIMULATIONS, infer, surer
 from orchestrator.matching.micrographs import Measured
 from orchestrator.matching.parameters import Parameter, parameters_of
+from orchestrator.matching.ranged import RangedRecipe
 from orchestrator.matching.simulations import Simulations, kept, simulated_recipe
 from orchestrator.matching.writing import narrowed_recipe
 from scene.errors import COMMAND_LINE, ConfigurationError, Problem
 from scene.recipe.parse import parse
-from scene.recipe.registry import Registry
-from scene.recipe.schema import Recipe
 
 ROUNDS = ("round-1", "round-2")
 """Folders of the simulations."""
@@ -57,9 +56,7 @@ class Told:
 
 def in_two_rounds(
     real: Measured,
-    document: Mapping[str, Any],
-    recipe: Recipe,
-    registry: Registry,
+    ranged: RangedRecipe,
     folder: Path,
     count: int,
     simulate: Callable[[Mapping[str, Any], Sequence[Parameter], Path, int, float], Simulations],
@@ -71,10 +68,8 @@ def in_two_rounds(
     ----------
     real
         What it is matched to.
-    document, recipe
-        The recipe, composed and parsed, its numbers of particles as ranges.
-    registry
-        Where its names are found.
+    ranged
+        The recipe.
     folder
         Where simulations are kept.
     count
@@ -89,9 +84,9 @@ def in_two_rounds(
     ConfigurationError
         If there are too few simulations, or those in the folder are of another recipe.
     """
-    parameters = parameters_of(recipe)
-    content = simulated_recipe(document, recipe, real.side)
-    drawn = parameters_of(parse(content, str(folder), registry))
+    parameters = ranged.parameters
+    content = simulated_recipe(ranged.document, ranged.recipe, real.side)
+    drawn = parameters_of(parse(content, str(folder), ranged.registry))
     first_folder, second_folder = (folder / name for name in ROUNDS)
     in_first = count
     if count >= 2 * FEWEST_SIMULATIONS:
@@ -111,7 +106,9 @@ def in_two_rounds(
     in_second = count - in_first
     if not in_second or not any(one.narrowed for one in findings):
         return Told(findings, doubts, first, first)
-    narrower = simulated_recipe(narrowed_recipe(findings, document), recipe, real.side)
+    narrower = simulated_recipe(
+        narrowed_recipe(findings, ranged.document), ranged.recipe, real.side
+    )
     second = simulate(narrower, drawn, second_folder, in_second, _UNTIL[1])
     if len(second.positions) >= FEWEST_SIMULATIONS:
         say(f"inferring them again from {len(second.positions)} simulations of narrower ranges")
