@@ -16,7 +16,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,15 +96,21 @@ class Posterior:
             n_jobs=os.process_cpu_count() or 1,
         ).fit(statistics, positions)
         self._positions = positions
-        self._leaves: NDArray[np.int64] = self._forest.apply(statistics)
-        self._seen = np.stack(
+        seen = np.stack(
             [
                 np.bincount(chosen, minlength=len(positions))
                 for chosen in self._forest.estimators_samples_
             ],
             axis=1,
         )
-        self.judgement = self._judged(np.random.default_rng(seed))
+        leaves = self._forest.apply(statistics)
+        # Every leaf weighs what it has seen, which are always some, so that the sum is 1.
+        sums = [
+            np.bincount(leaves[:, tree], seen[:, tree])[leaves[:, tree]]
+            for tree in range(leaves.shape[1])
+        ]
+        self._shares = self._by_leaf(leaves, seen / np.stack(sums, axis=1)).T.tocsr()
+        self.judgement = self._judged(leaves, seen == 0, np.random.default_rng(seed))
 
     def weights(self, statistics: Floats) -> Floats:
         """Return the weights of the simulations for each of some images, (images, n)."""
@@ -125,19 +131,25 @@ class Posterior:
         return np.asarray(found / found.sum())
 
     def _weights(self, leaves: NDArray[np.int64], asked: NDArray[np.bool_]) -> Floats:
-        """Return weights by the trees that are asked, (images, trees)."""
-        total = np.zeros((len(leaves), len(self._positions)))
-        for tree in range(leaves.shape[1]):
-            together = (leaves[:, tree, None] == self._leaves[None, :, tree]) * self._seen[:, tree]
-            total += together * (asked[:, tree] / together.sum(axis=1))[:, None]
-        return np.asarray(total / asked.sum(axis=1)[:, None])
+        """Return weights by the trees that are asked, (images, n)."""
+        trees = asked / asked.sum(axis=1, keepdims=True)
+        return np.asarray((self._by_leaf(leaves, trees) @ self._shares).todense())
 
-    def _judged(self, rng: np.random.Generator) -> Judgement:
-        count = len(self._positions)
-        chosen = rng.permutation(count)[:_JUDGED]
-        unseen = self._seen[chosen] == 0
-        chosen, unseen = chosen[unseen.any(axis=1)], unseen[unseen.any(axis=1)]
-        weights = self._weights(self._leaves[chosen], unseen)
+    def _by_leaf(self, leaves: NDArray[np.int64], values: Floats) -> Any:
+        """Return values for each tree, (rows, trees), as a sparse matrix (rows, all leaves)."""
+        from scipy.sparse import csr_array
+
+        nodes = np.cumsum([0, *(one.tree_.node_count for one in self._forest.estimators_)])
+        rows = np.arange(len(leaves))[:, None] + np.zeros_like(leaves)
+        places = rows.ravel(), (leaves + nodes[:-1]).ravel()
+        return csr_array((values.ravel(), places), shape=(len(leaves), nodes[-1]))
+
+    def _judged(
+        self, leaves: NDArray[np.int64], unseen: NDArray[np.bool_], rng: np.random.Generator
+    ) -> Judgement:
+        chosen = rng.permutation(len(leaves))[:_JUDGED]
+        chosen = chosen[unseen[chosen].any(axis=1)]
+        weights = self._weights(leaves[chosen], unseen[chosen])
         low, middle, high = self.quantiles(weights, (_TAIL, 0.5, 1 - _TAIL)).T
         truth = self._positions[chosen]
         slope, offset = np.polyfit(truth, middle, 1)

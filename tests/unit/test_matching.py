@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
+from sklearn.ensemble import RandomForestRegressor
 
 from orchestrator.cli.app import app
 from orchestrator.dataset.layout import run_folder
@@ -257,6 +258,22 @@ def test_what_crowds_beyond_an_end_leaves_the_outermost_part() -> None:
         low, middle, high = population(np.full(9, far), owners, certain)
         assert low <= middle <= high
         assert middle == pytest.approx(min(max(far, 0), 1), abs=0.01)
+
+
+def test_weights_are_the_shares_of_what_is_seen_in_the_leaves_of_an_image() -> None:
+    rng = np.random.default_rng(11)
+    statistics, shown = rng.random((90, 3)), rng.random((4, 3))
+    posterior = Posterior(statistics, statistics[:, 0])
+    forest = RandomForestRegressor(200, min_samples_leaf=4, max_features=1 / 3, random_state=0).fit(
+        statistics, statistics[:, 0]
+    )
+    expected = np.zeros((4, 90))
+    for tree, chosen in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+        leaves = tree.apply(statistics[chosen].astype(np.float32))
+        for image, leaf in enumerate(tree.apply(shown.astype(np.float32))):
+            inside = chosen[leaves == leaf]
+            np.add.at(expected[image], inside, 1 / len(inside) / 200)
+    np.testing.assert_allclose(posterior.weights(shown), expected, atol=1e-12)
 
 
 def test_a_value_that_an_image_does_not_allow_to_be_measured_is_no_obstacle() -> None:
