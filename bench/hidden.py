@@ -81,48 +81,57 @@ def main(
             seconds=budget, simulations=simulations, side=size, say=typer.echo, progress="auto",
         )  # fmt: skip
         found = {one.parameter.name: one for one in written.matched.findings}
+        middles = np.empty(len(parameters))
         for column, one in enumerate(parameters):
             told = found[one.name]
             ends = one.positions(np.array([told.low, told.middle, told.high]))
+            middles[column] = ends[1]
             errors[number, column] = abs(ends[1] - truth[column])
             held[number, column] = ends[0] <= truth[column] <= ends[2]
             widths[number, column] = min(1.0, ends[2] - ends[0])
-        for name, told_together in shown_together(parameters, truth, written.matched.draws).items():
-            combined.setdefault(name, []).append(told_together)
+        told_together = shown_together(parameters, truth, written.matched.draws, middles)
+        for name, row in told_together.items():
+            combined.setdefault(name, []).append(row)
     typer.echo(f"{instruments} instruments, {images} images each; error, held, width of the range")
     for column in np.argsort(errors.mean(axis=0)):
         cells = (table[:, column].mean() for table in (errors, held, widths))
         typer.echo(f"{parameters[column].name:42}  " + "  ".join(f"{cell:5.3f}" for cell in cells))
     typer.echo(f"{'all':42}  {errors.mean():5.3f}  {held.mean():5.3f}  {widths.mean():5.3f}")
-    typer.echo("what images show of several together, by the draws that look most like them")
+    typer.echo("what images show of several together, by draws, and error by middles of ranges")
     for name, rows in combined.items():
         means = np.mean(rows, axis=0).tolist()
         typer.echo(f"{name:42}  " + "  ".join(f"{mean:5.3f}" for mean in means))
 
 
 def shown_together(
-    parameters: Sequence[Parameter], truth: Floats, draws: Floats
+    parameters: Sequence[Parameter], truth: Floats, draws: Floats, middles: Floats
 ) -> dict[str, Sequence[float]]:
-    """Return error, held and width of what images show of several parameters together.
+    """Return error, held and width of what images show of several parameters together, by draws.
 
-    In units of the middle 90 % of what the recipe's ranges make.
+    The last is the error by middles of ranges. In units of the middle 90 % of what the recipe's
+    ranges make.
     """
     prior = np.random.default_rng(1).random((2000, len(parameters)))
-    prior_logs, truths, told = (
+    prior_logs, truths, told, by_middles = (
         together(
             {
                 one.name: np.array([one.value(at) for at in column.tolist()])
                 for one, column in zip(parameters, table.T, strict=True)
             }
         )
-        for table in (prior, truth[None, :], draws)
+        for table in (prior, truth[None, :], draws, middles[None, :])
     )
     found: dict[str, Sequence[float]] = {}
     for name, logs in prior_logs.items():
         unit = float(np.diff(np.quantile(logs, (0.05, 0.95)))[0])
         low, middle, high = np.quantile(told[name], (0.05, 0.5, 0.95)).tolist()
         true = float(truths[name][0])
-        found[name] = abs(middle - true) / unit, low <= true <= high, (high - low) / unit
+        found[name] = (
+            abs(middle - true) / unit,
+            low <= true <= high,
+            (high - low) / unit,
+            abs(float(by_middles[name][0]) - true) / unit,
+        )
     return found
 
 
