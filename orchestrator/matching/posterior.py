@@ -28,6 +28,7 @@ INTERVAL = 0.9
 
 _TAIL = (1 - INTERVAL) / 2
 _TREES = 200
+
 _LEAST_SLOPE = 0.2
 """What images tell less of is left to the recipe."""
 
@@ -104,7 +105,7 @@ class Posterior:
             axis=1,
         )
         leaves = self._forest.apply(statistics)
-        # Every leaf weighs what it has seen, which are always some, so that the sum is 1.
+        # In each leaf, simulations weigh by how often its tree has drawn them, together 1.
         sums = [
             np.bincount(leaves[:, tree], seen[:, tree])[leaves[:, tree]]
             for tree in range(leaves.shape[1])
